@@ -1,0 +1,1 @@
+"""What makes a sublayer, or a set of them, cheap to lose; one per file."""

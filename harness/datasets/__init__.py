@@ -1,0 +1,1 @@
+"""Labelled data by name, one per file."""

@@ -1,0 +1,64 @@
+"""What every data set must give: a description without loading, then four disjoint parts with fingerprints."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from harness.records import PartInfo
+from harness.registry import Registry
+from harness.schema import Label, Plugin
+from harness.tasks.base import Batch, Description, InputConfig
+
+PARTS = ("train", "calibration", "validation", "test")
+
+
+class Part(ABC):
+    """Items of one part, in a fixed order."""
+
+    info: PartInfo
+
+    @abstractmethod
+    def batches(self, size: int, shuffle: int | None = None) -> Iterator[Batch]:
+        """Batches on the CPU, the last one as short as it comes; `shuffle` is a seed, None keeps the order."""
+
+    def __len__(self) -> int:
+        return self.info.items
+
+
+@dataclass(frozen=True)
+class Data:
+    """The parts of a data set, transformed for one network."""
+
+    description: Description
+    parts: Mapping[str, Part]
+
+    def info(self) -> dict[str, PartInfo]:
+        """Fingerprints by part."""
+        return {name: part.info for name, part in self.parts.items()}
+
+
+class Dataset(Plugin):
+    """Labelled items by name; `paths` maps the labels of a site file to folders."""
+
+    has_path: ClassVar[bool] = False  # reads `paths[label or name]`
+    label: Label | None = None
+
+    @property
+    def title(self) -> str:
+        """The word for tables: the label, else the name."""
+        return self.label or self.name
+
+    @abstractmethod
+    def describe(self, paths: Mapping[str, Path]) -> Description:
+        """Sizes only, without torch and without decoding; raises DataError when the data is not there."""
+
+    @abstractmethod
+    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:
+        """All parts, ready for a network that wants `config`; raises DataError when something is damaged."""
+
+
+datasets: Registry[Dataset] = Registry("data set", "harness.datasets")

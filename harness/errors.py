@@ -1,0 +1,72 @@
+"""What a user can put right: problems with a place, a sentence and a remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong: where it stands (`criteria.0.name`), and what would be right."""
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+    def under(self, prefix: str) -> Problem:
+        """The same problem, seen from one level further out."""
+        return Problem(".".join(part for part in (prefix, self.where) if part), self.message)
+
+
+class HarnessError(Exception):
+    """The user's to fix: shown without a traceback, exit code 2."""
+
+    def __init__(self, problems: str | Problem | Iterable[Problem]) -> None:
+        if isinstance(problems, str):
+            problems = (Problem("", problems),)
+        elif isinstance(problems, Problem):
+            problems = (problems,)
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class SpecError(HarnessError):
+    """A study or site file that does not say what it must."""
+
+
+class UnknownNameError(HarnessError):
+    """A name that nothing is registered under."""
+
+
+class DataError(HarnessError):
+    """Data or weights that are absent, damaged or do not fit."""
+
+
+class DeviceError(HarnessError):
+    """A device that was asked for and is not there."""
+
+
+class StoreError(HarnessError):
+    """A results folder that cannot be read or written."""
+
+
+class MissingExtraError(HarnessError):
+    """A part of `harness` whose optional packages are not installed."""
+
+
+def suggestion(name: str, known: Iterable[str], most: int = 12) -> str:
+    """`did you mean 'entropy'? known: entropy, last, ...`, the nearest known name first."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    listed = ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {listed or 'none'}"
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Problem:
+    """The one sentence for every unknown name."""
+    return Problem(where, f"unknown {kind} {name!r}; {suggestion(name, known)}")

@@ -1,0 +1,1 @@
+"""What training goes with a removal; one per file."""

@@ -1,0 +1,1 @@
+"""The pages of a study: figures, tables, an answer in words."""

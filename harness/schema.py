@@ -1,0 +1,107 @@
+"""What is on disk has a shape: frozen pydantic models, canonical JSON, digests and readable problems."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, StringConstraints, ValidationError
+
+from harness.errors import Problem, suggestion
+
+Json: TypeAlias = JsonValue
+Options: TypeAlias = dict[str, Json]
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=64)]
+
+
+class Schema(BaseModel):
+    """A value that may be written down: frozen, and closed to unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+class Plugin(Schema):
+    """One member of a registry: its fields are the options that a study may set.
+
+    A module that defines a plug-in imports no torch, timm or transformers at its top: options are read,
+    checked and listed without them (docs/decisions/0002-light-plugins.md).
+    """
+
+    name: ClassVar[str]
+    revision: ClassVar[int] = 1  # raised when the numbers change; enters every identity that uses the plug-in
+    needs: ClassVar[tuple[str, ...]] = ()  # modules that must be importable; the worker loads them once
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring, for `harness list`."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    def options(self) -> Options:
+        """Options that differ from their defaults, as JSON."""
+        found: Options = self.model_dump(mode="json", exclude_defaults=True)
+        return found
+
+    def identity(self) -> Options:
+        """Name, non-default options and, once raised, the revision: what a digest holds of a plug-in."""
+        revised: Options = {"revision": self.revision} if self.revision > 1 else {}
+        return {"name": self.name, **self.options(), **revised}
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) or value is None else [value]
+
+
+OneOrMany = BeforeValidator(_listed)  # a scalar where a list is allowed is a list of one
+
+
+def canonical(value: Any) -> str:
+    """JSON with one spelling only: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256(value: Any) -> str:
+    """SHA-256 of the canonical JSON of a plain value, as 64 hex digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def digest(value: Any, length: int = 12) -> str:
+    """The first hex digits of `sha256`."""
+    return sha256(value)[:length]
+
+
+def problems_of(error: ValidationError, fields: Iterable[str] = (), where: str = "") -> list[Problem]:
+    """Pydantic's findings in the words of the study file, each with its path."""
+    found: dict[str, Problem] = {}
+    for item in error.errors(include_url=False):
+        place = _place(item["loc"], item["input"])
+        problem = Problem(place, _sentence(item, fields)).under(where)
+        found.setdefault(str(problem), problem)
+    return list(found.values())
+
+
+def _place(loc: Sequence[int | str], value: Any) -> str:
+    # Pydantic names the branch of a union inside the path; a user's file has no such step.
+    return ".".join(str(part) for part in loc if not str(part).startswith(("function-", "list[", "tuple[")))
+
+
+def _sentence(item: Any, fields: Iterable[str]) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"no such field; {suggestion(str(item['loc'][-1]), fields)}" if fields else "no such field"
+    if kind == "missing":
+        return "is required"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "string_pattern_mismatch":
+        return "must start with a letter or digit and hold only letters, digits and _ . + -"
+    message = str(item["msg"])
+    got = item["input"]
+    shown = f"; got {_short(got)}" if not isinstance(got, Mapping) else ""
+    return message[0].lower() + message[1:] + shown
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

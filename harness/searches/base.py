@@ -1,0 +1,38 @@
+"""What every search must give: an order or sets of units, found with a criterion's scores."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from harness.criteria.base import Criterion, Scoring
+from harness.records import SelectionInfo
+from harness.registry import Registry
+from harness.schema import Plugin, Schema
+
+
+class Selection(Schema):
+    """For each count the units to remove; `info` tells how they were found.
+
+    A nested selection keeps its `order` in `info`; `sets` holds count -> unit names either way.
+    """
+
+    sets: dict[int, tuple[str, ...]]
+    info: SelectionInfo
+
+    def at(self, count: int) -> tuple[str, ...]:
+        """The units to remove at this count, in order of removal where there is one."""
+        return self.sets[count]
+
+
+class Search(Plugin, ABC):
+    """From scores to sets."""
+
+    is_nested: ClassVar[bool] = True
+
+    @abstractmethod
+    def select(self, criterion: Criterion, scoring: Scoring) -> Selection:
+        """Sets for every count from 1 to all but one unit; ties go to the lowest depth, and are reported."""
+
+
+searches: Registry[Search] = Registry("search", "harness.searches")

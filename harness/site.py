@@ -1,0 +1,46 @@
+"""Where a study runs: device, executor, resources and folders; never part of an identity, record or report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from harness.schema import Options, Schema
+
+
+class Resources(Schema):
+    """What a job may take, in submitit's names."""
+
+    timeout_min: int = Field(60, ge=1, description="minutes one trial may take before it is stopped")
+    cpus_per_task: int | None = Field(None, ge=1)
+    mem_gb: float | None = Field(None, gt=0)
+    gpus_per_node: int | None = Field(None, ge=0, description="default: 1 where the device is a GPU")
+
+
+class StageResources(Schema):
+    """Resources of every stage alike."""
+
+    default: Resources = Resources()
+
+
+class Site(Schema):
+    """A site file, or the same keys inside a study."""
+
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto | cpu | cuda | cuda:N")
+    executor: Options = Field({"name": "inline"}, description="where jobs run, with the executor's options")
+    resources: StageResources = StageResources()
+    paths: dict[str, str] = Field({}, description="folders of data sets by label, and `cache`")
+    workers: int = Field(0, ge=0, le=64, description="data-loading processes of a trial")
+
+    @field_validator("executor", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("executor")
+    @classmethod
+    def _has_name(cls, value: Options) -> Options:
+        if not isinstance(value.get("name"), str):
+            raise ValueError("needs a 'name', for example {name: local}")
+        return value

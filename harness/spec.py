@@ -1,0 +1,168 @@
+"""The study file as a closed, frozen shape; names and options of plug-ins are checked by `plan`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from harness.recipes import TrainRecipe
+from harness.schema import Json, Label, OneOrMany, Options, Schema
+
+Target: TypeAlias = Literal["attention", "mlp", "block"]
+Removal: TypeAlias = Literal["skip", "identity"]
+AXES = ("models", "targets", "criteria", "counts", "ratios", "removals", "recoveries", "seeds")
+
+
+class Choice(Schema):
+    """A plug-in by name with the options it is given; `label` names it in tables, default name and options."""
+
+    name: str
+    label: Label | None = None
+    options: Options = {}
+
+    @classmethod
+    def split(cls, value: Any) -> Any:
+        """`name` or `{name, label, **options}` as a study writes it."""
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict) or "name" not in value:
+            raise ValueError("must be a name, or a mapping with a 'name'")
+        own = {"for" if key == "for_" else key for key in cls.model_fields} - {"options"}
+        options = {key: item for key, item in value.items() if key not in own}
+        return {key: item for key, item in value.items() if key in own} | {"options": options}
+
+    def identity(self) -> Options:
+        """Name and options as asked; the plug-in itself drops what is at its default."""
+        return {"name": self.name, **self.options}
+
+
+class Restriction(Schema):
+    """The models and targets that a criterion is for; absent means all."""
+
+    models: Annotated[tuple[str, ...] | None, OneOrMany] = None
+    targets: Annotated[tuple[Target, ...] | None, OneOrMany] = None
+
+
+class CriterionChoice(Choice):
+    """A criterion, the search that turns its scores into sets, and how often a random one is drawn."""
+
+    search: Annotated[Choice, BeforeValidator(Choice.split)] | None = None
+    draws: int | None = Field(None, ge=1, le=1000)
+    for_: Restriction = Field(Restriction(), alias="for")
+
+
+class Pretrained(Schema):
+    """Published weights by timm tag; null is timm's default tag."""
+
+    pretrained: str | None = None
+
+
+class FileWeights(Schema):
+    """A safetensors file, known by its hash."""
+
+    file: str
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+
+
+class TrainedWeights(Schema):
+    """Random weights, trained on the study's data."""
+
+    train: TrainRecipe
+
+
+Weights: TypeAlias = Literal["random", "pretrained"] | Pretrained | FileWeights | TrainedWeights
+
+
+def _weights(value: Any) -> Any:
+    """Picks the shape by its key, so that a problem is told about the shape that was meant."""
+    shapes = {"pretrained": Pretrained, "file": FileWeights, "train": TrainedWeights}
+    if isinstance(value, dict):
+        for key, shape in shapes.items():
+            if key in value:
+                return shape.model_validate(value)
+    if value in ("random", "pretrained") or isinstance(value, tuple(shapes.values())):
+        return value
+    raise ValueError("must be pretrained, random, {pretrained: TAG}, {file: F, sha256: ...} or {train: {epochs: ...}}")
+
+
+class ModelSpec(Schema):
+    """A network with its weights; `name` is the label of tables."""
+
+    name: Label
+    architecture: str
+    options: Options = {}
+    weights: Annotated[Weights, BeforeValidator(_weights)] = "pretrained"
+    data: Annotated[Choice, BeforeValidator(Choice.split)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: Any) -> Any:
+        # A bare timm name: its dots and colons are made fit for a file name.
+        return {"name": value.replace(":", "_").replace("/", "_"), "architecture": value} if isinstance(value, str) else value
+
+
+class Seeds(Schema):
+    """Seeds of training, selection and recovery; a plain list sets all three together."""
+
+    model: Annotated[tuple[int, ...], OneOrMany] = Field((0,), min_length=1)
+    selection: Annotated[tuple[int, ...], OneOrMany] = Field((0,), min_length=1)
+    recovery: Annotated[tuple[int, ...], OneOrMany] = Field((0,), min_length=1)
+    is_joint: bool = Field(False, exclude=True, json_schema_extra={"internal": True})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _together(cls, value: Any) -> Any:
+        if isinstance(value, int | list | tuple):
+            return {"model": value, "selection": value, "recovery": value, "is_joint": True}
+        if isinstance(value, dict) and "is_joint" in value:
+            raise ValueError("no such field 'is_joint'; known: model, recovery, selection")
+        return value
+
+
+class ReportOptions(Schema):
+    """What the report is asked to say."""
+
+    contrast: Annotated[tuple[Label, Label] | None, OneOrMany] = None
+
+
+class Limits(Schema):
+    """Guards against a grid larger than meant."""
+
+    trials: int = Field(10_000, ge=1)
+
+
+Criterion = Annotated[CriterionChoice, BeforeValidator(CriterionChoice.split)]
+Plain = Annotated[Choice, BeforeValidator(Choice.split)]
+
+
+class Study(Schema):
+    """A study: the axes of its grid, its data and its collectors."""
+
+    study: str = Field(pattern=r"^[a-z0-9_-]{1,64}$", description="name of the study and of its folders")
+    question: str | None = Field(None, max_length=500, description="the question in words, printed on top of the report")
+    example: bool = Field(False, description="marks a shipped study that the tests run")
+    data: Plain
+    models: Annotated[tuple[ModelSpec, ...], OneOrMany] = Field(min_length=1)
+    targets: Annotated[tuple[Target, ...], OneOrMany] = Field(("attention",), min_length=1)
+    criteria: Annotated[tuple[Criterion, ...], OneOrMany] = Field(min_length=1)
+    counts: Annotated[tuple[Annotated[int, Field(strict=True)], ...] | None, OneOrMany] = None
+    ratios: Annotated[tuple[float, ...] | None, OneOrMany] = None
+    removals: Annotated[tuple[Removal, ...], OneOrMany] = Field(("skip",), min_length=1)
+    recoveries: Annotated[tuple[Plain, ...], OneOrMany] = Field(("none",), min_length=1)  # type: ignore[assignment]  # validated default
+    seeds: Seeds = Seeds()
+    collectors: Annotated[tuple[Plain, ...], OneOrMany] = Field(
+        ("accuracy", "macs", "params", "latency", "throughput", "memory", "energy"),  # type: ignore[assignment]  # validated default
+        min_length=1,
+    )
+    costs: Literal["shared", "each"] = "shared"
+    zip: tuple[tuple[str, ...], ...] = ()
+    exclude: tuple[dict[str, Json], ...] = ()
+    report: ReportOptions = ReportOptions()
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _has_counts_or_ratios(self) -> Study:
+        if (self.counts is None) == (self.ratios is None):
+            raise ValueError("needs exactly one of 'counts' and 'ratios'")
+        return self

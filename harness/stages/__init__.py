@@ -1,0 +1,1 @@
+"""The five stages of a trial; one per file, inputs to artifact."""

@@ -1,0 +1,1 @@
+"""Records as rows: one per trial and machine class."""

@@ -1,0 +1,50 @@
+"""What many tests build on: a network of three small blocks, a batch for it, a clock that is told the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+
+from harness.tasks.base import Batch
+
+torch.set_num_threads(1)
+
+TINY: dict[str, int] = {"img_size": 8, "patch_size": 2, "embed_dim": 32, "num_heads": 2, "depth": 3}
+
+
+@dataclass
+class FakeClock:
+    """Seconds that pass only when told to."""
+
+    time_s: float = 0.0
+
+    def now(self) -> float:
+        return self.time_s
+
+    def advance(self, seconds: float) -> None:
+        self.time_s += seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def tiny_net() -> nn.Module:
+    """A DeiT of three blocks, width 32, for 8x8 inputs of one channel and ten outputs; eval mode, seeded."""
+    import timm
+
+    torch.manual_seed(0)
+    net: nn.Module = timm.create_model("deit_tiny_patch16_224", num_classes=10, in_chans=1, **TINY)
+    return net.eval()
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """Sixteen seeded items for `tiny_net`."""
+    generator = torch.Generator().manual_seed(1)
+    return Batch(torch.randn(16, 1, 8, 8, generator=generator), torch.arange(16) % 10)
