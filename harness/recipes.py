@@ -25,7 +25,7 @@ class TrainOptions(Schema):
     warmup: float = Field(0.1, ge=0, lt=1, description="share of all steps with a linearly rising rate")
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient; null: no clipping")
-    threads: int = Field(1, ge=1, description="CPU threads; floating-point sums depend on it, so it is part of what is asked")
+    threads: int = Field(1, ge=1, description="CPU threads; part of what is asked, since sums depend on it")
 
     @model_validator(mode="after")
     def _has_one_length(self) -> TrainOptions:

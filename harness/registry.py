@@ -31,8 +31,8 @@ class Registry(Generic[P]):
 
         def known(member: type[Q]) -> type[Q]:
             held = self._members.get(name)
-            if held is not None and (held.__module__, held.__qualname__) != (member.__module__, member.__qualname__):
-                raise ValueError(f"two {self.kind} plug-ins are called {name!r}: {held.__module__}, {member.__module__}")
+            if held is not None and held.__module__ != member.__module__:
+                raise ValueError(f"two of kind {self.kind} are called {name!r}: {held.__module__}, {member.__module__}")
             member.name = name
             self._members[name] = member  # type: ignore[assignment]  # Q is a P: the decorator returns the exact class
             return member

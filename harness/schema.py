@@ -53,6 +53,7 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
+NAME = r"^[a-z0-9_-]{1,64}$"
 OneOrMany = BeforeValidator(_listed)  # a scalar where a list is allowed is a list of one
 
 
@@ -75,19 +76,26 @@ def problems_of(error: ValidationError, fields: Iterable[str] = (), where: str =
     """Pydantic's findings in the words of the study file, each with its path."""
     found: dict[str, Problem] = {}
     for item in error.errors(include_url=False):
-        place = _place(item["loc"], item["input"])
+        place = _place(item["loc"])
         problem = Problem(place, _sentence(item, fields)).under(where)
         found.setdefault(str(problem), problem)
-    return list(found.values())
+    return [p for p in found.values() if not any(_repeats(p, other) for other in found.values())]
 
 
-def _place(loc: Sequence[int | str], value: Any) -> str:
+def _repeats(problem: Problem, other: Problem) -> bool:
+    # An entry that is wrong also leaves its list "too short": said once, where it is wrong.
+    return "should have at least" in problem.message and other.where.startswith(problem.where + ".")
+
+
+def _place(loc: Sequence[int | str]) -> str:
     # Pydantic names the branch of a union inside the path; a user's file has no such step.
     return ".".join(str(part) for part in loc if not str(part).startswith(("function-", "list[", "tuple[")))
 
 
 def _sentence(item: Any, fields: Iterable[str]) -> str:
     kind, context = item["type"], item.get("ctx", {})
+    if kind == "string_pattern_mismatch" and context["pattern"] == NAME:
+        return "must hold only a-z, 0-9, _ and -, at most 64 of them"
     if kind == "extra_forbidden":
         return f"no such field; {suggestion(str(item['loc'][-1]), fields)}" if fields else "no such field"
     if kind == "missing":

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from harness.recipes import TrainRecipe
-from harness.schema import Json, Label, OneOrMany, Options, Schema
+from harness.schema import NAME, Json, Label, OneOrMany, Options, Schema
 
 Target: TypeAlias = Literal["attention", "mlp", "block"]
 Removal: TypeAlias = Literal["skip", "identity"]
 AXES = ("models", "targets", "criteria", "counts", "ratios", "removals", "recoveries", "seeds")
+COLLECTORS = ("accuracy", "macs", "params", "latency", "throughput", "memory", "energy")
 
 
 class Choice(Schema):
@@ -24,6 +25,8 @@ class Choice(Schema):
     @classmethod
     def split(cls, value: Any) -> Any:
         """`name` or `{name, label, **options}` as a study writes it."""
+        if isinstance(value, cls):
+            return value
         if isinstance(value, str):
             return {"name": value}
         if not isinstance(value, dict) or "name" not in value:
@@ -76,7 +79,7 @@ Weights: TypeAlias = Literal["random", "pretrained"] | Pretrained | FileWeights 
 
 def _weights(value: Any) -> Any:
     """Picks the shape by its key, so that a problem is told about the shape that was meant."""
-    shapes = {"pretrained": Pretrained, "file": FileWeights, "train": TrainedWeights}
+    shapes: dict[str, type[Schema]] = {"pretrained": Pretrained, "file": FileWeights, "train": TrainedWeights}
     if isinstance(value, dict):
         for key, shape in shapes.items():
             if key in value:
@@ -99,7 +102,9 @@ class ModelSpec(Schema):
     @classmethod
     def _bare(cls, value: Any) -> Any:
         # A bare timm name: its dots and colons are made fit for a file name.
-        return {"name": value.replace(":", "_").replace("/", "_"), "architecture": value} if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return {"name": value.replace(":", "_").replace("/", "_"), "architecture": value}
 
 
 class Seeds(Schema):
@@ -123,7 +128,7 @@ class Seeds(Schema):
 class ReportOptions(Schema):
     """What the report is asked to say."""
 
-    contrast: Annotated[tuple[Label, Label] | None, OneOrMany] = None
+    contrast: tuple[Label, Label] | None = Field(None, description="the two criteria of the primary test")
 
 
 class Limits(Schema):
@@ -139,8 +144,8 @@ Plain = Annotated[Choice, BeforeValidator(Choice.split)]
 class Study(Schema):
     """A study: the axes of its grid, its data and its collectors."""
 
-    study: str = Field(pattern=r"^[a-z0-9_-]{1,64}$", description="name of the study and of its folders")
-    question: str | None = Field(None, max_length=500, description="the question in words, printed on top of the report")
+    study: str = Field(pattern=NAME, description="name of the study and of its folders")
+    question: str | None = Field(None, max_length=500, description="the question in words, on top of the report")
     example: bool = Field(False, description="marks a shipped study that the tests run")
     data: Plain
     models: Annotated[tuple[ModelSpec, ...], OneOrMany] = Field(min_length=1)
@@ -149,12 +154,9 @@ class Study(Schema):
     counts: Annotated[tuple[Annotated[int, Field(strict=True)], ...] | None, OneOrMany] = None
     ratios: Annotated[tuple[float, ...] | None, OneOrMany] = None
     removals: Annotated[tuple[Removal, ...], OneOrMany] = Field(("skip",), min_length=1)
-    recoveries: Annotated[tuple[Plain, ...], OneOrMany] = Field(("none",), min_length=1)  # type: ignore[assignment]  # validated default
+    recoveries: Annotated[tuple[Plain, ...], OneOrMany] = Field((Choice(name="none"),), min_length=1)
     seeds: Seeds = Seeds()
-    collectors: Annotated[tuple[Plain, ...], OneOrMany] = Field(
-        ("accuracy", "macs", "params", "latency", "throughput", "memory", "energy"),  # type: ignore[assignment]  # validated default
-        min_length=1,
-    )
+    collectors: Annotated[tuple[Plain, ...], OneOrMany] = Field(tuple(Choice(name=n) for n in COLLECTORS), min_length=1)
     costs: Literal["shared", "each"] = "shared"
     zip: tuple[tuple[str, ...], ...] = ()
     exclude: tuple[dict[str, Json], ...] = ()

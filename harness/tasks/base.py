@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.schema import Options
@@ -35,6 +35,7 @@ class Description:
     outputs: int
     channels: int
     is_synthetic: bool = False
+    sizes: dict[str, int] = field(default_factory=dict)  # items by part, where they are known without loading
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,163 @@
+"""What stages made, kept by key and content, checked when read; no pickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.errors import StoreError
+from harness.leases import lease
+from harness.schema import Json, Options, Schema
+
+MANIFEST = "manifest.json"
+
+
+class Manifest(Schema):
+    """What an artifact is: what its key was made of, its content, its files' SHA-256, and who made it where."""
+
+    stage: str
+    key: str
+    asked: Options
+    content: str
+    files: dict[str, str]
+    made_by: str
+    run: str
+    made: float
+    machine_class: str
+    software_class: str
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A verified artifact on disk."""
+
+    folder: Path
+    manifest: Manifest
+
+    def read_json(self, name: str) -> Json:
+        """One of its JSON files."""
+        found: Json = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        return found
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Who makes artifacts: the trial and run at work, and the classes of machine and software."""
+
+    trial: str
+    run: str
+    machine_class: str
+    software_class: str
+
+
+class Artifacts:
+    """`results/artifacts/<stage>/<key>/<content>/`, written once by rename."""
+
+    def __init__(self, results: Path) -> None:
+        self.root = results / "artifacts"
+        self.leases = results / ".leases"
+
+    def get(self, stage: str, key: str, maker: Maker, since: float = 0.0) -> Artifact | None:
+        """An intact artifact: made on this machine class before any other, the newest first.
+
+        A damaged one is renamed `<content>.damaged-*` and left for its owner to look at.
+        """
+        found = [self._read(folder) for folder in sorted((self.root / stage / key).glob("[0-9a-f]*"))]
+        intact = [a for a in found if a is not None and a.manifest.made >= since]
+        return max(
+            intact, key=lambda a: (a.manifest.machine_class == maker.machine_class, a.manifest.made), default=None
+        )
+
+    def obtain(
+        self, stage: str, asked: Options, key: str, maker: Maker, make: Callable[[Path], str], since: float = 0.0
+    ) -> tuple[Artifact, bool]:
+        """The artifact and whether it was there already; else `make(folder)` fills a folder and returns its content."""
+        found = self.get(stage, key, maker, since)
+        if found is not None:
+            return found, True
+        held: list[Artifact] = []
+
+        def is_made() -> bool:
+            there = self.get(stage, key, maker, since)
+            held.extend([there] if there else [])
+            return there is not None
+
+        with lease(self.leases / f"{stage}-{key}.lease", is_made) as is_mine:
+            if not is_mine:
+                return held[-1], True
+            return self._made(stage, asked, key, maker, make), False
+
+    def _made(self, stage: str, asked: Options, key: str, maker: Maker, make: Callable[[Path], str]) -> Artifact:
+        home = self.root / stage / key
+        draft = home / f".draft-{secrets.token_hex(6)}"
+        try:
+            draft.mkdir(parents=True)
+            started = time.perf_counter()
+            content = make(draft)
+            files = {path.name: file_digest(path) for path in sorted(draft.iterdir())}
+            manifest = Manifest(
+                stage=stage,
+                key=key,
+                asked=asked,
+                content=content,
+                files=files,
+                made_by=maker.trial,
+                run=maker.run,
+                made=time.time(),
+                machine_class=maker.machine_class,
+                software_class=maker.software_class,
+                elapsed_s=time.perf_counter() - started,
+            )
+            (draft / MANIFEST).write_text(manifest.model_dump_json(), encoding="utf-8")
+            return Artifact(_placed(draft, home / content), manifest)
+        except OSError as error:
+            raise StoreError(f"the artifact {stage}/{key} cannot be written: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _read(self, folder: Path) -> Artifact | None:
+        if "." in folder.name:
+            return None
+        try:
+            manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
+            is_intact = all(file_digest(folder / Path(name).name) == known for name, known in manifest.files.items())
+        except (OSError, ValidationError, ValueError):
+            is_intact = False
+        if is_intact:
+            return Artifact(folder, manifest)
+        _set_aside(folder)
+        return None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _placed(draft: Path, final: Path) -> Path:
+    try:
+        draft.rename(final)
+    except OSError:
+        if not (final / MANIFEST).is_file():
+            raise
+        # The same content is there already: it stands, newly attested, and ours goes with the draft.
+        (draft / MANIFEST).replace(final / MANIFEST)
+    return final
+
+
+def _set_aside(folder: Path) -> None:
+    # Another process may set the same folder aside at this moment: that is as good.
+    try:
+        folder.rename(folder.with_name(f"{folder.name}.damaged-{secrets.token_hex(4)}"))
+    except OSError:
+        return

@@ -1,0 +1,63 @@
+"""A trial's own process: forked from a server that has the heavy modules loaded, its words in a log of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from harness.jobs import Assignment, EventLog, Job, events_path
+from harness.records import Record
+from harness.run_trial import prepare_only, run_trial
+from harness.store import Store
+
+
+def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool) -> None:
+    """Runs one trial, or only its first stage ahead of its turn, and ends the process without another word."""
+    # The launcher decides what a Ctrl-C means; it ends the worker, and the worker ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log = Path(job.results) / job.study / "logs" / f"{assignment.trial.id}.log"
+    _speak_into(log)
+    voice = Voice(EventLog(events_path(Path(job_file))), assignment.trial.id)
+    if is_ahead:
+        prepare_only(job, assignment, voice.tell)
+        return
+    voice.events.add("started", trial=assignment.trial.id)
+    record = run_trial(job, assignment, voice.tell, f"logs/{log.name}")
+    Store(Path(job.results)).write_record(record)
+    _say_end(voice.events, record)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # what a library left behind (threads, handlers) must not hold a finished trial
+
+
+def _say_end(events: EventLog, record: Record) -> None:
+    message = record.reason or ""
+    events.add("ended", trial=record.trial.id, status=record.status, message=message)
+
+
+def _speak_into(log: Path) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+class Voice:
+    """Tells the launcher what a trial is doing, a few times a second at most."""
+
+    def __init__(self, events: EventLog, trial: str) -> None:
+        self.events = events
+        self.trial = trial
+        self._last: tuple[str, float] = ("", 0.0)
+
+    def tell(self, stage: str, note: str) -> None:
+        """A stage has begun, or is so far."""
+        held, when = self._last
+        if stage != held or time.monotonic() - when > 0.3:
+            self._last = (stage, time.monotonic())
+            self.events.add("stage", trial=self.trial, stage=stage, note=note)

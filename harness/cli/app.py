@@ -1,0 +1,167 @@
+"""Every command with its arguments; what a command does is imported when it is called, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from harness.errors import HarnessError
+
+FINE, FAILED, USER, NOTHING, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+app = typer.Typer(
+    name="harness",
+    help="Which layers can I remove, by which criterion, at what cost, on which hardware?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StudyFileArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Name of a study, or its file.", show_default=False)
+]
+Site = Annotated[Path | None, typer.Option("--site", metavar="FILE", help="Where it runs: device, executor, paths.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", help="Overrides a value of the study.")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records and artifacts are kept.")]
+Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where reports are written.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
+
+RESULTS, REPORTS = Path("results"), Path("reports")
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from harness import __version__
+
+        typer.echo(f"harness {__version__}")
+        raise typer.Exit(FINE)
+    if context.invoked_subcommand is None:
+        raise typer.Exit(USER)
+
+
+@app.command()
+def run(
+    study: StudyFileArgument,
+    site: Site = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    executor: Annotated[str | None, typer.Option(help="inline or local.")] = None,
+    set_: Set = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Run the first N candidates only (for testing).")] = None,
+    fresh: Annotated[str | None, typer.Option(metavar="STAGE", help="Measure again from STAGE, or all.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
+    results: Results = RESULTS,
+    reports: Reports = REPORTS,
+) -> None:
+    """Run a study: what is done is skipped, the rest is run, then the report is written."""
+    from harness.cli.run import run_study
+    from harness.launch import Orders
+
+    orders = Orders(device, executor, limit, fresh, retry_failed, _command())
+    raise typer.Exit(run_study(study, site, set_ or [], orders, results, reports))
+
+
+@app.command()
+def plan(
+    study: StudyFileArgument, site: Site = None, set_: Set = None, as_json: AsJson = False, results: Results = RESULTS
+) -> None:
+    """Show trials and stages, what is done and what is new, without running anything."""
+    from harness.cli.plan import show_plan
+
+    raise typer.Exit(show_plan(study, site, set_ or [], as_json, results))
+
+
+@app.command()
+def validate(study: StudyFileArgument, site: Site = None, set_: Set = None, results: Results = RESULTS) -> None:
+    """Check a study file: every problem at once."""
+    from harness.cli.validate import validate_study
+
+    raise typer.Exit(validate_study(study, site, set_ or [], results))
+
+
+@app.command()
+def status(study: StudyArgument, as_json: AsJson = False, results: Results = RESULTS) -> None:
+    """Show what is done, running and failed."""
+    from harness.cli.status import show_status
+
+    raise typer.Exit(show_status(study, as_json, results))
+
+
+@app.command()
+def report(study: StudyArgument, results: Results = RESULTS, reports: Reports = REPORTS) -> None:
+    """Write tables, figures and pages again, from records alone."""
+    from harness.cli.report import report_study
+
+    raise typer.Exit(report_study(study, results, reports))
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="models, criteria, searches, collectors, ...")],
+    why: Annotated[bool, typer.Option("--why", help="Also what cannot be used, with the reason.")] = False,
+    results: Results = RESULTS,
+) -> None:
+    """List what a study can name: models, criteria, searches, collectors, recoveries, datasets, targets, executors."""
+    from harness.cli.list import list_kind
+
+    raise typer.Exit(list_kind(kind, why, results))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the study file, for editors."""
+    from harness.cli.schema import print_schema
+
+    raise typer.Exit(print_schema())
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine can measure, what not, and why."""
+    from harness.cli.doctor import show_findings
+
+    raise typer.Exit(show_findings(as_json))
+
+
+def _command() -> str:
+    """The command that reproduces this call, with the names of files only as they were typed relative to here."""
+    shown = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return " ".join(["python -m harness", *shown])
+
+
+def main() -> int:
+    """Runs the command line and gives the exit code; only a bug of harness shows a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.Exit as end:
+        code = end.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = USER
+    except HarnessError as error:
+        typer.echo(f"{error}\n{_count(len(error.problems))}; nothing was run", err=True)
+        code = USER
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo("interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = FINE
+    except Exception:  # noqa: BLE001  # the last stop of a bug: shown whole, with its own exit code
+        traceback.print_exc()
+        typer.echo("this is a bug of harness: please report it with the lines above", err=True)
+        code = BUG
+    return code if isinstance(code, int) else FINE
+
+
+def _count(problems: int) -> str:
+    return f"{problems} problem" + ("s" if problems != 1 else "")

@@ -1,0 +1,34 @@
+"""`harness report`: tables, figures and pages from records alone; also what a study's name or file means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from harness.cli.app import FINE, NOTHING
+from harness.errors import SpecError
+from harness.store import Store
+from harness.study_file import read_yaml
+
+
+def study_name(study: str) -> str:
+    """The name of a study, given as a name or as its file."""
+    if not study.endswith((".yaml", ".yml")):
+        return study
+    name = read_yaml(Path(study)).get("study")
+    if not isinstance(name, str):
+        raise SpecError(f"{study}: study: is required")
+    return name
+
+
+def report_study(study: str, results: Path, reports: Path) -> int:
+    """Rebuilds the report; without a single record there is nothing to report."""
+    from harness.report import write_report
+
+    name, store = study_name(study), Store(results)
+    if not store.records(name):
+        typer.echo(f"{name}: no record in {results}; run the study first", err=True)
+        return NOTHING
+    typer.echo(f"report: {write_report(store, name, reports)}")
+    return FINE

@@ -1,0 +1,73 @@
+"""`harness run`: the study, then its report, then words and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from harness.cli.app import FAILED, FINE, INTERRUPTED
+from harness.cli.progress import watcher_for
+from harness.errors import SpecError, StoreError
+from harness.launch import Orders, Summary, launch
+from harness.records import STAGES
+from harness.store import Store
+from harness.study_file import load_study
+
+SHOWN_FAILURES = 10
+
+
+def run_study(
+    study: Path, site: Path | None, overrides: list[str], orders: Orders, results: Path, reports: Path
+) -> int:
+    """Runs what is new and always leaves a report that agrees with the records."""
+    if orders.fresh not in (None, "all", *STAGES):
+        raise SpecError(f"--fresh {orders.fresh}: must be all or one of {', '.join(STAGES)}")
+    file = load_study(study, overrides, site)
+    with watcher_for(sys.stdout.isatty()) as watcher:
+        summary = launch(file, results, orders, watcher)
+    _say(summary)
+    if summary.is_interrupted:
+        typer.echo(f"interrupted: finished trials are kept; go on with: {orders.command}")
+        return INTERRUPTED
+    page = _report(summary, results, reports)
+    _say_failures(summary, orders)
+    if page is not None:
+        typer.echo(f"report: {page}")
+    return FAILED if summary.failed or summary.held_back else FINE
+
+
+def _say(summary: Summary) -> None:
+    ran = len(summary.ok) + len(summary.failed)
+    if not ran and not summary.is_interrupted:
+        what = (
+            f"all {summary.total} trials are done"
+            if not summary.held_back
+            else f"{summary.done_before} trials are done"
+        )
+        typer.echo(f"{summary.study}: {what}; nothing to run")
+        return
+    parts = [f"{len(summary.ok)} done now", f"{summary.done_before} before", f"{len(summary.failed)} failed"]
+    parts += [f"{summary.left} left"] if summary.left else []
+    typer.echo(f"{summary.study}: {summary.total} trials: {', '.join(parts)}")
+
+
+def _report(summary: Summary, results: Path, reports: Path) -> Path | None:
+    from harness.report import write_report
+
+    try:
+        return write_report(Store(results), summary.study, reports)
+    except OSError as error:
+        raise StoreError(f"the report cannot be written: {error.strerror}") from None
+
+
+def _say_failures(summary: Summary, orders: Orders) -> None:
+    failed = summary.failed | summary.held_back
+    for trial, message in list(failed.items())[:SHOWN_FAILURES]:
+        typer.echo(f"failed: {trial}: {message.splitlines()[0] if message else 'no message'}", err=True)
+    if len(failed) > SHOWN_FAILURES:
+        typer.echo(f"... and {len(failed) - SHOWN_FAILURES} more", err=True)
+    if failed:
+        again = orders.command if "--retry-failed" in orders.command else f"{orders.command} --retry-failed"
+        typer.echo(f"{len(failed)} trials failed; run them again with: {again}", err=True)

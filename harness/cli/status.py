@@ -1,0 +1,61 @@
+"""`harness status`: what is done, running and failed, from records and events."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import typer
+
+from harness.cli.app import FINE
+from harness.cli.report import study_name
+from harness.jobs import EventTail, JobFolder
+from harness.records import Record, TrialInfo
+from harness.store import Store
+
+SILENT_S = 120.0  # a stage that says nothing for this long is not shown as running
+
+
+def show_status(study: str, as_json: bool, results: Path) -> int:
+    """Prints one line per state, and every failed trial with its reason."""
+    store, name = Store(results), study_name(study)
+    index, records = store.read_index(name), store.records(name)
+    newest = _newest(records)
+    states = {trial.id: _state(trial, newest) for trial in index.trials}
+    running = _running(JobFolder(results, name), states)
+    if as_json:
+        typer.echo(json.dumps({"study": name, "trials": states, "running": running}, indent=1))
+        return FINE
+    words = [f"{sum(s == word for s in states.values())} {word}" for word in ("done", "failed", "new")]
+    typer.echo(f"{name}: {len(states)} trials: {', '.join(words)}, {len(running)} running")
+    for trial, doing in running.items():
+        typer.echo(f"running {trial}: {doing}")
+    for trial, state in states.items():
+        if state == "failed":
+            typer.echo(f"failed  {trial}: {newest[trial].reason}")
+    return FINE
+
+
+def _newest(records: tuple[Record, ...]) -> dict[str, Record]:
+    """The newest run of each trial, an ok one before any other."""
+    ranked = sorted(records, key=lambda r: (r.status == "ok", r.run.started))
+    return {record.trial.id: record for record in ranked}
+
+
+def _state(trial: TrialInfo, newest: dict[str, Record]) -> str:
+    record = newest.get(trial.id)
+    return "new" if record is None else "done" if record.status == "ok" else "failed"
+
+
+def _running(folder: JobFolder, states: dict[str, str]) -> dict[str, str]:
+    """What trials said last, where that was a moment ago and nothing has ended since."""
+    running: dict[str, str] = {}
+    for path in sorted(folder.jobs.glob("*.events.jsonl"))[-8:]:
+        for event in EventTail(path).new():
+            trial = str(event.get("trial", ""))
+            if event["event"] == "stage" and float(str(event["time"])) > time.time() - SILENT_S:
+                running[trial] = f"{event.get('stage')} {event.get('note', '')}".strip()
+            elif event["event"] == "ended":
+                running.pop(trial, None)
+    return {trial: doing for trial, doing in running.items() if trial in states}

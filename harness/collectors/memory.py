@@ -1,0 +1,93 @@
+"""Peak memory of a forward pass, above what the process holds at rest."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.collectors.base import Clock, CostCollector, Subject, collectors
+from harness.collectors.params import buffer_bytes, parameter_bytes
+from harness.device import PeakMemory
+from harness.host_memory import Peak
+from harness.records import Asked, Measurement
+from harness.schema import Json, Options
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@collectors.register("memory")
+class Memory(CostCollector):
+    """Bytes that a forward pass takes above the process at rest; weights are at rest, and in the details."""
+
+    batch: int = Field(32, ge=1, description="items in a step")
+    repeats: int = Field(3, ge=1, description="passes of each network; the value is their median")
+
+    def asked(self) -> tuple[Asked, ...]:
+        return (Asked(metric="peak_bytes", at=self._at()),)
+
+    def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
+        mine, others = self._peaks(subject)
+        reason = next((peak.reason for peak in (*mine, *others) if peak.reason), None)
+        samples = [peak.above_bytes for peak in mine if peak.above_bytes is not None]
+        baseline = [peak.above_bytes for peak in others if peak.above_bytes is not None]
+        return (
+            Measurement(
+                metric="peak_bytes",
+                unit="B",
+                better="lower",
+                kind="noisy",
+                at=self._at(),
+                value=None if reason else median(samples),
+                samples=() if reason else tuple(samples),
+                baseline_samples=() if reason else tuple(baseline),
+                rounds=() if reason else tuple(range(self.repeats)),
+                reason=reason,
+                details=_details(mine, subject),
+            ),
+        )
+
+    def _peaks(self, subject: Subject) -> tuple[list[Peak], list[Peak]]:
+        """Peaks of candidate and baseline in turn, after a pass of each that fills what stays."""
+        import torch
+
+        gc.collect()
+        inputs = subject.example(self.batch)
+        steps = [partial(subject.task.forward, net, inputs) for net in (subject.candidate, subject.baseline)]
+        with torch.inference_mode():
+            for step in steps:
+                step()
+            found = [[_peak(step, subject.device) for step in steps] for _ in range(self.repeats)]
+        return [mine for mine, _ in found], [other for _, other in found]
+
+    def _at(self) -> Options:
+        return {"batch": self.batch} | {key: value for key, value in self.options().items() if key != "batch"}
+
+
+def _peak(step: Callable[[], object], device: str) -> Peak:
+    with PeakMemory(device) as phase:
+        step()
+    return phase.peak
+
+
+def _details(peaks: list[Peak], subject: Subject) -> dict[str, Json]:
+    last = peaks[-1]
+    return {
+        "method": last.method,
+        "resolution_bytes": last.resolution_bytes,
+        "resting_bytes": [peak.resting_bytes for peak in peaks],
+        "highest_bytes": [peak.peak_bytes for peak in peaks],
+        "reserved_bytes": last.reserved_bytes,
+        "allocator_retries": last.allocator_retries,
+        "weights_bytes": _weights(subject.candidate),
+        "baseline_weights_bytes": _weights(subject.baseline),
+    }
+
+
+def _weights(net: nn.Module) -> int:
+    return parameter_bytes(net) + buffer_bytes(net)

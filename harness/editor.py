@@ -1,0 +1,105 @@
+"""The JSON Schema of a study file with every plug-in's options, so that editors complete them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.collectors.base import collectors
+from harness.criteria.base import criteria
+from harness.datasets.base import datasets
+from harness.executors.base import executors
+from harness.recoveries.base import recoveries
+from harness.registry import Registry
+from harness.searches.base import searches
+from harness.site import Site
+from harness.spec import Study
+
+RESERVED: dict[str, dict[str, Any]] = {
+    "Label": {"label": {"type": "string", "description": "the word for tables"}},
+    "Criterion": {
+        "search": {"$ref": "#/$defs/search"},
+        "draws": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "draws of a random criterion"},
+        "for": {"$ref": "#/$defs/Restriction"},
+    },
+}
+
+
+def study_schema() -> dict[str, Any]:
+    """Study and site keys in one closed object; each plug-in is its name, or a mapping with its options."""
+    schema = Study.model_json_schema(by_alias=True)
+    site = Site.model_json_schema()
+    definitions: dict[str, Any] = {**site.pop("$defs", {}), **schema.pop("$defs", {})}
+    members: dict[str, tuple[Registry[Any], dict[str, Any]]] = {
+        "dataset": (datasets, {}),
+        "criterion": (criteria, RESERVED["Label"] | RESERVED["Criterion"]),
+        "search": (searches, {}),
+        "recovery": (recoveries, RESERVED["Label"]),
+        "collector": (collectors, RESERVED["Label"]),
+        "executor": (executors, {}),
+    }
+    for name, (registry, extra) in members.items():
+        definitions[name] = _choice(registry, extra, definitions)
+    properties = {**schema["properties"], **site["properties"]}
+    properties |= {
+        "data": {"$ref": "#/$defs/dataset"},
+        "criteria": _one_or_many("criterion"),
+        "recoveries": _one_or_many("recovery"),
+        "collectors": _one_or_many("collector"),
+        "executor": {"$ref": "#/$defs/executor"},
+        "models": _one_or_many_of({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/ModelSpec"}]}),
+        "seeds": {"anyOf": [{"type": "integer"}, _list({"type": "integer"}), {"$ref": "#/$defs/Seeds"}]},
+        "contrast": {},
+    }
+    properties.pop("contrast")
+    for name in ("targets", "counts", "ratios", "removals"):
+        properties[name] = _relaxed(properties[name])
+    definitions["Seeds"]["properties"].pop("is_joint", None)
+    definitions["ModelSpec"]["properties"]["data"] = {"$ref": "#/$defs/dataset"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "harness study",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["study", "data", "models", "criteria"],
+        "properties": properties,
+        "$defs": {name: definitions[name] for name in sorted(definitions)},
+    }
+
+
+def _choice(registry: Registry[Any], extra: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    members = registry.members()
+    mappings = []
+    for name, member in members.items():
+        own = member.model_json_schema()
+        definitions.update(own.get("$defs", {}))
+        properties = {"name": {"const": name}, **own.get("properties", {}), **extra}
+        mappings.append(
+            {
+                "type": "object",
+                "description": member.summary(),
+                "properties": properties,
+                "required": ["name", *own.get("required", [])],
+                "additionalProperties": False,
+            }
+        )
+    return {"anyOf": [{"enum": list(members)}, *mappings]}
+
+
+def _list(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item, "minItems": 1}
+
+
+def _one_or_many(definition: str) -> dict[str, Any]:
+    return _one_or_many_of({"$ref": f"#/$defs/{definition}"})
+
+
+def _one_or_many_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [item, _list(item)]}
+
+
+def _relaxed(listed: dict[str, Any]) -> dict[str, Any]:
+    """A list schema that also takes a scalar for a list of one."""
+    arrays = [one for one in listed.get("anyOf", [listed]) if one.get("type") == "array"]
+    item = arrays[0]["items"]
+    described = {"description": listed["description"]} if "description" in listed else {}
+    return _one_or_many_of(item) | described

@@ -1,0 +1,67 @@
+"""Trials on this machine through submitit, with submitit's own logs and time limit."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from harness.executors.base import Executor, Handle, executors, worker_command
+from harness.site import Resources
+
+if TYPE_CHECKING:
+    import submitit
+
+WEEK_MIN = 7 * 24 * 60  # the worker keeps to each trial's own limit; submitit's default of 2 minutes would end a study
+
+
+class SubmittedJob:
+    """A worker inside a submitit job."""
+
+    def __init__(self, job: submitit.Job[int]) -> None:
+        self.job = job
+
+    def is_running(self) -> bool:
+        return not self.job.done()
+
+    def stop(self, patience_s: float) -> None:
+        # This ends submitit's process only; the worker sees that it is gone, and ends its children and itself.
+        self.job.cancel()
+        deadline = time.monotonic() + patience_s
+        while self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+@executors.register("local")
+class Local(Executor):
+    """Runs the trials here through submitit; `jobs` workers side by side disturb each other's timings."""
+
+    needs = ("submitit",)
+
+    jobs: int = Field(1, ge=1, le=256, description="workers at a time; more than one taints timings")
+    nice: int = Field(0, ge=0, le=19, description="lowers the priority of the workers")
+
+    @property
+    def parallel(self) -> int:
+        return self.jobs
+
+    def start(self, job_file: Path, logs: Path, resources: Resources, device: str) -> Handle:
+        import submitit
+
+        # A folder of its own for every job: submitit gives back an old result where ids repeat.
+        executor = submitit.LocalExecutor(folder=logs / f"submitit-{job_file.stem}")
+        executor.update_parameters(**_parameters(resources, device))
+        return SubmittedJob(executor.submit(subprocess.call, _command(job_file, self.nice)))
+
+
+def _command(job_file: Path, nice: int) -> list[str]:
+    return (["nice", "-n", str(nice)] if nice else []) + worker_command(job_file)
+
+
+def _parameters(resources: Resources, device: str) -> dict[str, Any]:
+    # Without gpus_per_node submitit hides every GPU from the job.
+    gpus = resources.gpus_per_node if resources.gpus_per_node is not None else int(device != "cpu")
+    return {"timeout_min": WEEK_MIN, "gpus_per_node": gpus, "name": "harness"}

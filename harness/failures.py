@@ -1,0 +1,75 @@
+"""Why a trial failed, in the few classes that decide whether it is worth trying again."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from harness.records import Failure, FailureClass
+
+RETRIED: frozenset[FailureClass] = frozenset({"preempted", "node_failure", "killed", "lost"})
+
+
+def classified(error: BaseException) -> FailureClass:
+    """The class of an exception: out of memory on the device or the host, not a number, or an error."""
+    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error):
+        return "oom_gpu"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "oom_host"
+    return "numerical" if isinstance(error, ArithmeticError) else "error"
+
+
+def failure_of(error: BaseException, stage: str | None, log: str | None) -> Failure:
+    """What a record keeps of an exception; file names lose the folders of this machine."""
+    kind = classified(error)
+    lines = traceback.format_exception(error)
+    return Failure(
+        **{"class": kind},
+        stage=stage,
+        message=without_paths(f"{type(error).__name__}: {error}")[:2000],
+        traceback=without_paths("".join(lines))[-20_000:],
+        log=log,
+        retry=kind in RETRIED,
+    )
+
+
+def failure_of_exit(exit_code: int, stage: str | None, log: str | None, timeout_s: float | None = None) -> Failure:
+    """A child that ended without a word: killed by a signal, out of time, or gone with an exit code."""
+    number = -exit_code if exit_code < 0 else None
+    if timeout_s is not None:
+        kind: FailureClass = "timeout"
+        message = f"stopped after {timeout_s:g} s; resources.default.timeout_min gives it more"
+    elif number is not None:
+        kind = "killed"
+        message = (
+            f"killed by {signal.Signals(number).name}; out of memory is the usual reason when nobody did it by hand"
+        )
+    else:
+        kind, message = "error", f"the process ended with exit code {exit_code} and wrote no record"
+    return Failure(
+        **{"class": kind},
+        stage=stage,
+        message=message,
+        log=log,
+        exit_code=None if number else exit_code,
+        signal=number,
+        retry=kind in RETRIED,
+    )
+
+
+def lost(log: str | None) -> Failure:
+    """A trial whose worker is gone."""
+    return Failure(**{"class": "lost"}, message="its worker ended before it was run", log=log, retry=True)
+
+
+_PREFIXES = sorted({*(p for p in sys.path if len(p) > 1), str(Path.cwd()), str(Path.home())}, key=len, reverse=True)
+
+
+def without_paths(text: str) -> str:
+    """The text with absolute folders cut: paths are relative to their package, or to where the command ran."""
+    for prefix in _PREFIXES:
+        text = text.replace(prefix.rstrip("/") + "/", "")
+    return re.sub(r"(?<![\w.])/(?:[\w.+@-]+/)+", ".../", text)

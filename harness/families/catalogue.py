@@ -1,0 +1,65 @@
+"""Finds the family that describes a network, and its sublayers."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from harness.errors import UnknownNameError, unknown
+from harness.families.base import Family, Sublayer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PACKAGE = "harness.families"
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """Those of this folder's modules, then those of other packages (entry points of group `harness.families`)."""
+    home = importlib.import_module(PACKAGE)
+    found: list[Family] = []
+    for module in pkgutil.iter_modules(home.__path__, f"{PACKAGE}."):
+        found += getattr(importlib.import_module(module.name), "FAMILIES", ())
+    for entry in entry_points(group=PACKAGE):
+        found += entry.load()
+    return tuple(found)
+
+
+def family_of(net: nn.Module) -> Family:
+    """The family that describes the network, every block included; raises UnknownNameError with the reason against."""
+    for family in families():
+        if family.fits(net):
+            return family
+    raise UnknownNameError(_refusal(net))
+
+
+def sublayers_named(net: nn.Module, names: Iterable[str]) -> tuple[Sublayer, ...]:
+    """The sublayers called `blocks.3.attn` and so on, in order of execution; raises UnknownNameError for any other."""
+    wanted = set(names)
+    known = {sublayer.name: sublayer for sublayer in family_of(net).sublayers(net)}
+    strangers = sorted(wanted - set(known))
+    if strangers:
+        raise UnknownNameError(unknown("sublayer", name, known) for name in strangers)
+    return tuple(sublayer for name, sublayer in known.items() if name in wanted)
+
+
+def _refusal(net: nn.Module) -> str:
+    kind = _class_name(net)
+    near = next((family for family in families() if kind in family.model_classes), None)
+    known = ", ".join(sorted(family.name for family in families()))
+    if near is None:
+        return f"no family says where a network of class {kind} keeps its blocks; known families: {known}"
+    blocks = list(net.get_submodule(near.blocks).children())
+    found = sorted({_class_name(block) for block in blocks} - set(near.block_classes))
+    held = f"blocks of class {', '.join(found)}" if found else "no blocks"
+    handled = ", ".join(near.block_classes)
+    return f"a network of class {kind} has {held}; family {near.name!r} knows only {handled}; known families: {known}"
+
+
+def _class_name(module: nn.Module) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"

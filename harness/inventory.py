@@ -1,0 +1,156 @@
+"""Sublayers, shapes, parameters and MACs of a network, from the meta device; kept, so that reading needs no torch."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from harness.errors import HarnessError, StoreError, UnknownNameError, unknown
+from harness.families.base import Sublayer, Unit, units
+from harness.schema import Options, Schema, digest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+REVISION = 1  # raised when an inventory of the same network would say something else
+
+
+class SublayerInfo(Schema):
+    """One sublayer with all it owns: parameters, MACs per item, and a digest of what they follow from (`shape`)."""
+
+    name: str
+    kind: str
+    depth: int
+    block: str
+    modules: tuple[str, ...]
+    params: int
+    macs: int
+    shape: str
+
+
+class Inventory(Schema):
+    """A network as built: `input_size` (channels, height, width), parameters, MACs per item, sublayers in order."""
+
+    architecture: str
+    family: str
+    input_size: tuple[int, ...]
+    params: int
+    macs: int
+    sublayers: tuple[SublayerInfo, ...]
+
+    def chosen(self, names: Iterable[str]) -> tuple[SublayerInfo, ...]:
+        """The sublayers of these names, in order of execution; raises UnknownNameError for any other."""
+        wanted = set(names)
+        known = [s.name for s in self.sublayers]
+        if wanted - set(known):
+            raise UnknownNameError(unknown("sublayer", name, known) for name in sorted(wanted - set(known)))
+        return tuple(s for s in self.sublayers if s.name in wanted)
+
+    def units(self, target: str) -> tuple[Unit, ...]:
+        """What a target can remove, in order of depth."""
+        return units(tuple(Sublayer(s.name, s.kind, s.depth, s.block, s.modules) for s in self.sublayers), target)
+
+
+def removable(inventory: Inventory, target: str) -> tuple[str, ...]:
+    """Names of what a target can remove, in order of depth: `blocks.3.attn`, or `blocks.3` for whole blocks."""
+    return tuple(unit.name for unit in inventory.units(target))
+
+
+def structure(inventory: Inventory, removed: Iterable[str]) -> str:
+    """12 hex digits, equal for sets of sublayers that leave, and take, as many of each kind and shape."""
+    gone = {s.name for s in inventory.chosen(removed)}
+    left = Counter(f"{s.kind} {s.shape}" for s in inventory.sublayers if s.name not in gone)
+    taken = Counter(f"{s.kind} {s.shape}" for s in inventory.sublayers if s.name in gone)
+    return digest([sorted(left.items()), sorted(taken.items())])
+
+
+def take_inventory(architecture: str, options: Options, task_options: Options) -> Inventory:
+    """Builds the network without its weights and counts it; raises what `models.create` and `family_of` raise."""
+    import torch
+
+    from harness.counting import count_macs
+    from harness.families.catalogue import family_of
+    from harness.models import create
+    from harness.tasks.classification import Classification  # the task of every family so far
+
+    net = create(architecture, options, task_options, device="meta")
+    family = family_of(net)
+    size = Classification().input_config(net).size
+    count = count_macs(net, torch.empty((1, *size), device="meta"))
+    return Inventory(
+        architecture=architecture,
+        family=family.name,
+        input_size=size,
+        params=sum(p.numel() for p in net.parameters()),
+        macs=count.total,
+        sublayers=tuple(_described(net, s, count.by_module) for s in family.sublayers(net)),
+    )
+
+
+def kept_inventory(
+    folder: Path, architecture: str, options: Options, task_options: Options, where: str = ""
+) -> Inventory:
+    """The inventory kept in `folder`, taken first where absent or damaged; what cannot be built is said `where`."""
+    path = folder / f"{_key(architecture, options, task_options)}.json"
+    kept = _read(path)
+    if kept is not None and kept.architecture == architecture:
+        return kept
+    try:
+        taken = take_inventory(architecture, options, task_options)
+    except HarnessError as error:
+        raise type(error)(problem.under(where) for problem in error.problems) from None
+    write_kept(path, taken.model_dump_json(indent=1))
+    return taken
+
+
+def _key(architecture: str, options: Options, task_options: Options) -> str:
+    return digest([architecture, options, task_options, version("timm"), REVISION])
+
+
+def _read(path: Path) -> Inventory | None:
+    try:
+        return Inventory.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_kept(path: Path, text: str) -> None:
+    """Keeps a text as a whole: a reader sees all of it or nothing."""
+    # A reader sees the whole file or none, and of two writers either may win: both hold the same.
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False) as draft:
+            draft.write(text)
+        Path(draft.name).replace(path)
+    except OSError as error:
+        raise StoreError(f"{path.name}: an inventory cannot be kept: {error.strerror}") from None
+
+
+def _described(net: nn.Module, sublayer: Sublayer, macs: dict[str, int]) -> SublayerInfo:
+    paths = [f"{sublayer.block}.{name}" for name in sublayer.modules]
+    owned = {path: net.get_submodule(path) for path in paths}
+    cost = sum(macs.get(path, 0) for path in paths)
+    shapes = [_shape(name, owned[path]) for name, path in zip(sublayer.modules, paths, strict=True)]
+    return SublayerInfo(
+        name=sublayer.name,
+        kind=sublayer.kind,
+        depth=sublayer.depth,
+        block=sublayer.block,
+        modules=sublayer.modules,
+        params=sum(p.numel() for module in owned.values() for p in module.parameters()),
+        macs=cost,
+        shape=digest([shapes, cost]),
+    )
+
+
+def _shape(name: str, module: nn.Module) -> list[str]:
+    """What the work of a module follows from: the classes within it, the shapes of parameters and buffers."""
+    classes = [f"{path} {type(part).__qualname__}" for path, part in module.named_modules()]
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    return [name, *classes, *(f"{path} {tuple(tensor.shape)} {tensor.dtype}" for path, tensor in tensors)]

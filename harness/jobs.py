@@ -1,0 +1,114 @@
+"""What an executor is handed: the trials of one worker, and how it tells what it is doing."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from harness.records import Asked, TrialInfo
+from harness.schema import Json, Options, Schema
+
+
+class Assignment(Schema):
+    """One trial, what is still to be measured of it, and which attempt this is."""
+
+    trial: TrialInfo
+    asked: tuple[Asked, ...]
+    attempt: int = 1
+
+
+class Job(Schema):
+    """Everything a worker needs; lives in the study's private `jobs` folder and in no record.
+
+    `fresh` names stages whose artifacts made before `submitted` (seconds since the epoch) are made again; `files` maps
+    a weights file's SHA-256 to its place.
+    """
+
+    id: str
+    study: str
+    results: str
+    assignments: tuple[Assignment, ...]
+    collectors: tuple[Options, ...]
+    costs: Literal["shared", "each"] = "shared"
+    device: str = "auto"
+    slot: int = 0  # trials of one slot of a device run one after the other, whichever study they belong to
+    executor: str = "inline"
+    paths: dict[str, str] = {}
+    files: dict[str, str] = {}
+    workers: int = 0
+    timeout_s: float = 3600.0
+    fresh: tuple[str, ...] = ()
+    submitted: float = 0.0
+    limited: bool = False
+    preload: tuple[str, ...] = ()
+    follows_launcher: bool = False  # ends when the process that started it is gone
+
+
+class JobFolder:
+    """Where jobs, their events and logs lie: `results/<study>/jobs` and `logs`, for the user only."""
+
+    def __init__(self, results: Path, study: str) -> None:
+        self.jobs = results / study / "jobs"
+        self.logs = results / study / "logs"
+
+    def create(self) -> None:
+        """Both folders, readable by their owner alone."""
+        for folder in (self.jobs, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
+    def write(self, job: Job) -> Path:
+        """The job as a file; its path is all that an executor is told."""
+        path = self.jobs / f"{job.id}.json"
+        path.write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
+        return path
+
+
+def read_job(path: Path) -> Job:
+    """The job of a file that this user's own launcher wrote."""
+    return Job.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def events_path(job_file: Path) -> Path:
+    """Where the events of a job are appended."""
+    return job_file.with_suffix(".events.jsonl")
+
+
+class EventLog:
+    """Appends one JSON line per event; many processes may write to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, event: str, **fields: Json) -> None:
+        """A line of less than a pipe's atomic size, so that lines of two writers never mix."""
+        line = json.dumps({"event": event, "time": time.time(), **fields})[:4000] + "\n"
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+
+class EventTail:
+    """Reads the events that came since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+
+    def new(self) -> Iterator[dict[str, Json]]:
+        """Whole lines only; a line that is still being written is left for the next look."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as stream:
+            stream.seek(self._offset)
+            data = stream.read()
+        whole = data.rfind(b"\n") + 1
+        self._offset += whole
+        for line in data[:whole].splitlines():
+            yield json.loads(line)

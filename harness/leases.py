@@ -1,0 +1,122 @@
+"""A thing is made once, however many want it: leases as files, with a heartbeat and a stated take-over."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StoreError
+from harness.schema import digest
+
+BEAT_S = 5.0
+STALE_S = 60.0
+POLL_S = 0.1
+
+
+@contextmanager
+def lease(path: Path, is_made: Callable[[], bool] = lambda: False) -> Iterator[bool]:
+    """Holds the lease of `path`; gives False, and holds nothing, as soon as `is_made` says so.
+
+    A lease is a file that only one process can create. Its owner touches it every few seconds; one that is not
+    touched for a minute, or whose owner on this machine is dead, is taken over. Two owners for a moment are harmless:
+    what is made is renamed into place, and the first rename wins.
+    """
+    token = secrets.token_hex(8)
+    while not _created(path, token):
+        if is_made():
+            yield False
+            return
+        if _is_abandoned(path):
+            _take_away(path, token)
+        else:
+            time.sleep(POLL_S)
+    if is_made():
+        _release(path, token)
+        yield False
+        return
+    stop = threading.Event()
+    beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+    beat.start()
+    try:
+        yield True
+    finally:
+        stop.set()
+        beat.join()
+        _release(path, token)
+
+
+def _created(path: Path, token: str) -> bool:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise StoreError(f"the lease {path.name} cannot be written: {error.strerror}") from None
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump({"token": token, **_self()}, stream)
+    return True
+
+
+def _self() -> dict[str, Any]:
+    return {"pid": os.getpid(), "born": _born(os.getpid()), "machine": digest(os.uname().nodename)}
+
+
+def _born(pid: int) -> str | None:
+    """A mark that tells two processes of one number apart: the start time in clock ticks since boot."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
+
+
+def _owner(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        silent_s = time.time() - path.stat().st_mtime
+    except OSError:
+        return False
+    if silent_s > STALE_S:
+        return True
+    owner = _owner(path)
+    if owner is None or owner.get("machine") != _self()["machine"] or not Path("/proc/self/stat").exists():
+        return False
+    return _born(int(owner["pid"])) != owner.get("born")
+
+
+def _take_away(path: Path, token: str) -> None:
+    # Renaming first: of two that see an abandoned lease, one gets it, the other finds nothing to rename.
+    grave = path.with_name(f"{path.name}.{token}")
+    try:
+        path.rename(grave)
+        grave.unlink()
+    except FileNotFoundError:
+        pass
+
+
+def _release(path: Path, token: str) -> None:
+    owner = _owner(path)
+    if owner is not None and owner.get("token") == token:
+        path.unlink(missing_ok=True)
+
+
+def _beat(path: Path, stop: threading.Event) -> None:
+    while not stop.wait(BEAT_S):
+        try:
+            os.utime(path)
+        except OSError:
+            return

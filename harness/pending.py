@@ -1,0 +1,97 @@
+"""What of a plan is still to be measured here, and why the rest is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.collectors.base import Collector, CostCollector
+from harness.jobs import Assignment
+from harness.plan import Plan
+from harness.records import Asked, Record, TrialInfo
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One planned trial: `missing` is what is not measured yet; `failed` is its newest run where that failed."""
+
+    trial: TrialInfo
+    missing: tuple[Asked, ...]
+    failed: Record | None
+    attempts: int
+
+    @property
+    def is_done(self) -> bool:
+        return not self.missing
+
+    @property
+    def is_held_back(self) -> bool:
+        """Failed in a way that trying again does not cure."""
+        return bool(self.missing) and self.failed is not None and not _may_retry(self.failed)
+
+
+def _may_retry(record: Record) -> bool:
+    return record.failure is None or record.failure.retry
+
+
+def standings(plan: Plan, records: Iterable[Record], machine_class: str | None) -> tuple[Standing, ...]:
+    """Where each trial of the plan stands.
+
+    An exact measurement counts wherever it was made, a noisy one on this machine class only; with `machine_class`
+    None (nobody knows yet where it will run) any counts.
+    """
+    runs: dict[str, list[Record]] = {}
+    for record in records:
+        runs.setdefault(record.trial.id, []).append(record)
+    exact, noisy = _asked(plan.collectors)
+    return tuple(_standing(trial, runs.get(trial.id, []), exact, noisy, machine_class) for trial in plan.trials)
+
+
+def _asked(collectors: Sequence[Collector]) -> tuple[tuple[Asked, ...], tuple[Asked, ...]]:
+    is_noisy = [isinstance(c, CostCollector) and c.kind == "noisy" for c in collectors]
+    exact = [a for c, noisy in zip(collectors, is_noisy, strict=True) if not noisy for a in c.asked()]
+    noisy = [a for c, noisy in zip(collectors, is_noisy, strict=True) if noisy for a in c.asked()]
+    return tuple(exact), tuple(noisy)
+
+
+def _standing(
+    trial: TrialInfo, runs: list[Record], exact: tuple[Asked, ...], noisy: tuple[Asked, ...], machine_class: str | None
+) -> Standing:
+    good = [run for run in runs if run.status == "ok"]
+    here = [run for run in good if machine_class is None or _class(run) == machine_class]
+    anywhere_keys = {m.asked.key for run in good for m in run.measurements}
+    here_keys = {m.asked.key for run in here for m in run.measurements}
+    missing = [a for a in exact if a.key not in anywhere_keys] + [a for a in noisy if a.key not in here_keys]
+    newest = max(runs, key=lambda run: (run.run.started, run.run.id), default=None)
+    failed = newest if newest is not None and newest.status == "failed" else None
+    return Standing(trial, tuple(missing), failed, len(runs))
+
+
+def _class(record: Record) -> str | None:
+    return record.environment.machine_class if record.environment else None
+
+
+def assignments(
+    plan: Plan, stand: Sequence[Standing], *, fresh: bool = False, retry_failed: bool = False, limit: int | None = None
+) -> tuple[Assignment, ...]:
+    """The trials to run now. `fresh` asks for everything again; `limit` keeps that many candidates."""
+    asked = [a for c in plan.collectors for a in c.asked()]
+    todo = [
+        Assignment(trial=s.trial, asked=tuple(asked) if fresh else s.missing, attempt=s.attempts + 1)
+        for s in stand
+        if fresh or (s.missing and (retry_failed or not s.is_held_back))
+    ]
+    return tuple(todo) if limit is None else _limited(todo, limit)
+
+
+def _limited(todo: list[Assignment], limit: int) -> tuple[Assignment, ...]:
+    candidates = [a for a in todo if not a.trial.is_baseline][:limit]
+    needed = {name for a in candidates for name in (a.trial.baseline, a.trial.untouched)}
+    return tuple(a for a in todo if a in candidates or a.trial.id in needed)
+
+
+def tally(stand: Sequence[Standing]) -> dict[str, int]:
+    """How many trials are done, failed (and held back) and new."""
+    words = Counter("done" if s.is_done else "failed" if s.is_held_back else "new" for s in stand)
+    return {word: words[word] for word in ("done", "failed", "new")}

@@ -1,0 +1,103 @@
+"""Accuracy against compute: what each criterion keeps, and which points no other beats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from harness.plots.drawing import Drawing
+from harness.plots.look import BASELINE, GRID, INK, PAPER, Look, canvas, dodge, legend_above, paper
+from harness.stats import pareto, spread
+from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.panels import Panel
+
+BETTER = {"accuracy": "higher", "saved": "higher"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One criterion at one count, or the baseline: per cent, over networks."""
+
+    series: str
+    saved: float
+    accuracy: float
+    spread: float
+
+
+def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
+    """Test accuracy against saved MACs with the Pareto front; None without accuracies and MACs."""
+    points = _points(panel)
+    if not points:
+        return None
+    base = panel.baseline_values(OUTCOME)
+    start = [Point("baseline", 0.0, 100 * float(np.mean(base)), 100 * (spread(base) or 0.0))] if base else []
+    everything = start + points
+    front = pareto([{"accuracy": p.accuracy, "saved": p.saved} for p in everything], BETTER)
+    best = sorted((p for p, keeps in zip(everything, front, strict=True) if keeps), key=lambda p: p.saved)
+    with paper():
+        figure, axes = canvas(2.75)
+        _draw_series(axes, panel, points, best, look)
+        if start:
+            shown = start[0]
+            style: dict[str, Any] = {
+                "color": INK,
+                "marker": BASELINE.marker,
+                "markersize": 8,
+                "linestyle": "none",
+                "zorder": 4,
+            }
+            axes.errorbar([0.0], [shown.accuracy], yerr=[shown.spread], elinewidth=0.8, label="baseline", **style)
+        _draw_front(axes, best)
+        axes.set_xlabel("MACs saved (%)")
+        axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
+        axes.margins(x=0.04, y=0.06)
+        legend_above(figure, axes)
+    caption = (
+        f"Test {OUTCOME_WORD} against saved multiply-accumulates ({panel.label}): mean and standard deviation over "
+        f"{_networks(panel)}. Grey: Pareto front of the means; filled markers lie on it, hollow ones are dominated. "
+        "Points at equal MACs are set slightly apart."
+    )
+    return Drawing(f"accuracy_cost-{panel.slug}", f"Accuracy against compute: {panel.label}", caption, figure)
+
+
+def _points(panel: Panel) -> list[Point]:
+    accuracy, saved = panel.per_unit(OUTCOME), panel.per_unit("macs_saved")
+    found = []
+    for criterion in panel.criteria:
+        for count in panel.counts:
+            values = [float(v) for v in accuracy[criterion, count].dropna()]
+            costs = [float(v) for v in saved[criterion, count].dropna()]
+            if values and costs:
+                deviation = 100 * (spread(values) or 0.0)
+                found.append(Point(criterion, 100 * float(np.mean(costs)), 100 * float(np.mean(values)), deviation))
+    return found
+
+
+def _draw_front(axes: Axes, best: list[Point]) -> None:
+    x, y = [p.saved for p in best], [p.accuracy for p in best]
+    axes.plot(x, y, color=GRID, linewidth=6, solid_capstyle="round", zorder=1.5, label="Pareto front")
+
+
+def _draw_series(axes: Axes, panel: Panel, points: list[Point], best: list[Point], look: Mapping[str, Look]) -> None:
+    places = sorted({round(p.saved, 6) for p in points})
+    gap = min(np.diff(places), default=1.0)
+    for i, criterion in enumerate(panel.criteria):
+        own = [p for p in points if p.series == criterion]
+        style, shift = look[criterion], dodge(i, len(panel.criteria), float(gap))
+        x, y = np.array([p.saved + shift for p in own]), np.array([p.accuracy for p in own])
+        axes.plot(x, y, color=style.colour, linestyle=style.line, linewidth=0.9, zorder=2)
+        axes.errorbar(x, y, yerr=[p.spread for p in own], fmt="none", ecolor=style.colour, elinewidth=0.8, zorder=2.2)
+        marks: dict[str, Any] = {"color": style.colour, "marker": style.marker, "linestyle": "none", "zorder": 3}
+        hollow = np.array([p not in best for p in own], dtype=bool)
+        axes.plot(x[hollow], y[hollow], markerfacecolor=PAPER, **marks)
+        axes.plot(x[~hollow], y[~hollow], **marks)
+        axes.plot([], [], color=style.colour, linestyle=style.line, marker=style.marker, label=criterion)
+
+
+def _networks(panel: Panel) -> str:
+    n = len(set(panel.candidates["unit"]))
+    return "one network" if n == 1 else f"{n} networks"

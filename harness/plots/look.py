@@ -1,0 +1,76 @@
+"""How a figure looks: the style sheet, and a colour, marker and line for each criterion that survive a grey printer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.style import context
+
+STYLE = Path(__file__).with_name("paper.mplstyle")
+WIDTH_IN = 3.5
+INK = "#1f2430"  # text, axes and the baseline; a page may put its own ink and paper in place of these three
+GRID = "#d5d9e0"
+PAPER = "#fffffe"  # the inside of hollow markers
+CONTROL = "#7a7f87"
+# Okabe and Ito's palette without black (the baseline's) and yellow (too light for a line).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (5, 1.4, 1.2, 1.4)))
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, marker and line of one series."""
+
+    colour: str
+    marker: str
+    line: str | tuple[int, tuple[float, ...]]
+
+
+BASELINE = Look(INK, "*", (0, (3, 2)))
+
+
+def looks(criteria: Sequence[str], random: Sequence[str] = ()) -> dict[str, Look]:
+    """A look per criterion, by its place in the study; random ones are grey, as the control they are."""
+    found: dict[str, Look] = {}
+    for i, name in enumerate(criteria):
+        colour = CONTROL if name in random else COLOURS[i % len(COLOURS)]
+        found[name] = Look(colour, MARKERS[i % len(MARKERS)], LINES[i % len(LINES)])
+    return found
+
+
+@contextmanager
+def paper() -> Iterator[None]:
+    """The style in force while a figure is drawn and while it is saved."""
+    with mpl.rc_context(), context(STYLE):
+        yield
+
+
+def canvas(height_in: float = 2.6) -> tuple[Figure, Axes]:
+    """An empty figure, one column wide."""
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    axes: Axes = figure.subplots()
+    return figure, axes
+
+
+def dodge(place: int, among: int, gap: float) -> float:
+    """A small shift that sets series apart which share their positions; a sixth of the gap for all of them."""
+    return 0.0 if among < 2 else gap / 6 * (place / (among - 1) - 0.5)
+
+
+def legend_above(figure: Figure, axes: Axes, per_row: int = 3) -> None:
+    """The legend outside the data, to be read row by row."""
+    entries = list(zip(*axes.get_legend_handles_labels(), strict=True))
+    if not entries:
+        return
+    columns = min(per_row, len(entries))
+    # Matplotlib fills column by column, and a short last row leaves its last columns short.
+    ordered = [entry for column in range(columns) for entry in entries[column::columns]]
+    handles, labels = zip(*ordered, strict=True)
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns)

@@ -1,0 +1,91 @@
+"""Compute saved against time saved: how much of what MACs promise arrives at the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from harness.plots.drawing import Drawing
+from harness.plots.look import COLOURS, CONTROL, INK, LINES, MARKERS, PAPER, Look, canvas, legend_above, paper
+from harness.tables.derived import SPEEDUPS
+from harness.tables.panels import Panel, with_values
+from harness.tables.summaries import measured_structures
+
+DIAGONAL = "time saved = compute saved"
+NAMES = {"latency_s": "latency", "images_per_s": "throughput"}
+
+
+@dataclass(frozen=True)
+class Saving:
+    """One measured structure, in per cent of its baseline; the interval is that of its repeats."""
+
+    macs: float
+    time: float
+    low: float
+    high: float
+    is_noisy: bool
+
+
+def realised(panel: Panel) -> Drawing | None:
+    """Time saved against MACs saved, one point per measured structure; None where nothing was timed."""
+    rows = measured_structures(panel.candidates)
+    series = {_named(panel, metric): found for metric in SPEEDUPS if (found := _savings(rows, metric))}
+    if not series:
+        return None
+    with paper():
+        figure, axes = canvas(2.75)
+        for i, (name, found) in enumerate(series.items()):
+            _draw(axes, name, found, Look(COLOURS[i], MARKERS[i], LINES[0]))
+        if any(s.is_noisy for found in series.values() for s in found):
+            marks: dict[str, Any] = {"color": CONTROL, "marker": "o", "linestyle": "none", "markerfacecolor": PAPER}
+            axes.plot([], [], label="noisy", **marks)
+        _draw_diagonal(axes, [s for found in series.values() for s in found])
+        axes.set_xlabel("MACs saved (%)")
+        axes.set_ylabel("time saved per item (%)")
+        legend_above(figure, axes, per_row=2)
+    caption = (
+        f"Time saved against compute saved ({panel.label}), one point per measured structure, baseline and candidate "
+        "timed in turn; bars: 95 % bootstrap intervals over the repeats of one process, which leave out the variation "
+        "between processes. On the dashed line, time saved equals compute saved; noisy timings are hollow."
+    )
+    return Drawing(f"realised-{panel.slug}", f"Compute saved against time saved: {panel.label}", caption, figure)
+
+
+def _savings(rows: pd.DataFrame, metric: str) -> list[Saving]:
+    name = SPEEDUPS[metric]
+    held = with_values(with_values(rows, name), "macs_saved")
+    found = []
+    for row in held.to_dict("records"):
+        time, low, high = (100 * (1 - 1 / float(row[key])) for key in (name, f"{name}_low", f"{name}_high"))
+        is_noisy = row.get(f"{metric}_quality") in ("noisy", "tainted")
+        found.append(Saving(100 * float(row["macs_saved"]), time, low, high, is_noisy))
+    return found
+
+
+def _named(panel: Panel, metric: str) -> str:
+    under = panel.conditions.get(metric)
+    return f"{NAMES[metric]}, {under}" if under else NAMES[metric]
+
+
+def _draw_diagonal(axes: Axes, savings: list[Saving]) -> None:
+    end = 1.12 * max(max(s.macs, s.high) for s in savings)
+    axes.plot([0, end], [0, end], color=INK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1, label=DIAGONAL)
+    if min(s.low for s in savings) < 0:
+        axes.axhline(0, color=INK, linewidth=0.6, zorder=1)
+    axes.set_xlim(0, 1.12 * max(s.macs for s in savings))
+    axes.set_ylim(min(0.0, *(1.1 * s.low for s in savings)), end)
+
+
+def _draw(axes: Axes, name: str, savings: list[Saving], look: Look) -> None:
+    for noisy in (False, True):
+        own = [s for s in savings if s.is_noisy is noisy]
+        if not own:
+            continue
+        bars = [[s.time - s.low for s in own], [s.high - s.time for s in own]]
+        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": "none", "zorder": 3}
+        face = PAPER if noisy else look.colour
+        axes.errorbar([s.macs for s in own], [s.time for s in own], yerr=bars, elinewidth=0.9, mfc=face, **style)
+    axes.plot([], [], color=look.colour, marker=look.marker, linestyle="none", label=name)

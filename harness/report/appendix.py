@@ -1,0 +1,154 @@
+"""The plain tables behind an answer: failures, data, environment, trials, and what each column means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from harness.records import Environment
+from harness.report.view import View
+from harness.schema import Json
+from harness.tables.cells import NONE, number, percent, significant
+from harness.tables.columns import OUTCOME
+from harness.tables.table import Table
+
+SHOWN_HASH = 16
+AXES = ("model", "target", "criterion", "count", "draw", "recovery", "runtime", "model_seed")
+VALUES: dict[str, tuple[str, Callable[[float | None], str]]] = {
+    OUTCOME: ("test top-1", percent),
+    f"{OUTCOME}_validation": ("validation top-1", percent),
+    f"{OUTCOME}_drop": ("drop", percent),
+    "macs": ("MACs", lambda value: significant(value, 4)),
+    "macs_saved": ("MACs saved", percent),
+    "params_saved": ("parameters saved", percent),
+    "latency_s": ("latency (s)", significant),
+    "speedup": ("speed-up", lambda value: number(value, 2)),
+    "realised": ("realised", lambda value: number(value, 2)),
+    "peak_bytes": ("peak (B)", lambda value: number(value, 0)),
+}
+
+
+def failure_table(view: View) -> Table | None:
+    """Trials without measurements: failed, skipped, or planned and without a record."""
+    rows = [
+        (
+            result.info.id,
+            result.failure.kind if result.failure else result.status,
+            (result.failure.stage if result.failure else None) or NONE,
+            result.reason or NONE,
+            (result.failure.log if result.failure else None) or NONE,
+        )
+        for result in view.bad
+    ]
+    rows += [(trial.id, "missing", NONE, "no run of it has a record", NONE) for trial in view.missing]
+    if not rows:
+        return None
+    return Table("failed", "Trials without measurements", ("trial", "class", "stage", "message", "log"), tuple(rows))
+
+
+def data_table(view: View) -> Table | None:
+    """Fingerprints of every part of the data that a measured trial used."""
+    rows: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    for result in view.good:
+        for part, info in result.data.items():
+            key = (result.info.data, part, info.sha256)
+            rows.setdefault(key, (result.info.data, part, str(info.items), info.sha256[:SHOWN_HASH], info.transform))
+    if not rows:
+        return None
+    notes = (f"SHA-256 of the decoded items before the transform, its first {SHOWN_HASH} digits.",)
+    return Table("data", "Data", ("data", "part", "items", "sha256", "transform"), tuple(rows.values()), notes)
+
+
+def environment_tables(view: View) -> tuple[Table, ...]:
+    """One table per machine class and software, with the number of trials made there."""
+    seen: dict[tuple[str, str], list[Environment]] = {}
+    for result in view.good:
+        if result.environment:
+            env = result.environment
+            seen.setdefault((env.machine_class, env.software_class), []).append(env)
+    return tuple(_environment(f"environment-{i}", found) for i, found in enumerate(seen.values()))
+
+
+def trial_table(view: View) -> Table | None:
+    """Every trial in short; the CSV file has all columns."""
+    if not len(view.table):
+        return None
+    table = view.table
+    shown = [name for name in AXES if table[name].dropna().nunique() > 1 or name in ("criterion", "count")]
+    values = [name for name in VALUES if name in table and table[name].notna().any()]
+    names = ("id", "status", *shown, "removed")
+    rows = [
+        (*(_cell(row[name]) for name in names), *(VALUES[name][1](_float(row[name])) for name in values))
+        for row in _rows(table)
+    ]
+    header = ("trial", *(name.replace("_", " ") for name in names[1:]), *(VALUES[name][0] for name in values))
+    return Table("trials", "Trials", header, tuple(rows))
+
+
+def column_table(view: View) -> Table:
+    """The column dictionary of trials.csv."""
+    rows = tuple((column.name, column.unit or NONE, column.meaning) for column in view.columns)
+    return Table("columns", "Columns of trials.csv", ("column", "unit", "meaning"), rows)
+
+
+def retry_command(view: View) -> str:
+    """The command that runs failed and missing trials again."""
+    return f"{view.index.command} --retry-failed"
+
+
+def period(view: View) -> str | None:
+    """From when to when the shown runs were made, by the records' own clocks."""
+    runs = [run for result in view.results for run in result.runs]
+    if not runs:
+        return None
+    first, last = min(run.started for run in runs)[:10], max(run.finished for run in runs)[:10]
+    return first if first == last else f"{first} to {last}"
+
+
+def _environment(name: str, found: list[Environment]) -> Table:
+    env = found[0]
+    rows = [
+        ("trials", str(len(found))),
+        ("machine class", env.machine_class),
+        *((f"machine: {key}", value) for key, value in _flat(env.machine)),
+        ("device", env.device),
+        ("threads", str(env.threads)),
+        ("software class", env.software_class),
+        *sorted(env.versions.items()),
+        *((f"harness {key}", value) for key, value in _flat(env.harness)),
+        *((f"project {key}", value) for key, value in _flat(env.project)),
+        ("container", env.container or NONE),
+        *sorted(env.variables.items()),
+    ]
+    return Table(name, f"Environment {env.machine_class}", ("what", "value"), tuple(rows))
+
+
+def _flat(values: Mapping[str, Json], prefix: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{prefix}{key}.")
+        else:
+            found.append((f"{prefix}{key}", _plain(value)))
+    return found
+
+
+def _plain(value: Json) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_plain(item) for item in value)
+    return NONE if value is None else str(value)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _cell(value: object) -> str:
+    return NONE if value in (None, "") or value is pd.NA or isinstance(value, float) else str(value)
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, float | int) else None

@@ -1,0 +1,147 @@
+"""What a reader must keep in mind, found in the records: nobody has to remember to write it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from harness.report.comparisons import FEWEST
+from harness.report.view import View
+from harness.tables.cells import counted
+from harness.tables.panels import UNIT
+
+MESSAGE_LENGTH = 240
+
+
+def caveats(view: View) -> tuple[str, ...]:
+    """One sentence each, the weightiest first."""
+    rules = (_absent, _proofs, _data, _networks, _controls, _machine, _timings, _told, _code)
+    return tuple(sentence for rule in rules for sentence in rule(view))
+
+
+def _absent(view: View) -> Iterator[str]:
+    if not view.has_plan:
+        yield "The study's plan (trials.json) is absent: trials that never ran cannot be counted."
+    if view.bad:
+        yield f"{_trials(len(view.bad))} failed or {_were(len(view.bad))} skipped, and no mean holds them; see below."
+    if view.missing:
+        planned = len(view.index.trials)
+        yield f"{_trials(len(view.missing))} of {planned} planned {_have(len(view.missing))} no record yet."
+    if view.left_out:
+        yield f"{_trials(view.left_out)} on disk {_were(view.left_out)} left out: the present plan does not hold them."
+    if view.damaged:
+        files = "; ".join(f"{item.path}: {item.reason}" for item in view.damaged[:3])
+        more = f"; and {len(view.damaged) - 3} more" if len(view.damaged) > 3 else ""
+        yield f"{counted(len(view.damaged), 'damaged or unknown file')} set aside: {files}{more}."
+    limited = sum(any(run.limited for run in result.runs) for result in view.good)
+    if limited:
+        yield f"{_trials(limited)} ran on a limited number of items: a try-out, not a measurement."
+
+
+def _proofs(view: View) -> Iterator[str]:
+    failed = [r for r in view.good if r.proof and r.proof.status == "failed"]
+    if failed:
+        yield (
+            f"In {_trials(len(failed))} the removed network did not equal the masked one: do not trust their numbers "
+            f"(first: {failed[0].info.id})."
+        )
+    orphans = view.table[(view.table["status"] == "ok") & view.table["baseline"].notna()]
+    lost = int(orphans["top1_drop"].isna().sum()) if "top1_drop" in orphans else len(orphans)
+    if lost:
+        yield f"{_trials(lost)} {_have(lost)} no accuracy against a baseline on the same weights and data."
+
+
+def _data(view: View) -> Iterator[str]:
+    if view.index.is_synthetic:
+        yield "The data are synthetic: accuracies say that the machinery works, and nothing about real tasks."
+    prints: dict[tuple[str, str], set[str]] = {}
+    for result in view.good:
+        for part, info in result.data.items():
+            prints.setdefault((result.info.data, part), set()).add(info.sha256)
+    for (data, part), found in sorted(prints.items()):
+        if len(found) > 1:
+            yield f"The {part} part of {data} has {len(found)} different contents among these trials."
+
+
+def _networks(view: View) -> Iterator[str]:
+    units = {unit for panel in view.panels for unit in panel.candidates[UNIT]}
+    models = {panel.key["model"] for panel in view.panels}
+    if units and len(units) == len(models):
+        yield "One network per architecture (one seed): there is no spread over training, and none is shown."
+    if 0 < len(units) < FEWEST:
+        yield f"Only {counted(len(units), 'network')}: fewer than {FEWEST} cannot support a claim about criteria."
+
+
+def _controls(view: View) -> Iterator[str]:
+    if not view.panels:
+        return
+    random = set(view.index.random_criteria)
+    if not random:
+        yield "No random choice among the criteria: nothing here says how much chance alone would lose."
+    draws = {int(panel.candidates["draw"].nunique()) for panel in view.panels if random & set(panel.criteria)}
+    if draws and min(draws) < 5:
+        yield f"Random choice was drawn only {counted(min(draws), 'time')} per network; five or more are usual."
+    if any(len(panel.counts) == 1 for panel in view.panels):
+        yield "One count only: how the criteria compare at other counts is not known."
+
+
+def _machine(view: View) -> Iterator[str]:
+    seen = [result.environment for result in view.good if result.environment]
+    if seen and all(env.device == "cpu" for env in seen):
+        yield "Everything ran on a CPU: speed, memory and energy on a GPU may order the trials differently."
+    if len({env.machine_class for env in seen}) > 1:
+        yield "Several machine classes were used: times are compared only within one."
+    if len({env.software_class for env in seen}) > 1:
+        yield "Several software versions were used; see the environment."
+
+
+def _timings(view: View) -> Iterator[str]:
+    timed = [r for r in view.good if any(m.kind == "noisy" and m.value is not None for m in r.measurements.values())]
+    if view.good and not timed:
+        yield "Nothing was timed: nothing is known about speed, memory or energy."
+    bad = {m.metric for r in timed for m in r.measurements.values() if m.quality != "ok"}
+    if bad:
+        count = sum(any(m.quality != "ok" for m in r.measurements.values()) for r in timed)
+        yield f"Noisy or tainted measurements of {', '.join(sorted(bad))} in {_trials(count)}; they are marked."
+    shared = sum(any(m.shared_from for m in r.measurements.values()) for r in view.good)
+    if shared:
+        yield f"{_trials(shared)} {_have(shared)} no cost of their own: equal structures share one measured cost."
+
+
+def _told(view: View) -> Iterator[str]:
+    """What the runs themselves warned of: counters that disagree, batches made smaller, and the like."""
+    yield from _grouped((w.code, w.message) for result in view.good for w in result.warnings)
+    measured = (m for result in view.good for m in result.measurements.values() if m.shared_from is None)
+    yield from _grouped((m.metric, text) for m in measured for text in m.warnings)
+
+
+def _code(view: View) -> Iterator[str]:
+    seen = [result.environment.harness for result in view.good if result.environment]
+    if any(code.get("dirty") for code in seen):
+        yield "Some trials ran on code with uncommitted changes."
+    if len({str(code.get("commit")) for code in seen}) > 1:
+        yield "The trials ran on more than one commit of harness."
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    messages: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for code, message in pairs:
+        messages.setdefault(code, message)
+        counts[code] += 1
+    for code, message in messages.items():
+        short = message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 3] + "..."
+        others = f" (the first of {counts[code]})" if counts[code] > 1 else ""
+        yield f"{code}: {short.rstrip('.')}{others}."
+
+
+def _trials(count: int) -> str:
+    return counted(count, "trial")
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"

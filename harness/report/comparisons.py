@@ -1,0 +1,133 @@
+"""Criteria against each other over networks: the study's contrast tested once, the rest with Holm's correction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import pandas as pd
+
+from harness.report.view import View
+from harness.stats import Paired, detectable, holm, paired
+from harness.tables.cells import NONE, between, number, p_value
+from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.panels import KEY, Panel
+from harness.tables.table import Table
+
+LEVEL = 0.05
+EVERYWHERE = "all"
+FEWEST = 6  # networks: with five, no sign-flip test can fall below 5 %
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Accuracy of the first criterion minus that of the second, per network, averaged over counts; shares, not points.
+
+    `family` is how many comparisons the p value was adjusted for; 1 for the study's contrast.
+    """
+
+    where: str
+    first: str
+    second: str
+    found: Paired
+    p: float
+    family: int
+
+    @property
+    def smallest_p(self) -> float:
+        """The smallest p that this comparison could have reached, adjusted."""
+        return min(1.0, self.family * self.found.flips.smallest_p)
+
+    @property
+    def can_claim(self) -> bool:
+        """Whether there are enough networks to claim anything."""
+        return self.found.n >= FEWEST and self.smallest_p <= LEVEL
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether the test says that one keeps more than the other."""
+        return self.can_claim and self.p <= LEVEL
+
+    @property
+    def detectable(self) -> float | None:
+        """Difference that a paired t test would have seen with 80 % power at the level of this comparison."""
+        return None if self.found.sd is None else detectable(self.found.sd, self.found.n, alpha=LEVEL / self.family)
+
+
+def primary(view: View) -> Comparison | None:
+    """The study's contrast over all its panels; None where one of the two was not measured."""
+    if view.contrast is None:
+        return None
+    first, second = view.contrast
+    differences = _differences(view.panels, first, second)
+    return _comparison(EVERYWHERE, first, second, differences) if differences else None
+
+
+def others(view: View) -> tuple[Comparison, ...]:
+    """Every other pair, panel by panel, adjusted together."""
+    found: list[Comparison] = []
+    for panel in view.panels:
+        for pair in combinations(panel.criteria, 2):
+            is_primary = len(view.panels) == 1 and view.contrast is not None and set(pair) == set(view.contrast)
+            differences = [] if is_primary else _differences([panel], *pair)
+            if differences:
+                found.append(_comparison(panel.label, *pair, differences))
+    adjusted = holm([comparison.p for comparison in found])
+    return tuple(replace(c, p=p, family=len(found)) for c, p in zip(found, adjusted, strict=True))
+
+
+def comparison_table(first: Comparison | None, rest: Sequence[Comparison]) -> Table | None:
+    """All comparisons with their intervals; None when there is nothing to compare."""
+    everything = ([first] if first else []) + list(rest)
+    if not everything:
+        return None
+    is_placed = len({comparison.where for comparison in rest}) > 1
+    rows = tuple(_row(comparison, is_placed) for comparison in everything)
+    header = ("pair", "difference", "95 % interval", "p", "adjusted p", "networks", "detectable")
+    notes = (
+        f"Accuracy of the first criterion minus that of the second, in points of test {OUTCOME_WORD}, averaged over "
+        "draws and counts within a network; t intervals; two-sided sign-flip tests, exact up to 20 networks.",
+        "The study's contrast is tested once at 5 %; all other pairs are adjusted together by Holm's method. "
+        "Detectable: what a paired t test would have seen with 80 % power at the level of its row.",
+    )
+    return Table("comparisons", "Differences between criteria", header, rows, notes)
+
+
+def _row(comparison: Comparison, is_placed: bool) -> tuple[str, ...]:
+    found = comparison.found
+    is_contrast = comparison.where == EVERYWHERE
+    place = " (contrast)" if is_contrast else (f" ({comparison.where})" if is_placed else "")
+    return (
+        f"{comparison.first} − {comparison.second}{place}",
+        number(100 * found.mean, 2),
+        between(found.interval, 100, 2),
+        p_value(found.flips.p),
+        NONE if is_contrast else p_value(comparison.p),
+        str(found.n),
+        NONE if comparison.detectable is None else number(100 * comparison.detectable, 2),
+    )
+
+
+def _comparison(where: str, first: str, second: str, differences: Sequence[float]) -> Comparison:
+    found = paired(differences)
+    return Comparison(where, first, second, found, found.flips.p, family=1)
+
+
+def _differences(panels: Iterable[Panel], first: str, second: str) -> list[float]:
+    """One mean difference per network that has both criteria wherever any network has."""
+    cells: dict[tuple[str, str], dict[tuple[str, ...], list[pd.Series]]] = {}
+    for panel in panels:
+        if first not in panel.criteria or second not in panel.criteria:
+            continue
+        wide = panel.per_unit(OUTCOME)
+        of_model = cells.setdefault((panel.key["model"], panel.key["data"]), {})
+        for count in panel.counts:
+            place = (*(panel.key[name] for name in KEY if name != "machine_class"), str(count))
+            of_model.setdefault(place, []).append(wide[first, count] - wide[second, count])
+    found: list[float] = []
+    for of_model in cells.values():
+        averaged = [pd.concat(series, axis=1).mean(axis=1) for series in of_model.values()]
+        complete = pd.concat(averaged, axis=1).dropna(axis=1, how="all").dropna(axis=0)
+        found += [float(value) for value in complete.mean(axis=1)] if complete.shape[1] else []
+    return found

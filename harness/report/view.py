@@ -1,0 +1,87 @@
+"""What the report of a study looks at: its plan, its newest results, and what is absent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from harness.errors import StoreError
+from harness.records import Record, StudyIndex, TrialInfo
+from harness.store import Damaged, Store, TrialResult, latest
+from harness.tables.columns import Column
+from harness.tables.frame import columns_of, conditions, frame
+from harness.tables.panels import Panel, panels
+
+
+@dataclass(frozen=True)
+class View:
+    """A study as its records tell it; `missing` are planned trials without a record, `left_out` unplanned ones."""
+
+    index: StudyIndex
+    has_plan: bool
+    results: tuple[TrialResult, ...]
+    table: pd.DataFrame
+    columns: tuple[Column, ...]
+    panels: tuple[Panel, ...]
+    missing: tuple[TrialInfo, ...]
+    left_out: int
+    damaged: tuple[Damaged, ...]
+
+    @property
+    def good(self) -> tuple[TrialResult, ...]:
+        """The results that hold measurements."""
+        return tuple(result for result in self.results if result.status == "ok")
+
+    @property
+    def bad(self) -> tuple[TrialResult, ...]:
+        """The results that are failed or skipped."""
+        return tuple(result for result in self.results if result.status != "ok")
+
+    @property
+    def contrast(self) -> tuple[str, str] | None:
+        """The pair that is tested once: the study's own, else its first two criteria."""
+        if self.index.contrast is not None:
+            return self.index.contrast
+        return (self.index.criteria[0], self.index.criteria[1]) if len(self.index.criteria) > 1 else None
+
+
+def view(store: Store, study: str) -> View:
+    """Reads a study; raises StoreError where there is neither a plan nor a record."""
+    reading = store.read(study)
+    try:
+        index, has_plan = store.read_index(study), True
+    except StoreError:
+        if not reading.records:
+            raise
+        index, has_plan = _index_from(study, reading.records), False
+    planned = {trial.id: trial for trial in index.trials}
+    found = latest(reading.records)
+    # The present plan's labels are shown: a trial's id does not change when a study renames its criterion.
+    results = tuple(replace(r, info=planned[r.info.id]) for r in found if r.info.id in planned)
+    seen = {result.info.id for result in found}
+    table = frame(results)
+    return View(
+        index=index,
+        has_plan=has_plan,
+        results=results,
+        table=table,
+        columns=columns_of(results),
+        panels=panels(table, index.criteria, conditions(results)),
+        missing=tuple(trial for trial in index.trials if trial.id not in seen),
+        left_out=len(seen - set(planned)),
+        damaged=reading.damaged,
+    )
+
+
+def _index_from(study: str, records: tuple[Record, ...]) -> StudyIndex:
+    trials = {record.trial.id: record.trial for record in records}
+    drawn = {t.criterion for t in trials.values() if t.criterion and t.draw is not None}
+    return StudyIndex(
+        study=study,
+        criteria=tuple(dict.fromkeys(t.criterion for t in trials.values() if t.criterion)),
+        collectors=tuple(dict.fromkeys(m.metric for record in records for m in record.measurements)),
+        command=f"python -m harness run studies/{study}.yaml",
+        random_criteria=tuple(sorted(drawn)),
+        trials=tuple(trials.values()),
+    )

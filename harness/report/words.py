@@ -1,0 +1,178 @@
+"""The answer in words: what was lost and saved, which differences the tests show, and how far that reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from harness.report.comparisons import FEWEST, Comparison
+from harness.report.view import View
+from harness.tables.cells import between, counted, number, p_value, percent, points
+from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.panels import Panel, with_values
+from harness.tables.summaries import is_noisy, measured_structures, speed_interval
+
+LISTED = 6
+
+
+def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> tuple[str, ...]:
+    """The paragraphs of the answer."""
+    if not view.panels:
+        return (_nothing(view),)
+    paragraphs = [_losses(panel, view.index.random_criteria) for panel in view.panels]
+    paragraphs.append(_contrast(view, contrast))
+    paragraphs.append(_others(rest))
+    paragraphs.append(_reach(view))
+    return tuple(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _nothing(view: View) -> str:
+    failed, missing, good = len(view.bad), len(view.missing), len(view.good)
+    if good:
+        return f"There is no answer yet: {good} baseline trials were measured, but no trial with anything removed."
+    return (
+        f"There is no answer: nothing was measured. {failed} trials failed or were skipped, {missing} have no record."
+    )
+
+
+def _losses(panel: Panel, random: Sequence[str]) -> str:
+    count = panel.middle
+    rows = panel.candidates[panel.candidates["count"] == count]
+    saved = with_values(rows, "macs_saved")["macs_saved"]
+    of = f" of {panel.of}" if panel.of else ""
+    what = panel.sublayers if count > 1 else panel.sublayers.removesuffix("s")
+    saves = f"saves {percent(float(saved.mean()))} of the MACs" if len(saved) else "saves MACs that were not counted"
+    sentences = [f"On {panel.label} ({panel.key['data']}), removing {count}{of} {what} {saves}."]
+    losses = _all_losses(panel, count, random)
+    if losses:
+        sentences.append(losses)
+    elif not panel.baseline_values(OUTCOME):
+        sentences.append("The baseline has no accuracy, so no loss can be stated.")
+    sentences += _speeds(panel, rows)
+    return " ".join(sentences)
+
+
+def _all_losses(panel: Panel, count: int, random: Sequence[str]) -> str:
+    found = {criterion: panel.values(f"{OUTCOME}_drop", criterion, count) for criterion in panel.criteria}
+    held = {criterion: losses for criterion, losses in found.items() if losses}
+    if not held:
+        return ""
+    most = max(len(losses) for losses in held.values())
+    spread = "mean ± standard deviation over " if most > 1 else ""
+    over = f" points of test {OUTCOME_WORD} ({spread}{counted(most, 'network')})"
+    parts = []
+    for i, (criterion, losses) in enumerate(held.items()):
+        fewer = f" over {counted(len(losses), 'network')}" if len(losses) < most else ""
+        unit = f" loses {points(losses)}{over}" if i == 0 else f" {points(losses)}"
+        parts.append(f"{criterion}{_drawn(panel, criterion, count) if criterion in random else ''}{unit}{fewer}")
+    return f"At that count {_joined(parts)}."
+
+
+def _drawn(panel: Panel, criterion: str, count: int) -> str:
+    rows = panel.candidates[(panel.candidates["criterion"] == criterion) & (panel.candidates["count"] == count)]
+    draws = int(rows["draw"].nunique())
+    return f" ({counted(draws, 'draw')})" if draws else ""
+
+
+def _speeds(panel: Panel, rows: pd.DataFrame) -> list[str]:
+    cases = (("latency_s", "speedup", "latency", True), ("images_per_s", "speedup_throughput", "throughput", False))
+    return [text for case in cases if (text := _speed(panel, measured_structures(rows), *case))]
+
+
+def _speed(panel: Panel, rows: pd.DataFrame, metric: str, column: str, word: str, is_time: bool) -> str | None:
+    held, interval = with_values(rows, column), speed_interval(rows, column)
+    if interval is None:
+        return None
+    middle = float(np.median(held[column]))
+    # A time is the inverse of a speed, so its interval is turned round.
+    change, low, high = (
+        (1 / middle, 1 / interval.high, 1 / interval.low) if is_time else (middle, interval.low, interval.high)
+    )
+    at = f" ({panel.conditions[metric]})" if metric in panel.conditions else ""
+    bounds = sorted((100 * abs(low - 1), 100 * abs(high - 1)))
+    if is_noisy(held, metric) or low <= 1 <= high:
+        seen = f"{number(100 * (low - 1))} to {number(100 * (high - 1))} %"
+        return f"A change of the {word}{at} could not be told from noise ({seen})."
+    way = "fell" if change < 1 else "rose"
+    return f"The {word}{at} {way} by {percent(abs(change - 1))} [{number(bounds[0])}, {number(bounds[1])}]."
+
+
+def _contrast(view: View, found: Comparison | None) -> str:
+    if view.contrast is None:
+        return "With one criterion there is nothing to compare it with."
+    first, second = view.contrast
+    if found is None:
+        return f"The study's contrast, {first} against {second}, could not be tested: no network has results of both."
+    result = found.found
+    networks = counted(result.n, "network")
+    more = "more" if result.mean >= 0 else "less"
+    interval = f", 95 % interval {between(result.interval, 100)}" if result.interval else ""
+    kind = "exact" if result.flips.is_exact else "sampled"
+    head = (
+        f"The study's contrast, {first} against {second}, averaged over counts and tested once at 5 %: {first} keeps "
+        f"{number(100 * abs(result.mean))} points {more} (difference {number(100 * result.mean)}{interval}; "
+        f"{kind} sign-flip p = {p_value(found.p)}; {networks})."
+    )
+    return f"{head} {_verdict(found)}"
+
+
+def _verdict(found: Comparison) -> str:
+    if not found.can_claim:
+        return (
+            f"No claim is made: with {counted(found.found.n, 'network')} the smallest p that this test can "
+            f"reach is {p_value(found.smallest_p)}, and at least {FEWEST} are needed."
+        )
+    if found.is_difference:
+        return f"So {_better(found)}."
+    return f"No difference between {found.first} and {found.second} was found{_power(found)}."
+
+
+def _better(found: Comparison) -> str:
+    winner, loser = (found.first, found.second) if found.found.mean > 0 else (found.second, found.first)
+    return f"{winner} loses less than {loser}"
+
+
+def _power(found: Comparison) -> str:
+    if found.detectable is None:
+        return ""
+    return f"; a difference of {number(100 * found.detectable)} points could have been seen with 80 % power"
+
+
+def _others(rest: Sequence[Comparison]) -> str:
+    if not rest:
+        return ""
+    sentences = [f"The other {len(rest)} comparisons are corrected together by Holm's method."]
+    if len(rest) == 1:
+        sentences = ["There is one other comparison."]
+    unable = [c for c in rest if not c.can_claim]
+    if unable:
+        smallest = min(c.smallest_p for c in unable)
+        which = "none of them is" if len(unable) == len(rest) else f"{len(unable)} of them are not"
+        sentences.append(f"The smallest p that so few networks can reach is {p_value(smallest)}, so {which} claimed.")
+    shown = [f"{_better(c)} on {c.where} (p = {p_value(c.p)})" for c in rest if c.is_difference]
+    if shown:
+        sentences.append(f"The tests show: {_listed(shown)}.")
+    same = [f"{c.first} and {c.second} on {c.where}{_power(c)}" for c in rest if c.can_claim and not c.is_difference]
+    if same:
+        sentences.append(f"No difference was found between {_listed(same)}.")
+    return " ".join(sentences)
+
+
+def _reach(view: View) -> str:
+    data = _joined(sorted({panel.key["data"] for panel in view.panels}))
+    models = _joined(sorted({panel.key["model"] for panel in view.panels}))
+    return (
+        f"All of this was seen on {data} with {models}, on the machines named below; it says nothing about other data, "
+        "other networks or other machines."
+    )
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    more = [f"{len(parts) - LISTED} more in the table"] if len(parts) > LISTED else []
+    return "; ".join([*parts[:LISTED], *more])

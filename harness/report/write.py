@@ -1,0 +1,133 @@
+"""The report of a study as files: one page, its Markdown twin, the trials as CSV, tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from harness.errors import StoreError
+from harness.plots.drawing import Drawing
+from harness.plots.gallery import gallery
+from harness.report import appendix
+from harness.report.caveats import caveats
+from harness.report.comparisons import comparison_table, others, primary
+from harness.report.inline import bound, inline_svg
+from harness.report.view import View, view
+from harness.report.words import answer
+from harness.store import Store
+from harness.tables.frame import write_csv
+from harness.tables.summaries import accuracy_table, cost_table
+from harness.tables.table import Table, escape_markdown, latex, markdown
+
+TEMPLATES = Path(__file__).with_name("templates")
+NOTHING_ASKED = "The study states no question."
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that both pages show, from top to bottom."""
+
+    study: str
+    question: str
+    answer: tuple[str, ...]
+    caveats: tuple[str, ...]
+    drawings: tuple[Drawing, ...]
+    tables: tuple[Table, ...]
+    failed: Table | None
+    retry: str
+    data: Table | None
+    environments: tuple[Table, ...]
+    command: str
+    period: str | None
+    counts: str
+    trials: Table | None
+    columns: Table
+
+
+def write_report(store: Store, study: str, to: Path) -> Path:
+    """Makes `<to>/<study>/` from records alone and returns its index.html; the same records give the same bytes."""
+    seen = view(store, study)
+    content = _content(seen)
+    folder = to / study
+    try:
+        for part in (folder, folder / "tables", folder / "figures"):
+            part.mkdir(parents=True, exist_ok=True)
+        write_csv(seen.table, folder / "trials.csv")
+        _write_tables(content.tables, folder / "tables")
+        _write_figures(content.drawings, folder / "figures")
+        _write(folder / "report.md", _render("report.md.j2", content))
+        return _write(folder / "index.html", _render("index.html.j2", content))
+    except OSError as error:
+        raise StoreError(f"{to.name}/{study}: the report cannot be written: {error.strerror}") from error
+
+
+def _content(seen: View) -> Content:
+    contrast, rest = primary(seen), others(seen)
+    per_panel = [table for panel in seen.panels for table in (accuracy_table(panel), cost_table(panel))]
+    tables = (*per_panel, comparison_table(contrast, rest))
+    return Content(
+        study=seen.index.study,
+        question=seen.index.question or NOTHING_ASKED,
+        answer=answer(seen, contrast, rest),
+        caveats=caveats(seen),
+        drawings=gallery(seen.panels, seen.index.criteria, seen.index.random_criteria),
+        tables=tuple(table for table in tables if table is not None),
+        failed=appendix.failure_table(seen),
+        retry=appendix.retry_command(seen),
+        data=appendix.data_table(seen),
+        environments=appendix.environment_tables(seen),
+        command=seen.index.command,
+        period=appendix.period(seen),
+        counts=_counts(seen),
+        trials=appendix.trial_table(seen),
+        columns=appendix.column_table(seen),
+    )
+
+
+def _counts(seen: View) -> str:
+    parts = (
+        (len(seen.good), "measured"),
+        (len(seen.bad), "failed or skipped"),
+        (len(seen.missing), "without a record"),
+    )
+    return ", ".join(f"{count} {word}" for count, word in parts if count or word == "measured")
+
+
+def _render(template: str, content: Content) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(enabled_extensions=("html", "html.j2"), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    filters: dict[str, Callable[..., str | Markup]] = {
+        "md": escape_markdown,
+        "markdown": markdown,
+        "svg": inline_svg,
+        "bound": bound,
+    }
+    environment.filters.update(filters)
+    return environment.get_template(template).render(c=content)
+
+
+def _write_tables(tables: Sequence[Table], folder: Path) -> None:
+    for table in tables:
+        _write(folder / f"{table.name}.tex", latex(table))
+        _write(folder / f"{table.name}.md", markdown(table))
+
+
+def _write_figures(drawings: Sequence[Drawing], folder: Path) -> None:
+    for drawing in drawings:
+        _write(folder / f"{drawing.name}.svg", drawing.svg)
+        drawing.write_png(folder / f"{drawing.name}.png")
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path

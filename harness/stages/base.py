@@ -1,0 +1,110 @@
+"""What every stage works with: the trial, the data, the device, and artifacts kept by key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.artifacts import Artifact, Artifacts, Maker
+from harness.datasets.base import Data
+from harness.families.base import Sublayer
+from harness.inventory import Inventory
+from harness.jobs import Assignment, Job
+from harness.records import StageRun
+from harness.schema import Options, digest
+from harness.tasks.base import InputConfig, Task
+from harness.trials import TrialSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MICRO_BATCH = 50  # items of one forward pass in select and evaluate; enters their keys
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One trial on one machine: everything that its stages share."""
+
+    job: Job
+    assignment: Assignment
+    spec: TrialSpec
+    task: Task
+    task_options: Options
+    config: InputConfig
+    data: Data
+    inventory: Inventory
+    artifacts: Artifacts
+    maker: Maker
+    device: str
+    progress: Callable[[str, str], None]
+
+    def since(self, stage: str) -> float:
+        """Artifacts of this stage that are older do not count: `--fresh` was asked for."""
+        return self.job.submitted if stage in self.job.fresh else 0.0
+
+    def obtain(self, stage: str, asked: Options, make: Callable[[Path], str]) -> tuple[Artifact, bool]:
+        """The stage's artifact for what was asked, made if it is not there; and whether it was."""
+        return self.artifacts.obtain(stage, asked, key_of(asked), self.maker, make, self.since(stage))
+
+
+@dataclass
+class StageTimes:
+    """What each stage of a run used and took, gathered as they end."""
+
+    runs: dict[str, StageRun] = field(default_factory=dict)
+    current: str | None = None
+
+    @contextmanager
+    def timing(self, stage: str, bench_progress: Callable[[str, str], None]) -> Iterator[list[tuple[Artifact, bool]]]:
+        """Times a stage; its artifacts are put into the list that is given."""
+        self.current = stage
+        bench_progress(stage, "")
+        used: list[tuple[Artifact, bool]] = []
+        started = time.perf_counter()
+        yield used
+        self.runs[stage] = _stage_run(used, time.perf_counter() - started)
+        self.current = None
+
+
+def _stage_run(used: Sequence[tuple[Artifact, bool]], elapsed_s: float) -> StageRun:
+    manifests = [artifact.manifest for artifact, _ in used]
+    first = manifests[0] if manifests else None
+    alone = len(manifests) == 1
+    return StageRun(
+        key=manifests[0].key if alone else digest([m.key for m in manifests], 16),
+        content=manifests[0].content if alone else digest([m.content for m in manifests], 16),
+        reused=bool(used) and all(reused for _, reused in used),
+        made_by=first.made_by if first else "",
+        machine_class=first.machine_class if first else "",
+        software_class=first.software_class if first else "",
+        elapsed_s=elapsed_s,
+    )
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network on the device in eval mode, with the content hash of what it is."""
+
+    net: nn.Module
+    content: str
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The sublayers of a network that go, in order of depth."""
+
+    sublayers: tuple[Sublayer, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their paths."""
+        return tuple(s.name for s in self.sublayers)
+
+
+def key_of(asked: Options) -> str:
+    """An artifact's key: the digest of everything that can change it."""
+    return digest(asked, 16)

@@ -1,0 +1,88 @@
+"""Stage 1: the model with its weights, made once, kept by content."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import models, training
+from harness.artifacts import Artifact
+from harness.errors import DataError
+from harness.recipes import TrainRecipe
+from harness.schema import Options
+from harness.stages.base import Bench, Network
+
+if TYPE_CHECKING:
+    from torch import nn
+
+REVISION = 1
+WEIGHTS = "weights.safetensors"
+
+
+def prepare(bench: Bench) -> tuple[Network, Artifact, bool]:
+    """The network with its weights on the device, from the artifact if there is one."""
+    artifact, reused = bench.obtain("prepare", _asked(bench), lambda folder: _make(bench, folder))
+    net = shell(bench)
+    models.load_weights(net, artifact.folder / WEIGHTS)
+    return Network(net.to(bench.device).eval(), artifact.manifest.content), artifact, reused
+
+
+def shell(bench: Bench) -> nn.Module:
+    """The architecture with weights that are still to be loaded."""
+    return models.create(bench.spec.architecture, bench.spec.options, bench.task_options, seed=0)
+
+
+def _asked(bench: Bench) -> Options:
+    spec = bench.spec
+    asked: Options = {
+        "architecture": spec.architecture,
+        "options": {**spec.options, **bench.task_options},
+        "weights": spec.weights,
+        "model_seed": spec.model_seed,
+        "revision": REVISION,
+    }
+    if "train" in spec.weights:
+        part = bench.data.parts["train"].info
+        asked["train"] = {"sha256": part.sha256, "transform": part.transform}
+    return asked
+
+
+def _make(bench: Bench, folder: Path) -> str:
+    net, figures = _weighted(bench)
+    models.save_weights(net, folder / WEIGHTS)
+    (folder / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
+    return models.content_of(net)
+
+
+def _weighted(bench: Bench) -> tuple[nn.Module, dict[str, float]]:
+    spec, weights = bench.spec, bench.spec.weights
+    seed = spec.model_seed or 0
+    if "pretrained" in weights:
+        tag = weights["pretrained"]
+        net = models.create(
+            spec.architecture, spec.options, bench.task_options, pretrained=tag if isinstance(tag, str) else True
+        )
+        return net, {}
+    net = models.create(spec.architecture, spec.options, bench.task_options, seed=seed)
+    if "file" in weights:
+        models.load_weights(net, _weights_file(bench, str(weights["file"])))
+        return net, {}
+    return (net, _trained(bench, net, seed)) if "train" in weights else (net, {})
+
+
+def _weights_file(bench: Bench, sha256: str) -> Path:
+    path = Path(bench.job.files[sha256])
+    if models.file_sha256(path) != sha256:
+        raise DataError(f"{path.name}: changed since the study was planned; run the command again")
+    return path
+
+
+def _trained(bench: Bench, net: nn.Module, seed: int) -> dict[str, float]:
+    recipe = TrainRecipe.model_validate(bench.spec.weights["train"])
+    training.initialise(net, recipe.init, seed)
+    net.to(bench.device)
+    part = bench.data.parts["train"]
+    return training.train(
+        net, bench.task, part, recipe, bench.device, seed, lambda note: bench.progress("prepare", note)
+    )

@@ -1,0 +1,94 @@
+"""Stage 3: the model without the removed parts, proved, and trained on where the study asks for it."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import models
+from harness.artifacts import Artifact
+from harness.errors import HarnessError
+from harness.proof import prove
+from harness.records import Proof
+from harness.recoveries.base import Recovering, Recovery, recoveries
+from harness.schema import Options, digest
+from harness.stages.base import Bench, Network, Removed
+from harness.stages.prepare import WEIGHTS
+from harness.surgery import remove
+
+if TYPE_CHECKING:
+    from torch import nn
+
+REVISION = 1
+PROOF_ITEMS = 8
+
+
+class ProofError(Exception):
+    """The removed model is not the masked original: a fault of surgery, never of the user."""
+
+    def __init__(self, proof: Proof) -> None:
+        super().__init__(f"the removal could not be proved: {proof.reason}")
+        self.proof = proof
+
+
+def without(bench: Bench, prepared: Network, gone: Removed) -> nn.Module:
+    """An independent copy of the network that runs without the removed parts."""
+    if not gone.sublayers:
+        return deepcopy(prepared.net)
+    return remove(prepared.net, gone.sublayers, bench.spec.removal)
+
+
+def proved(bench: Bench, prepared: Network, candidate: nn.Module, gone: Removed) -> Proof:
+    """The proof of a removal; raises ProofError where it fails."""
+    if not gone.sublayers:
+        return Proof(status="not_applicable", reason="nothing is removed")
+    inputs = bench.task.example(bench.config, PROOF_ITEMS, bench.device).inputs
+    proof = prove(prepared.net, candidate, gone.sublayers, bench.spec.removal, inputs, bench.inventory)
+    if proof.status == "failed":
+        raise ProofError(proof)
+    return proof
+
+
+def recover(
+    bench: Bench, prepared: Network, candidate: nn.Module, gone: Removed
+) -> tuple[Network, Artifact | None, bool]:
+    """The candidate after its recovery; without one its content follows from what it was made of."""
+    made_of: Options = {
+        "prepared": prepared.content,
+        "removed": list(gone.names),
+        "removal": bench.spec.removal if gone.names else None,
+    }
+    if bench.spec.recovery is None:
+        return Network(candidate.eval(), digest(made_of, 16)), None, False
+    recovery = recoveries.create(bench.spec.recovery)
+    parts = {name: bench.data.parts[name].info for name in ("train", "validation")}
+    asked: Options = {
+        **made_of,
+        "recovery": recovery.identity(),
+        "seed": bench.spec.recovery_seed,
+        "data": {name: {"sha256": part.sha256, "transform": part.transform} for name, part in parts.items()},
+        "revision": REVISION,
+    }
+    artifact, reused = bench.obtain("recover", asked, lambda folder: _make(bench, candidate, recovery, folder))
+    models.load_weights(candidate, artifact.folder / WEIGHTS)
+    return Network(candidate.to(bench.device).eval(), artifact.manifest.content), artifact, reused
+
+
+def _make(bench: Bench, candidate: nn.Module, recovery: Recovery, folder: Path) -> str:
+    if bench.spec.recovery_seed is None:
+        raise HarnessError("a recovery that trains needs a recovery seed")
+    figures = recovery.recover(
+        Recovering(
+            net=candidate,
+            task=bench.task,
+            data=bench.data,
+            device=bench.device,
+            seed=bench.spec.recovery_seed,
+            progress=lambda note: bench.progress("recover", note),
+        )
+    )
+    models.save_weights(candidate, folder / WEIGHTS)
+    (folder / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
+    return models.content_of(candidate)

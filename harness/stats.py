@@ -1,0 +1,146 @@
+"""Statistics of a study: intervals, exact paired tests, corrections, detectable differences, Pareto fronts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, stats
+
+EXACT_UP_TO = 20  # differences; beyond, sign flips are sampled
+SAMPLED_FLIPS = 100_000
+RESAMPLES = 4_000
+NODES = 400
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval, in the unit of what it surrounds."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Flips:
+    """A two-sided sign-flip test: p, and the smallest p that differences of this many signs could have reached."""
+
+    p: float
+    smallest_p: float
+    is_exact: bool
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Differences of pairs: mean, standard deviation, 95 % t interval and sign-flip test; null where n is too small."""
+
+    n: int
+    mean: float
+    sd: float | None
+    interval: Interval | None
+    flips: Flips
+
+
+def wilson(correct: int, n: int, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share; (0, 1) when nothing was seen."""
+    if n == 0:
+        return Interval(0.0, 1.0)
+    z = float(stats.norm.ppf((1 + level) / 2))
+    share = correct / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Sample standard deviation (n - 1); None for fewer than two values."""
+    return float(np.std(np.asarray(values, dtype=float), ddof=1)) if len(values) > 1 else None
+
+
+def paired(differences: Sequence[float], level: float = 0.95) -> Paired:
+    """What paired differences say; raises ValueError when there are none."""
+    n = len(differences)
+    if n == 0:
+        raise ValueError("no pairs to compare")
+    mean = float(np.mean(np.asarray(differences, dtype=float)))
+    sd = spread(differences)
+    interval = None
+    if sd is not None:
+        half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
+        interval = Interval(mean - half, mean + half)
+    return Paired(n, mean, sd, interval, sign_flips(differences))
+
+
+def sign_flips(differences: Sequence[float], seed: int = 0) -> Flips:
+    """Share of sign assignments whose sum is at least as far from zero as the observed one.
+
+    Exact over all 2^n assignments for up to 20 differences, else (hits + 1) / (draws + 1) over seeded draws. A
+    difference of zero has no sign, so it cannot make the smallest reachable p smaller.
+    """
+    values = np.asarray(differences, dtype=float)
+    seen = abs(float(values.sum())) - 1e-12 * max(1.0, float(np.abs(values).sum()))
+    reachable = 2.0 ** -max(0, int(np.count_nonzero(values)) - 1)
+    if len(values) <= EXACT_UP_TO:
+        sums = np.zeros(1)
+        for value in values:
+            sums = np.concatenate([sums + value, sums - value])
+        return Flips(float(np.mean(np.abs(sums) >= seen)), min(1.0, reachable), is_exact=True)
+    signs = np.random.default_rng(seed).integers(0, 2, (SAMPLED_FLIPS, len(values)), dtype=np.int8) * 2 - 1
+    hits = int(np.count_nonzero(np.abs(signs @ values) >= seen))
+    smallest = max(reachable, 1 / (SAMPLED_FLIPS + 1))
+    return Flips((hits + 1) / (SAMPLED_FLIPS + 1), smallest, is_exact=False)
+
+
+def holm(ps: Sequence[float]) -> tuple[float, ...]:
+    """P values adjusted for their number by Holm's step-down method, in the given order."""
+    adjusted = [0.0] * len(ps)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = largest
+    return tuple(adjusted)
+
+
+def median_interval(values: Sequence[float], seed: int = 0, level: float = 0.95) -> Interval:
+    """Seeded percentile-bootstrap interval of a median; the values are resampled as they are, one by one."""
+    held = np.asarray(values, dtype=float)
+    picks = np.random.default_rng(seed).integers(0, len(held), (RESAMPLES, len(held)))
+    medians = np.median(held[picks], axis=1)
+    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def detectable(sd: float, n: int, power: float = 0.8, alpha: float = 0.05) -> float | None:
+    """Smallest true mean difference that a two-sided paired t test of n pairs finds with this power.
+
+    In the unit of `sd`, the standard deviation of the differences; None for fewer than two pairs.
+    """
+    if n < 2:
+        return None
+    limit = float(stats.t.ppf(1 - alpha / 2, n - 1))
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    # scipy's noncentral t is NaN far out, where two networks lead; so the sample variance is integrated out here.
+    thresholds = limit * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, n - 1) / (n - 1))
+
+    def missing(shift: float) -> float:
+        found = stats.norm.sf(thresholds - shift) + stats.norm.cdf(-thresholds - shift)
+        return float(weights @ found) / 2 - power
+
+    # In units of the standard error: with the true variance known, limit + z would do; chance in it costs more.
+    return sd / math.sqrt(n) * float(optimize.brentq(missing, 0.0, 10 * (limit + 2)))
+
+
+def pareto(points: Sequence[Mapping[str, float]], better: Mapping[str, str]) -> tuple[bool, ...]:
+    """For each point, whether no other is at least as good in every metric and better in one.
+
+    `better` says of each metric whether "higher" or "lower" is.
+    """
+    signs = {metric: 1.0 if way == "higher" else -1.0 for metric, way in better.items()}
+    gains = np.array([[sign * point[metric] for metric, sign in signs.items()] for point in points])
+
+    def is_dominated(gain: np.ndarray) -> bool:
+        return bool(np.any(np.all(gains >= gain, axis=1) & np.any(gains > gain, axis=1)))
+
+    return tuple(not is_dominated(gain) for gain in gains)

@@ -1,0 +1,288 @@
+"""Records of a study on disk: written once, read with what is damaged set aside, merged by newest run."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.errors import Problem, SpecError, StoreError, suggestion
+from harness.records import (
+    SCHEMA_NUMBER,
+    Environment,
+    Failure,
+    Measurement,
+    Outcome,
+    PartInfo,
+    Proof,
+    Record,
+    Run,
+    SelectionInfo,
+    StageRun,
+    StudyIndex,
+    TrialInfo,
+    Warned,
+)
+from harness.schema import NAME, problems_of, sha256
+
+INDEX = "trials.json"
+RESERVED = ("artifacts", "snapshots")  # folders of results/ that are not studies
+NOT_TRIALS = ("logs", "jobs")  # folders of a study that are not trials
+UNKNOWN_CLASS = "unknown"
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}")
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A file that is no readable record: where it lies in the results, and what is wrong with it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What lies in the folder of a study: the records that can be trusted, and the files that cannot."""
+
+    records: tuple[Record, ...]
+    damaged: tuple[Damaged, ...]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial on one machine class: each measurement from its newest ok run, or why there is none."""
+
+    info: TrialInfo
+    machine_class: str
+    status: str
+    reason: str | None
+    failure: Failure | None
+    removed: tuple[str, ...]
+    recipe: Mapping[str, tuple[int, ...]]
+    measurements: Mapping[str, Measurement]
+    outcomes: tuple[Outcome, ...]
+    proof: Proof | None
+    selection: SelectionInfo | None
+    stages: Mapping[str, StageRun]
+    warnings: tuple[Warned, ...]
+    data: Mapping[str, PartInfo]
+    environment: Environment | None
+    runs: tuple[Run, ...]
+
+
+class Store:
+    """The results folder; names of studies, trials and runs are checked, so that none leads out of it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def folder(self, study: str) -> Path:
+        """Where a study's files lie."""
+        if not re.fullmatch(NAME, study) or study in RESERVED:
+            taken = "is a folder of its own" if study in RESERVED else "must hold only a-z, 0-9, _ and -, at most 64"
+            raise SpecError(Problem("study", f"{study!r} {taken}"))
+        return self.root / study
+
+    def write_record(self, record: Record) -> Path:
+        """Puts a record into a new file; a run that already has one is an error."""
+        trial, run = record.trial, record.run
+        path = self.folder(trial.study) / _checked("trial.id", trial.id) / f"{_checked('run.id', run.id)}.json"
+        if path.exists():
+            raise StoreError(f"{self._shown(path)}: this run already has a record; records are never rewritten")
+        self._write(path, record.to_json())
+        return path
+
+    def write_index(self, index: StudyIndex) -> Path:
+        """Puts down the present plan of a study, in place of the last one."""
+        path = self.folder(index.study) / INDEX
+        self._write(path, index.model_dump(mode="json", by_alias=True))
+        return path
+
+    def read_index(self, study: str) -> StudyIndex:
+        """The present plan of a study."""
+        path = self.folder(study) / INDEX
+        if not path.exists():
+            known = suggestion(study, self.studies())
+            raise StoreError(f"{self._shown(path)}: no plan of a study {study!r} here; {known}")
+        try:
+            return StudyIndex.model_validate(_loaded(path))
+        except ValidationError as error:
+            raise StoreError(problems_of(error, where=self._shown(path))) from None
+        except _UnreadableError as error:
+            raise StoreError(f"{self._shown(path)}: {error}") from None
+
+    def read(self, study: str, trial: str | None = None) -> Reading:
+        """Every record of a study (or of one trial), oldest run first; what cannot be trusted is listed, and left."""
+        records: list[Record] = []
+        damaged: list[Damaged] = []
+        for path in self._files(study, trial):
+            try:
+                records.append(_record(path, study))
+            except _UnreadableError as error:
+                damaged.append(Damaged(path.relative_to(self.root).as_posix(), str(error)))
+        return Reading(tuple(sorted(records, key=_age)), tuple(damaged))
+
+    def records(self, study: str) -> tuple[Record, ...]:
+        """The trusted records of a study, oldest run first; a study that never ran has none."""
+        return self.read(study).records
+
+    def studies(self) -> tuple[str, ...]:
+        """Names of the studies that have a plan or a record here."""
+        if not self.root.is_dir():
+            return ()
+        names = (p.name for p in self.root.iterdir() if p.is_dir() and re.fullmatch(NAME, p.name))
+        found = (name for name in names if name not in RESERVED)
+        return tuple(sorted(n for n in found if (self.root / n / INDEX).exists() or any(self._files(n))))
+
+    def _files(self, study: str, only: str | None = None) -> Iterator[Path]:
+        folder = self.folder(study)
+        if not folder.is_dir():
+            return
+        for trial in sorted(folder.iterdir() if only is None else [folder / _checked("trial.id", only)]):
+            if trial.is_dir() and trial.name not in NOT_TRIALS and not trial.name.startswith("."):
+                yield from sorted(p for p in trial.glob("*.json") if not p.name.startswith("."))
+
+    def _write(self, path: Path, value: Any) -> None:
+        temporary = path.parent / f".{path.stem}.{os.getpid()}.tmp"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(value, file, ensure_ascii=False, allow_nan=False, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise StoreError(f"{self._shown(path)}: {_sentence(error)}") from error
+
+    def _shown(self, path: Path) -> str:
+        return (Path(self.root.name) / path.relative_to(self.root)).as_posix()
+
+
+def latest(records: Iterable[Record]) -> tuple[TrialResult, ...]:
+    """One result per trial and machine class, ordered by trial id.
+
+    Each measurement comes from the newest ok run that has it. A trial without an ok run is shown with the reason of
+    its newest run; a run that ended before its machine was known counts for whichever machine the trial ran on.
+    """
+    by_trial: dict[str, list[Record]] = {}
+    for record in sorted(records, key=_age, reverse=True):
+        by_trial.setdefault(record.trial.id, []).append(record)
+    return tuple(result for _, runs in sorted(by_trial.items()) for result in _by_class(runs))
+
+
+def _by_class(runs: Sequence[Record]) -> Iterator[TrialResult]:
+    classes = {_class_of(run) for run in runs}
+    for name in sorted(classes - {UNKNOWN_CLASS}) or [UNKNOWN_CLASS]:
+        yield _merged(name, [run for run in runs if _class_of(run) in (name, UNKNOWN_CLASS)])
+
+
+def _merged(machine_class: str, runs: Sequence[Record]) -> TrialResult:
+    good = [run for run in runs if run.status == "ok"]
+    shown = (good or runs)[0]
+    held = good or [shown]
+    measurements = {m.asked.key: m for run in reversed(good) for m in run.measurements}
+    outcomes = {(o.split, o.metric, str(sorted(o.at.items()))): o for run in reversed(good) for o in run.outcomes}
+    stages = {name: stage for run in reversed(held) for name, stage in run.run.stages.items()}
+    return TrialResult(
+        info=shown.trial,
+        machine_class=machine_class,
+        status=shown.status,
+        reason=shown.reason or (shown.failure.message if shown.failure else None),
+        failure=shown.failure,
+        removed=next((run.removed for run in held if run.removed), ()),
+        recipe=next((run.recipe for run in held if run.recipe), {}),
+        measurements=measurements,
+        outcomes=tuple(outcomes.values()),
+        proof=next((run.proof for run in held if run.proof), None),
+        selection=next((run.selection for run in held if run.selection), None),
+        stages=stages,
+        warnings=tuple({(w.code, w.message): w for run in held for w in run.warnings}.values()),
+        data={name: part for run in reversed(held) for name, part in run.data.items()},
+        environment=shown.environment,
+        runs=tuple(run.run for run in held),
+    )
+
+
+def _class_of(record: Record) -> str:
+    return record.environment.machine_class if record.environment else UNKNOWN_CLASS
+
+
+def _age(record: Record) -> tuple[datetime, int, str, str]:
+    finished = datetime.fromisoformat(record.run.finished)
+    return (finished if finished.tzinfo else finished.replace(tzinfo=UTC), record.run.attempt, *_ids(record))
+
+
+def _ids(record: Record) -> tuple[str, str]:
+    return record.run.id, record.trial.id
+
+
+class _UnreadableError(Exception):
+    """Why a file is not taken for a record."""
+
+
+def _record(path: Path, study: str) -> Record:
+    raw = _loaded(path)
+    rest = {key: value for key, value in raw.items() if key != "checksum"}
+    if raw.get("checksum") != sha256(rest):
+        raise _UnreadableError(
+            "its checksum does not fit its content: it was changed or cut short after it was written"
+        )
+    try:
+        record = Record.model_validate(raw)
+        _age(record)
+    except ValidationError as error:
+        raise _UnreadableError("not a record: " + "; ".join(map(str, problems_of(error)[:3]))) from None
+    except ValueError:
+        raise _UnreadableError("run.finished is no ISO 8601 time") from None
+    if (record.trial.study, record.trial.id, record.run.id) != (study, path.parent.name, path.stem):
+        raise _UnreadableError(f"holds run {record.run.id} of trial {record.trial.id}, which belongs elsewhere")
+    return record
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except OSError as error:
+        raise _UnreadableError(_sentence(error)) from None
+    except (ValueError, RecursionError):
+        raise _UnreadableError("not JSON: empty, cut short or written by something else") from None
+    if not isinstance(raw, dict):
+        raise _UnreadableError("not a JSON object")
+    number = raw.get("schema")
+    if isinstance(number, int) and number > SCHEMA_NUMBER:
+        raise _UnreadableError(f"schema {number} is newer than {SCHEMA_NUMBER}, the newest known here; update harness")
+    return raw
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _checked(where: str, name: str) -> str:
+    if not _FILE_NAME.fullmatch(name):
+        allowed = "must start with a letter or digit and hold only letters, digits and _ . + -, at most 240"
+        raise SpecError(Problem(where, f"{name!r} {allowed}"))
+    return name
+
+
+def _sentence(error: OSError) -> str:
+    known = {
+        errno.ENOSPC: "no space is left on its disk",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EACCES: "may not be accessed; check the folder's permissions",
+        errno.EPERM: "may not be accessed; check the folder's permissions",
+        errno.EROFS: "lies on a read-only file system",
+        errno.ENOTDIR: "a file stands where a folder should be",
+        errno.EEXIST: "a file stands where a folder should be",
+        errno.ENAMETOOLONG: "its name is too long for this file system",
+    }
+    return known.get(error.errno or 0, f"cannot be read or written: {error.strerror}")

@@ -1,0 +1,96 @@
+"""What each column of the trials table means: its unit, which way is better, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column in words; `unit` is the unit of the stored values, empty for names and counts."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+OUTCOME = "top1"  # the outcome that criteria are compared by
+OUTCOME_WORD = "top-1"
+AXES = (
+    "model",
+    "data",
+    "target",
+    "criterion",
+    "draw",
+    "budget",
+    "count",
+    "of",
+    "ratio",
+    "removal",
+    "recovery",
+    "transform",
+    "runtime",
+    "model_seed",
+    "selection_seed",
+    "recovery_seed",
+    "baseline",
+)
+FIXED = (
+    Column("id", "", "identity of the trial: readable axes, then a digest of everything that can change its numbers"),
+    Column("machine_class", "", "kind of machine that measured it, by a digest of its stable properties"),
+    Column("status", "", "ok, failed, skipped, or missing where no run has a record"),
+    Column("reason", "", "why a trial that is not ok has no measurements"),
+    Column("failure", "", "class of the failure"),
+    Column("limited", "", "true where a run was limited and is no full measurement"),
+    Column("model", "", "label of the network"),
+    Column("data", "", "label of the data"),
+    Column("target", "", "kind of sublayer that is removed"),
+    Column("criterion", "", "what chose the sublayers; empty for a baseline"),
+    Column("draw", "", "number of the draw of a random criterion"),
+    Column("budget", "", "share of a cost to save, where the study asks for one"),
+    Column("count", "", "sublayers removed"),
+    Column("of", "", "sublayers of that kind that could be removed"),
+    Column("ratio", "1", "count / of"),
+    Column("removal", "", "in what form a removed sublayer is bypassed"),
+    Column("recovery", "", "training that goes with the removal"),
+    Column("transform", "", "changes of the network that are not removals"),
+    Column("runtime", "", "number format and backend of the measurement"),
+    Column("model_seed", "", "seed of the weights"),
+    Column("selection_seed", "", "seed of the selection"),
+    Column("recovery_seed", "", "seed of the recovery"),
+    Column("baseline", "", "trial with nothing removed and all else equal"),
+    Column("removed", "", "removed sublayers, by name"),
+    Column("depths", "", "places of the removed sublayers, counted from the input"),
+    Column("proof", "", "whether the removed network was shown to equal the masked one"),
+)
+DERIVED = (
+    Column(f"{OUTCOME}_drop", "1", f"{OUTCOME} of the baseline minus {OUTCOME} of this trial, on the test split"),
+    Column(f"{OUTCOME}_validation_drop", "1", "the same on the validation split"),
+    Column("macs_saved", "1", "share of the baseline's multiply-accumulates that is gone"),
+    Column("params_saved", "1", "share of the baseline's parameters that is gone"),
+    Column("speedup", "1", "median of paired ratios baseline / candidate of the latency, both timed in turn"),
+    Column("speedup_low", "1", "lower end of the 95 % bootstrap interval of speedup over its repeats"),
+    Column("speedup_high", "1", "upper end of that interval"),
+    Column("speedup_throughput", "1", "median of paired ratios candidate / baseline of the throughput"),
+    Column(
+        "realised", "1", "(speedup - 1) / (1 / (1 - macs_saved) - 1): gain in speed over the gain that MACs promise"
+    ),
+    Column("costs_from", "", "trial whose structure was measured, where equal structures share one cost"),
+)
+
+
+def dictionary(names: Iterable[str], units: dict[str, str]) -> tuple[Column, ...]:
+    """A description of every column, in order; `units` holds those of measured metrics."""
+    known = {column.name: column for column in (*FIXED, *DERIVED)}
+    return tuple(known.get(name) or _described(name, known, units) for name in names)
+
+
+def _described(name: str, known: dict[str, Column], units: dict[str, str]) -> Column:
+    base, _, at = name.partition("@")
+    under = f" at {at.replace(',', ', ')}" if at else ""
+    if base.endswith("_quality"):
+        return Column(name, "", f"ok, noisy or tainted: how far {base.removesuffix('_quality')}{under} can be trusted")
+    if base in known:
+        return Column(name, known[base].unit, known[base].meaning + under)
+    return Column(name, units.get(name, ""), f"measured {base.replace('_', ' ')}{under}")

@@ -1,0 +1,105 @@
+"""What a trial and its baseline say together: drops, savings, speed-ups. Computed when read, stored nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from harness import stats
+from harness.records import Measurement
+from harness.stats import Interval
+from harness.store import TrialResult
+from harness.tables.columns import OUTCOME
+
+CASES = ((f"{OUTCOME}_drop", OUTCOME, "test"), (f"{OUTCOME}_validation_drop", OUTCOME, "validation"))
+SAVED = (("macs_saved", "macs"), ("params_saved", "params"))
+SPEEDUPS = {"latency_s": "speedup", "images_per_s": "speedup_throughput"}
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """How many times faster than its baseline, with a 95 % bootstrap interval over the repeats."""
+
+    value: float
+    interval: Interval
+
+
+class Baselines:
+    """Finds the baseline of a trial: on its own machine class if there, else on another one."""
+
+    def __init__(self, results: Iterable[TrialResult]) -> None:
+        self._by_id: dict[str, dict[str, TrialResult]] = {}
+        for result in results:
+            self._by_id.setdefault(result.info.id, {})[result.machine_class] = result
+
+    def of(self, result: TrialResult) -> TrialResult | None:
+        """The trial's baseline, if it has an ok run."""
+        held = self._by_id.get(result.info.baseline or "", {})
+        others = [held[name] for name in sorted(held)]
+        nearest = [held[result.machine_class]] if result.machine_class in held else []
+        return next((other for other in nearest + others if other.status == "ok"), None)
+
+
+def drops(result: TrialResult, baseline: TrialResult) -> dict[str, float]:
+    """Losses of the outcome against the baseline; none where the two saw different weights or data."""
+    if not _same_ground(result, baseline):
+        return {}
+    found = {name: _difference(result, baseline, metric, split) for name, metric, split in CASES}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def savings(result: TrialResult, baseline: TrialResult) -> dict[str, float]:
+    """Shares of exact costs that are gone."""
+    found: dict[str, float] = {}
+    for name, metric in SAVED:
+        whole, rest = _value(baseline, metric), _value(result, metric)
+        if whole and rest is not None:
+            found[name] = 1 - rest / whole
+    return found
+
+
+def speedup(measurement: Measurement) -> Speedup | None:
+    """The median of paired ratios, above 1 where the candidate is faster; None without pairs."""
+    own, other = measurement.samples, measurement.baseline_samples
+    if measurement.value is None or not own or len(own) != len(other) or min(*own, *other) <= 0:
+        return None
+    return _speedup(own, other, measurement.better)
+
+
+def realised(speed: float, macs_saved: float) -> float | None:
+    """Gain in speed over the gain that the saved MACs promise; None where nothing or everything is saved."""
+    if not 0 < macs_saved < 1:
+        return None
+    return (speed - 1) / (1 / (1 - macs_saved) - 1)
+
+
+@lru_cache(maxsize=4096)  # equal structures share one measurement, and each of their trials asks for it
+def _speedup(own: tuple[float, ...], other: tuple[float, ...], better: str) -> Speedup:
+    mine, theirs = np.asarray(own), np.asarray(other)
+    ratios = theirs / mine if better == "lower" else mine / theirs
+    return Speedup(float(np.median(ratios)), stats.median_interval(ratios.tolist()))
+
+
+def _same_ground(result: TrialResult, baseline: TrialResult) -> bool:
+    mine, other = result.stages.get("prepare"), baseline.stages.get("prepare")
+    same_weights = mine is None or other is None or mine.content == other.content
+    shared = set(result.data) & set(baseline.data) & {"validation", "test"}
+    return same_weights and all(result.data[name].sha256 == baseline.data[name].sha256 for name in shared)
+
+
+def _difference(result: TrialResult, baseline: TrialResult, metric: str, split: str) -> float | None:
+    before, after = _value(baseline, metric, split), _value(result, metric, split)
+    return None if before is None or after is None else before - after
+
+
+def _value(result: TrialResult, metric: str, split: str | None = None) -> float | None:
+    return measured(result.measurements, metric, split)
+
+
+def measured(measurements: Mapping[str, Measurement], metric: str, split: str | None = None) -> float | None:
+    """The value of a metric on a split: without conditions if it was asked for so, else under its first ones."""
+    held = [m for m in measurements.values() if m.metric == metric and m.split == split]
+    return next((m.value for m in sorted(held, key=lambda m: bool(m.at))), None)

@@ -1,0 +1,122 @@
+"""One row per trial and machine class, one column per axis, metric and derived quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harness.records import Measurement
+from harness.schema import Json
+from harness.store import TrialResult
+from harness.tables.columns import AXES, Column, dictionary
+from harness.tables.derived import SPEEDUPS, Baselines, drops, realised, savings, speedup
+
+INTEGERS = ("draw", "count", "of", "model_seed", "selection_seed", "recovery_seed")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The column of each measurement: the first `at` of a metric has the bare name, others tell theirs."""
+
+    first: dict[tuple[str, str | None], str]
+
+    @classmethod
+    def of(cls, results: Sequence[TrialResult]) -> Naming:
+        """The naming of a study; a measurement without conditions comes before any with."""
+        first: dict[tuple[str, str | None], str] = {}
+        for result in results:
+            for m in result.measurements.values():
+                if not m.at or (m.metric, m.split) not in first:
+                    first[m.metric, m.split] = _at(m)
+        return cls(first)
+
+    def suffix(self, measurement: Measurement) -> str:
+        """`@batch=128`, or nothing for the first conditions."""
+        at = _at(measurement)
+        return "" if at == self.first[measurement.metric, measurement.split] else f"@{at}"
+
+    def column(self, measurement: Measurement) -> str:
+        """`top1`, `top1_validation`, `images_per_s@batch=128`."""
+        split = measurement.split
+        part = "" if split in (None, "test") else f"_{split}"
+        return f"{measurement.metric}{part}{self.suffix(measurement)}"
+
+
+def frame(results: Sequence[TrialResult]) -> pd.DataFrame:
+    """The trials table in base units; sorted by trial and machine class."""
+    naming, baselines = Naming.of(results), Baselines(results)
+    rows = [_axes(r) | _measured(r, naming) | _derived(r, baselines, naming) for r in results]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = pd.DataFrame(rows, columns=columns or ["id", "machine_class", "status", *AXES])
+    for name in INTEGERS:
+        table[name] = pd.array(list(table[name]), dtype="Int64")
+    return table.sort_values(["id", "machine_class"], ignore_index=True)
+
+
+def columns_of(results: Sequence[TrialResult]) -> tuple[Column, ...]:
+    """The column dictionary of `frame(results)`."""
+    naming = Naming.of(results)
+    units = {naming.column(m): m.unit for result in results for m in result.measurements.values()}
+    return dictionary([str(name) for name in frame(results).columns], units)
+
+
+def conditions(results: Sequence[TrialResult]) -> dict[str, str]:
+    """Under which conditions the bare column of a metric was measured: `batch 1`."""
+    first = Naming.of(results).first
+    found = {metric: at.replace("=", " ").replace(",", ", ") for (metric, split), at in first.items() if split is None}
+    return {metric: at for metric, at in found.items() if at}
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Puts the table into a file that reads back to the same numbers."""
+    path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+
+
+def _axes(result: TrialResult) -> dict[str, Json]:
+    info = result.info.model_dump(mode="json", include=set(AXES))
+    return {
+        "id": result.info.id,
+        "machine_class": result.machine_class,
+        "status": result.status,
+        "reason": result.reason,
+        "failure": result.failure.kind if result.failure else None,
+        "limited": any(run.limited for run in result.runs),
+        **{name: info[name] for name in AXES},
+        "removed": " ".join(result.removed),
+        "depths": " ".join(map(str, sorted({place for places in result.recipe.values() for place in places}))),
+        "proof": result.proof.status if result.proof else None,
+    }
+
+
+def _measured(result: TrialResult, naming: Naming) -> dict[str, Json]:
+    row: dict[str, Json] = {}
+    for m in result.measurements.values():
+        row[naming.column(m)] = m.value
+        if m.kind == "noisy":
+            row[f"{m.metric}_quality{naming.suffix(m)}"] = m.quality if m.value is not None else None
+    return row
+
+
+def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[str, Json]:
+    baseline = baselines.of(result)
+    row: dict[str, Json] = {}
+    if baseline is not None:
+        row |= drops(result, baseline) | savings(result, baseline)
+    for m in result.measurements.values():
+        found = speedup(m) if m.metric in SPEEDUPS and result.info.criterion is not None else None
+        if found is not None:
+            name, suffix = SPEEDUPS[m.metric], naming.suffix(m)
+            row |= {f"{name}{suffix}": found.value}
+            row |= {f"{name}_{end}{suffix}": getattr(found.interval, end) for end in ("low", "high")}
+    speed, saved = row.get("speedup"), row.get("macs_saved")
+    if isinstance(speed, float) and isinstance(saved, float):
+        row["realised"] = realised(speed, saved)
+    row["costs_from"] = next((m.shared_from.trial for m in result.measurements.values() if m.shared_from), None)
+    return row
+
+
+def _at(measurement: Measurement) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(measurement.at.items()))

@@ -1,0 +1,144 @@
+"""The tables of a report: accuracy by criterion and count, costs by count, differences between criteria."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.stats import Interval
+from harness.tables.cells import NONE, Scale, between, number, percent, points, scale, significant
+from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.panels import Panel, with_values
+from harness.tables.table import Table
+
+NOISY = "†"
+
+
+def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
+    """Mean ± standard deviation over networks, in per cent, for each criterion and count; the baseline on top."""
+    wide = panel.per_unit(column)
+    rows = [("none (baseline)", *[points(panel.baseline_values(column))] * len(panel.counts))]
+    for criterion in panel.criteria:
+        cells = [points([float(v) for v in wide[criterion, count].dropna()]) for count in panel.counts]
+        rows.append((criterion, *cells))
+    networks = len(set(panel.candidates["unit"]))
+    notes = [f"Test {OUTCOME_WORD} in per cent; mean ± standard deviation over networks (n = {networks})."]
+    if panel.candidates["draw"].notna().any():
+        notes.append("Draws of a random criterion are averaged within a network first.")
+    if wide.isna().any(axis=None):
+        notes.append("Some trials are missing or failed, so cells may rest on fewer networks.")
+    of = f" of {panel.of}" if panel.of else ""
+    header = ("criterion", *(f"{count}{of}" for count in panel.counts))
+    return Table(
+        f"accuracy-{panel.slug}", f"Accuracy by criterion and count: {panel.label}", header, tuple(rows), tuple(notes)
+    )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One column of the cost table: where its numbers are, and how they are written."""
+
+    column: str
+    heading: str
+    unit: str | None  # None: written as it is stored, without a prefix
+    write: Callable[[Sequence[float], Scale], str]
+
+
+def _scale_of(rows: pd.DataFrame, cost: Cost) -> Scale:
+    return Scale(1.0, "") if cost.unit is None else scale(with_values(rows, cost.column)[cost.column], cost.unit)
+
+
+def _mean(values: Sequence[float], by: Scale) -> str:
+    return significant(by.of(float(np.mean(values))))
+
+
+def _middle(values: Sequence[float], by: Scale) -> str:
+    return significant(by.of(float(np.median(values))))
+
+
+def _share(values: Sequence[float], _by: Scale) -> str:
+    return percent(float(np.mean(values)))
+
+
+def _times(values: Sequence[float], _by: Scale) -> str:
+    return number(float(np.median(values)), 2)
+
+
+COSTS = (
+    Cost("macs", "MACs", "", _mean),
+    Cost("macs_saved", "MACs saved", None, _share),
+    Cost("params", "parameters", "", _mean),
+    Cost("params_saved", "parameters saved", None, _share),
+    Cost("latency_s", "latency", "s", _middle),
+    Cost("speedup", "speed-up", None, _times),
+    Cost("realised", "realised", None, _times),
+    Cost("images_per_s", "items/s", None, _middle),
+    Cost("speedup_throughput", "throughput gain", None, _times),
+    Cost("peak_bytes", "peak memory", "B", _mean),
+    Cost("energy_j_per_image", "energy per item", "J", _mean),
+)
+
+
+def cost_table(panel: Panel) -> Table | None:
+    """What each count costs on the machine of the panel, over structures really measured; None when nothing was."""
+    everything = pd.concat([panel.baselines, panel.candidates], ignore_index=True)
+    shown = [cost for cost in COSTS if len(with_values(everything, cost.column))]
+    if not shown:
+        return None
+    scales = {cost.column: _scale_of(everything, cost) for cost in shown}
+    groups = [("0", measured_structures(panel.baselines))]
+    rows_of = panel.candidates
+    groups += [(str(n), measured_structures(rows_of[rows_of["count"] == n])) for n in panel.counts]
+    rows = [(name, *(_cost_cell(rows, cost, scales[cost.column]) for cost in shown)) for name, rows in groups]
+    noisy = any(NOISY in cell for row in rows for cell in row)
+    notes = [
+        "Medians of times, means of other costs, over the structures measured; speed-ups with 95 % bootstrap intervals."
+    ]
+    if any(cost.column == "realised" for cost in shown):
+        notes.append("Realised: gain in speed over the gain that the saved MACs promise.")
+    notes += [f"Conditions: {_conditions(panel, shown)}."] if panel.conditions else []
+    notes += [f"{NOISY} noisy: cannot be told from the machine's own variation."] if noisy else []
+    header = ("removed", *(_heading(c, scales[c.column]) for c in shown))
+    return Table(f"costs-{panel.slug}", f"Costs by count: {panel.label}", header, tuple(rows), tuple(notes))
+
+
+def measured_structures(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per structure that was measured: rows that show another trial's cost are that trial's."""
+    origin = rows["id"] if "costs_from" not in rows else rows["costs_from"].fillna(rows["id"])
+    return rows.assign(origin=origin).drop_duplicates("origin")
+
+
+def speed_interval(rows: pd.DataFrame, name: str = "speedup") -> Interval | None:
+    """The widest interval that the measured structures span; None without one."""
+    lows, highs = with_values(rows, f"{name}_low"), with_values(rows, f"{name}_high")
+    if not len(lows):
+        return None
+    return Interval(float(lows[f"{name}_low"].min()), float(highs[f"{name}_high"].max()))
+
+
+def is_noisy(rows: pd.DataFrame, metric: str = "latency_s") -> bool:
+    """Whether any measured structure is noisy or tainted in a metric."""
+    quality = f"{metric}_quality"
+    return quality in rows and bool(rows[quality].isin(["noisy", "tainted"]).any())
+
+
+def _cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
+    held = with_values(rows, cost.column)
+    if not len(held):
+        return NONE
+    text = cost.write([float(v) for v in held[cost.column]], by)
+    metric = {"speedup": "latency_s", "realised": "latency_s", "speedup_throughput": "images_per_s"}
+    if cost.column.startswith("speedup"):
+        text = f"{text} {between(speed_interval(rows, cost.column), digits=2)}"
+    return text + (NOISY if is_noisy(held, metric.get(cost.column, cost.column)) else "")
+
+
+def _conditions(panel: Panel, shown: Sequence[Cost]) -> str:
+    return "; ".join(f"{c.heading} at {panel.conditions[c.column]}" for c in shown if c.column in panel.conditions)
+
+
+def _heading(cost: Cost, by: Scale) -> str:
+    return f"{cost.heading} ({by.unit})" if by.unit else cost.heading

@@ -1,0 +1,93 @@
+"""A table for readers: title, header and cells as text, written as Markdown or as LaTeX with booktabs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+    "×": r"$\times$",
+    "µ": r"\textmu{}",
+    "†": r"$^\dagger$",
+    "≥": r"$\geq$",
+}
+MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|_#~"} | {"\n": " ", "\r": " "})
+
+
+@dataclass(frozen=True)
+class Table:
+    """`name` is its file's; the first column holds words, the others numbers; notes stand below."""
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, HTML included."""
+    return html.escape(text, quote=False).translate(MARKDOWN)
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX shows as it is."""
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def markdown(table: Table) -> str:
+    """The table in Markdown, columns aligned in the source as well."""
+    rows = [tuple(map(escape_markdown, row)) for row in (table.header, *table.rows)]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(table.header))]
+    rule = "| " + " | ".join("-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)) + " |"
+    lines = [_line(row, widths) for row in rows]
+    notes = ["", *(escape_markdown(note) for note in table.notes)] if table.notes else []
+    return "\n".join([lines[0], rule, *lines[1:], *notes]) + "\n"
+
+
+def latex(table: Table) -> str:
+    """A floating table with booktabs rules; the title is its caption, the notes follow in small print."""
+    body = [_latex_row(row) for row in table.rows]
+    caption = escape_latex(" ".join((table.title + ".", *table.notes)))
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        r"\begin{table}",
+        r"  \centering",
+        f"  \\caption{{{caption}}}",
+        f"  \\label{{tab:{table.name}}}",
+        f"  \\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
+        r"    \toprule",
+        _latex_row(table.header),
+        r"    \midrule",
+        *body,
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
+    return "| " + " | ".join(padded) + " |"
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return "    " + " & ".join(map(escape_latex, cells)) + r" \\"

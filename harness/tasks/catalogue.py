@@ -1,0 +1,16 @@
+"""Tasks by name."""
+
+from __future__ import annotations
+
+from harness.errors import UnknownNameError, unknown
+from harness.tasks.base import Task
+from harness.tasks.classification import Classification
+
+_TASKS: dict[str, type[Task]] = {Classification.name: Classification}
+
+
+def task_called(name: str) -> Task:
+    """The task that a data set names in its description."""
+    if name not in _TASKS:
+        raise UnknownNameError(unknown("task", name, _TASKS))
+    return _TASKS[name]()

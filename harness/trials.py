@@ -1,0 +1,120 @@
+"""A trial's identity: everything that can change its numbers, and nothing else."""
+
+from __future__ import annotations
+
+from harness.records import TrialInfo
+from harness.schema import Options, Schema, digest
+from harness.spec import FileWeights, Pretrained, TrainedWeights, Weights
+
+
+class TrialSpec(Schema):
+    """What one trial is, without labels, paths, collectors, executor, machine, or seeds that no stage uses.
+
+    A field at its default is not in the digest: a new option never changes an old id, and a default never changes.
+    """
+
+    architecture: str
+    options: Options = {}
+    weights: Options
+    data: Options
+    model_seed: int | None = None
+    target: str | None = None
+    criterion: Options | None = None
+    search: Options | None = None  # None: the criterion's own
+    selection_seed: int | None = None
+    draw: int | None = None
+    count: int | None = None
+    removal: str = "skip"
+    recovery: Options | None = None
+    recovery_seed: int | None = None
+
+    def identity(self) -> Options:
+        """The nested plain JSON that is digested and kept as `trial.spec`."""
+        found: Options = self.model_dump(mode="json", exclude_defaults=True)
+        return found
+
+    def unremoved(self) -> TrialSpec:
+        """The matching baseline: nothing removed, everything else equal."""
+        return TrialSpec(
+            architecture=self.architecture,
+            options=self.options,
+            weights=self.weights,
+            data=self.data,
+            model_seed=self.model_seed,
+            recovery=self.recovery,
+            recovery_seed=self.recovery_seed,
+        )
+
+    def untouched(self) -> TrialSpec:
+        """Nothing removed, and no recovery either."""
+        return self.unremoved().model_copy(update={"recovery": None, "recovery_seed": None})
+
+
+class Labels(Schema):
+    """The words that tables use for a trial; none of them enters its digest."""
+
+    study: str
+    model: str
+    data: str
+    criterion: str | None = None
+    recovery: str = "none"
+    of: int | None = None
+
+
+def weights_identity(weights: Weights, sha256: str | None = None) -> Options:
+    """The identity of weights: the recipe, the published tag, or the hash of a file."""
+    if isinstance(weights, TrainedWeights):
+        return {"train": weights.train.model_dump(mode="json", exclude_defaults=True)}
+    if isinstance(weights, FileWeights):
+        return {"file": sha256 or weights.sha256}
+    if isinstance(weights, Pretrained):
+        return {"pretrained": weights.pretrained}
+    return {"pretrained": None} if weights == "pretrained" else {"random": True}
+
+
+def uses_model_seed(weights: Options) -> bool:
+    """Whether the weights depend on a seed at all."""
+    return "train" in weights or "random" in weights
+
+
+def trial_info(spec: TrialSpec, labels: Labels) -> TrialInfo:
+    """The flat axes of a trial, its readable id, and the ids it is compared with."""
+    identity = spec.identity()
+    count, of = spec.count, labels.of
+    is_baseline = count is None
+    return TrialInfo(
+        id=trial_id(spec, labels),
+        digest=digest(identity),
+        study=labels.study,
+        model=labels.model,
+        data=labels.data,
+        target=spec.target,
+        criterion=labels.criterion,
+        draw=spec.draw,
+        count=0 if is_baseline else count,
+        of=of,
+        ratio=None if count is None or not of else count / of,
+        removal=None if is_baseline else spec.removal,
+        recovery=labels.recovery,
+        model_seed=spec.model_seed,
+        selection_seed=spec.selection_seed,
+        recovery_seed=spec.recovery_seed,
+        baseline=None if is_baseline else trial_id(spec.unremoved(), labels),
+        untouched=None if spec == spec.untouched() else trial_id(spec.untouched(), labels),
+        spec=identity,
+    )
+
+
+def trial_id(spec: TrialSpec, labels: Labels) -> str:
+    """`vit_digits-attention-entropy-k4-s0-3f9a1c02d4e7`: readable first, then the digest that decides."""
+    seed = spec.model_seed if spec.model_seed is not None else spec.selection_seed
+    parts = [labels.model]
+    if spec.count is None:
+        parts += ["baseline"]
+    else:
+        parts += [str(spec.target), str(labels.criterion)]
+        parts += [f"d{spec.draw}"] if spec.draw is not None else []
+        parts += [f"k{spec.count}"] + ([spec.removal] if spec.removal != "skip" else [])
+    parts += [labels.recovery] if spec.recovery is not None else []
+    parts += [f"s{seed}"] if seed is not None else []
+    return "-".join([*parts, digest(spec.identity())])

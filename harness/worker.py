@@ -1,0 +1,159 @@
+"""What an executor starts (`python -m harness.worker JOB`): torch is imported once, each trial is a fresh child."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from types import FrameType
+
+from harness.failures import failure_of_exit
+from harness.jobs import Assignment, EventLog, Job, events_path, read_job
+from harness.leases import lease
+from harness.records import Failure
+from harness.runs import failed_record
+from harness.schema import canonical
+from harness.store import Store
+
+WROTE_RECORD = 0  # the exit code of a child that has
+GRACE_S = 5.0
+
+
+class Stopped(BaseException):
+    """The worker was asked to end."""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs every assignment of a job file; 0 when all of them have a record, whatever it says."""
+    path = Path(arguments[0])
+    job = read_job(path)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    worker = Worker(job, path)
+    try:
+        worker.run()
+    except Stopped:
+        return 128 + signal.SIGTERM
+    finally:
+        worker.end_children()
+    return 0
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise Stopped
+
+
+class Worker:
+    """One process that starts a child per trial from a server that has the heavy modules loaded."""
+
+    def __init__(self, job: Job, path: Path) -> None:
+        self.job = job
+        self.path = path
+        self.events = EventLog(events_path(path))
+        self.store = Store(Path(job.results))
+        self.logs = Path(job.results) / job.study / "logs"
+        self.leases = Path(job.results) / ".leases"
+        self._launcher = os.getppid()
+        self._children: list[ForkServerProcess] = []
+        # Spinning OpenMP threads make a forward pass on a busy machine many times slower; read when torch loads.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["harness.child", *job.preload])
+
+    def run(self) -> None:
+        """First the stages that many trials share, side by side; then the trials, one at a time on the device."""
+        self.events.add("worker", pid=os.getpid())
+        self._prepare_ahead()
+        for assignment in self.job.assignments:
+            with lease(self.leases / f"trial-{assignment.trial.id}.lease"):
+                if self._is_done(assignment):
+                    self.events.add("ended", trial=assignment.trial.id, status="ok", elsewhere=True)
+                    continue
+                with lease(self.leases / f"device-{self.job.device.replace(':', '_')}-{self.job.slot}.lease"):
+                    self._run(assignment)
+        self.events.add("finished")
+
+    def end_children(self) -> None:
+        """No child outlives its worker."""
+        for child in self._children:
+            if child.is_alive():
+                child.kill()
+                child.join(GRACE_S)
+
+    def _prepare_ahead(self) -> None:
+        """Trains on all cores at once; timing comes later and has the machine for itself."""
+        waiting = _distinct(self.job.assignments)
+        slots = (os.cpu_count() or 1) if len(waiting) > 1 and self._on_cpu() else 0
+        if not slots:
+            return
+        running: list[ForkServerProcess] = []
+        while waiting or running:
+            running = [child for child in running if child.is_alive()]
+            while waiting and len(running) < slots:
+                running.append(self._start(waiting.pop(0), True))
+            self._watch_launcher()
+            time.sleep(0.05)
+
+    def _on_cpu(self) -> bool:
+        return self.job.device == "cpu"
+
+    def _run(self, assignment: Assignment) -> None:
+        trial = assignment.trial.id
+        child = self._start(assignment, False)
+        deadline = time.monotonic() + self.job.timeout_s
+        while child.is_alive() and time.monotonic() < deadline:
+            child.join(0.2)
+            self._watch_launcher()
+        is_late = child.is_alive()
+        if is_late:
+            child.kill()
+            child.join()
+        if child.exitcode != WROTE_RECORD:
+            limit_s = self.job.timeout_s if is_late else None
+            self._write_failure(assignment, failure_of_exit(child.exitcode or 0, None, f"logs/{trial}.log", limit_s))
+
+    def _start(self, assignment: Assignment, is_ahead: bool) -> ForkServerProcess:
+        from harness.child import run_child
+
+        head = self.job.model_copy(update={"assignments": ()})
+        child = self._context.Process(target=run_child, args=(head, assignment, str(self.path), is_ahead))
+        child.start()
+        self._children = [c for c in self._children if c.is_alive()] + [child]
+        return child
+
+    def _is_done(self, assignment: Assignment) -> bool:
+        """Whether another launcher had the same trial run since this job was written."""
+        runs = self.store.read(self.job.study, assignment.trial.id).records
+        stamp = datetime.fromtimestamp(self.job.submitted, UTC).strftime("%Y%m%dT%H%M%S")
+        asked = {a.key for a in assignment.asked}
+        return any(
+            run.status == "ok" and run.run.id > stamp and asked <= {a.key for a in run.run.asked} for run in runs
+        )
+
+    def _write_failure(self, assignment: Assignment, failure: Failure) -> None:
+        self.store.write_record(failed_record(self.job, assignment, failure))
+        self.events.add("ended", trial=assignment.trial.id, status="failed", message=failure.message)
+
+    def _watch_launcher(self) -> None:
+        if self.job.follows_launcher and os.getppid() != self._launcher:
+            raise Stopped
+
+
+def _distinct(assignments: Iterable[Assignment]) -> list[Assignment]:
+    """One assignment for every model with weights of its own, in order."""
+    fields = ("architecture", "options", "weights", "data", "model_seed")
+    first: dict[str, Assignment] = {}
+    for assignment in assignments:
+        spec = assignment.trial.spec
+        first.setdefault(canonical({name: spec.get(name) for name in fields}), assignment)
+    return list(first.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""What every registered collector owes: exactly the answers it announced, and networks left as they were."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+import torch
+from subjects import MovingClock, example, subject_of
+from torch import nn
+
+from harness.collectors.base import SPLITS, CostCollector, OutcomeCollector, collectors
+from harness.records import Measurement
+from harness.spec import COLLECTORS
+from harness.tasks.classification import Classification
+
+COSTS = [name for name, member in collectors.members().items() if issubclass(member, CostCollector)]
+
+
+def answers(name: str, candidate: nn.Module, baseline: nn.Module) -> tuple[Measurement, ...]:
+    collector = collectors.create({"name": name})
+    if isinstance(collector, CostCollector):
+        return collector.collect(subject_of(candidate, baseline), MovingClock())
+    assert isinstance(collector, OutcomeCollector)
+    found: list[Measurement] = []
+    for split in SPLITS:
+        tally = collector.tally(split, Classification(), "0" * 64)
+        with torch.no_grad():
+            tally.update(candidate(example(8).inputs), example(8))
+        found += tally.finish()[0]
+    return tuple(found)
+
+
+@pytest.fixture
+def smaller_net(tiny_net: nn.Module) -> nn.Module:
+    net = copy.deepcopy(tiny_net)
+    del net.blocks[2]  # type: ignore[union-attr, operator]  # a sequence of blocks
+    return net
+
+
+@pytest.mark.parametrize("name", collectors.members())
+def test_a_collector_answers_exactly_what_it_announced(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
+    found = answers(name, smaller_net, tiny_net)
+    assert tuple(measurement.asked for measurement in found) == collectors.create({"name": name}).asked()
+
+
+@pytest.mark.parametrize("name", collectors.members())
+def test_what_is_null_has_a_reason(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
+    for measurement in answers(name, smaller_net, tiny_net):
+        assert measurement.value is not None or measurement.reason
+
+
+@pytest.mark.parametrize("name", collectors.members())
+def test_samples_are_paired_or_absent(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
+    for measurement in answers(name, smaller_net, tiny_net):
+        assert len(measurement.samples) == len(measurement.rounds)
+        assert len(measurement.baseline_samples) in (0, len(measurement.samples))
+
+
+@pytest.mark.parametrize("name", collectors.members())
+def test_a_measurement_can_be_written_down(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
+    for measurement in answers(name, smaller_net, tiny_net):
+        assert Measurement.model_validate_json(measurement.model_dump_json()) == measurement
+
+
+def hooks(net: nn.Module) -> Iterator[object]:
+    for module in net.modules():
+        yield from module._forward_hooks.values()
+        yield from module._forward_pre_hooks.values()
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_the_networks_are_left_as_they_were(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
+    nets = (smaller_net, tiny_net)
+    before = [copy.deepcopy(net.state_dict()) for net in nets]
+    fields = [sorted(vars(module)) for net in nets for module in net.modules()]
+    fused = [getattr(module, "fused_attn", None) for net in nets for module in net.modules()]
+    answers(name, *nets)
+    assert all(
+        torch.equal(old[key], value)
+        for old, net in zip(before, nets, strict=True)
+        for key, value in net.state_dict().items()
+    )
+    assert [sorted(vars(module)) for net in nets for module in net.modules()] == fields
+    assert [getattr(module, "fused_attn", None) for net in nets for module in net.modules()] == fused
+    assert not any(hooks(net) for net in nets for _ in hooks(net))
+    assert not any(module.training for net in nets for module in net.modules())
+    assert all(parameter.requires_grad for net in nets for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("name", collectors.members())
+def test_a_collector_says_what_it_is(name: str) -> None:
+    assert collectors.get(name).summary()
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_exact_measurements_come_from_exact_collectors(name: str, tiny_net: nn.Module) -> None:
+    member = collectors.get(name)
+    assert issubclass(member, CostCollector)
+    assert {measurement.kind for measurement in answers(name, tiny_net, tiny_net)} == {member.kind}
+
+
+def test_the_default_collectors_are_all_there() -> None:
+    assert set(COLLECTORS) <= set(collectors.members())

@@ -1,0 +1,94 @@
+"""MACs against the formula of a transformer, and the two other counters."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import pytest
+from conftest import FakeClock
+from subjects import subject_of
+from torch import Tensor, nn
+
+from harness.collectors.cross_checks import cross_check
+from harness.collectors.macs import Macs
+from harness.records import Measurement
+
+TOKENS, WIDTH, DEPTH, CLASSES = 17, 32, 3, 10
+ATTENTION = TOKENS * WIDTH * 4 * WIDTH + 2 * TOKENS**2 * WIDTH
+MLP = 2 * TOKENS * WIDTH * 4 * WIDTH
+EXPECTED = 16 * 4 * WIDTH + DEPTH * (ATTENTION + MLP) + WIDTH * CLASSES
+NORMS = 5 * (2 * DEPTH + 1) * TOKENS * WIDTH
+BIASES = 16 * WIDTH + DEPTH * TOKENS * (3 + 1 + 4 + 1) * WIDTH + CLASSES
+
+
+def collected(net: nn.Module, **options: bool) -> tuple[Measurement, ...]:
+    return Macs(**options).collect(subject_of(net, net), FakeClock())
+
+
+def test_macs_are_those_of_the_formula_and_flops_are_twice(tiny_net: nn.Module) -> None:
+    macs, flops = collected(tiny_net, cross_check=False)
+    assert (macs.value, flops.value) == (EXPECTED, 2 * EXPECTED)
+    assert macs.details["baseline"] == EXPECTED
+    assert macs.details["convention"] == "1 MAC = 2 FLOP"
+
+
+def test_fvcore_differs_by_its_norms_and_ptflops_by_its_biases(tiny_net: nn.Module) -> None:
+    details = collected(tiny_net)[0].details
+    assert details["fvcore"] == EXPECTED + NORMS
+    assert details["ptflops"] == EXPECTED + BIASES
+    assert details["relative_difference"] == pytest.approx(
+        {"fvcore": NORMS / EXPECTED, "ptflops": BIASES / EXPECTED}, abs=1e-12
+    )
+    assert details["unexplained_difference"] == pytest.approx({"fvcore": 0.0, "ptflops": 0.0})
+
+
+def test_known_conventions_are_no_disagreement(tiny_net: nn.Module) -> None:
+    macs = collected(tiny_net)[0]
+    assert macs.warnings == ()
+
+
+def test_the_counters_are_silent(tiny_net: nn.Module, capfd: pytest.CaptureFixture[str]) -> None:
+    level, stream = logging.getLogger("fvcore").level, sys.stdout
+    collected(tiny_net)
+    assert capfd.readouterr() == ("", "")
+    assert (logging.getLogger("fvcore").level, sys.stdout) == (level, stream)
+
+
+class Failing(nn.Module):
+    """Breaks where it is traced or copied, but for the reference count."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        raise RuntimeError("no step today")
+
+
+@pytest.mark.parametrize("name", ["fvcore", "ptflops"])
+def test_a_counter_that_fails_is_null_with_its_reason(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    from subjects import example
+
+    check = cross_check(name, Failing(), example(1).inputs)
+    assert check.macs is None
+    assert check.reason == f"{name} failed: no step today"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["fvcore", "ptflops"])
+def test_a_counter_that_is_absent_does_not_stop_the_count(
+    tiny_net: nn.Module, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for module in [module for module in sys.modules if module.split(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, name, None)
+    macs = collected(tiny_net)[0]
+    assert macs.value == EXPECTED
+    assert macs.details[name] is None
+    assert macs.details["null_because"] == {name: f"{name} is not installed"}
+
+
+def test_a_real_disagreement_is_a_warning(tiny_net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.collectors.cross_checks._attention_macs", lambda inputs, outputs: 0)
+    macs = collected(tiny_net)[0]
+    assert macs.warnings == (
+        f"fvcore counts {-DEPTH * 2 * TOKENS**2 * WIDTH / EXPECTED:+.1%} against harness, "
+        "beyond the norms and biases that it adds",
+    )
