@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter
+from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.flop_counter import FlopCounterMode
 
 Shape: TypeAlias = Sequence[int]
@@ -101,12 +101,38 @@ def _counted(net: nn.Module, inputs: Tensor) -> MacCount:
     return MacCount(counter.get_total_flops() // 2, by_operator, by_module, tuple(sorted(strangers)))
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """All that a tensor without values is."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, leaf: Any) -> Any:
+        """The layout of a tensor; anything else is itself."""
+        return cls(tuple(leaf.shape), leaf.stride(), leaf.dtype) if isinstance(leaf, Tensor) else leaf
+
+    @classmethod
+    def made(cls, leaf: Any) -> Any:
+        """A fresh meta tensor for a layout; anything else is itself."""
+        if not isinstance(leaf, cls):
+            return leaf
+        return torch.empty_strided(leaf.shape, leaf.stride, dtype=leaf.dtype, device="meta")
+
+
 class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's base is not annotated
-    """Notes every operator that runs with tensors, after those made of others have fallen apart."""
+    """Runs every operator, after those made of others have fallen apart, and notes which ran with tensors.
+
+    Without values, equal layouts in give equal layouts out. Those are remembered, because blocks repeat and torch
+    works out the layouts of norms, sums and activations in slow Python.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's base is not annotated
         self.seen: set[Any] = set()
+        self._layouts: dict[Any, Any] = {}
 
     @property
     def free(self) -> set[Any]:
@@ -117,9 +143,17 @@ class _Watcher(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's b
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func not in self.seen and any(isinstance(leaf, Tensor) for leaf in tree_iter((args, kwargs))):
-            self.seen.add(func)
-        return func(*args, **kwargs)
+        leaves, structure = tree_flatten((args, kwargs))
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        if not tensors:
+            return func(*args, **kwargs)
+        self.seen.add(func)
+        if func.is_view or func._schema.is_mutable or not all(tensor.is_meta for tensor in tensors):
+            return func(*args, **kwargs)
+        key = (func, structure, *map(_Layout.of, leaves))
+        if key not in self._layouts:
+            self._layouts[key] = tree_map(_Layout.of, func(*args, **kwargs))
+        return tree_map(_Layout.made, self._layouts[key])
 
 
 def _is_free(func: Any) -> bool:

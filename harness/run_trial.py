@@ -94,8 +94,8 @@ def _bench(job: Job, assignment: Assignment, device: str, found: Findings, progr
     description = dataset.describe(paths)
     task = task_called(description.task)
     task_options = task.model_options(description)
-    twin = models.create(spec.architecture, spec.options, task_options, device="meta")
-    config = task.input_config(twin)
+    shell = models.create(spec.architecture, spec.options, task_options)
+    config = task.input_config(shell)
     results = Path(job.results)
     return Bench(
         job=job,
@@ -106,6 +106,7 @@ def _bench(job: Job, assignment: Assignment, device: str, found: Findings, progr
         config=config,
         data=dataset.load(paths, config, job.workers),
         inventory=kept_inventory(results / "artifacts" / "inventory", spec.architecture, spec.options, task_options),
+        shell=shell,
         artifacts=Artifacts(results),
         maker=Maker(
             assignment.trial.id, found.run_id, found.environment.machine_class, found.environment.software_class

@@ -12,7 +12,7 @@ from scipy import optimize, stats
 EXACT_UP_TO = 20  # differences; beyond, sign flips are sampled
 SAMPLED_FLIPS = 100_000
 RESAMPLES = 4_000
-NODES = 400
+NODES = 64
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Worker:
         # Spinning OpenMP threads make a forward pass on a busy machine many times slower; read when torch loads.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["harness.child", *job.preload])
+        self._context.set_forkserver_preload(["harness.preload", *job.preload])
 
     def run(self) -> None:
         """First the stages that many trials share, side by side; then the trials, one at a time on the device."""

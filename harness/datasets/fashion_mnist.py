@@ -22,8 +22,8 @@ from harness.tasks.base import Description, InputConfig
 
 STEMS = {"train": "train", "test": "t10k"}
 ADVICE = (
-    "the folder holds the four idx files (gzipped or not) or train.npz and test.npz: say it in the site file "
-    "(paths: {fashion_mnist: DIR}), install the Debian package dataset-fashion-mnist, or set download: true"
+    "it holds the four idx files (gzipped or not), as the Debian package dataset-fashion-mnist brings them, "
+    "or train.npz and test.npz; `download: true` fills it"
 )
 
 
@@ -68,7 +68,11 @@ class FashionMnist(Dataset):
             _download(folder, place)
             found = _found(folder)
         if found is None:
-            raise DataError(fault(place, f"its files are not in the folder of the site file; {ADVICE}"))
+            raise DataError(
+                fault(
+                    place, f"its files are not in the folder of the site file (paths: {{{self.title}: DIR}}); {ADVICE}"
+                )
+            )
         return found
 
 

@@ -69,7 +69,9 @@ def pixels_for(config: InputConfig, train: NDArray[np.uint8], normalize: Normali
         raise DataError(fault(where, f"the data has {own} channels, the network wants {wanted}"))
     mean, std = (config.mean, config.std) if normalize == "model" else channel_statistics(train)
     if wanted % len(mean):
-        raise DataError(fault(where, f"normalize: {len(mean)} means do not fit a network of {wanted} channels"))
+        raise DataError(
+            fault(where, f"{len(mean)} means do not fit {wanted} channels; normalize: data would", "normalize")
+        )
     repeats = wanted // len(mean)
     return Pixels(config.size, mean * repeats, std * repeats)
 

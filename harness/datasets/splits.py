@@ -143,4 +143,6 @@ def _check_total(source: str, size: int, found: Mapping[str, Take], where: str) 
     total = sum(asked.values())
     if total > size:
         listed = ", ".join(f"{part} {items:,}" for part, items in asked.items() if items)
-        raise DataError(fault(where, f"ask for {total:,} items of {source}, which has {size:,}: {listed}", "splits"))
+        raise DataError(
+            fault(where, f"the parts ask for {total:,} items of {source}, which has {size:,}: {listed}", "splits")
+        )

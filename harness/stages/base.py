@@ -37,6 +37,7 @@ class Bench:
     config: InputConfig
     data: Data
     inventory: Inventory
+    shell: nn.Module  # the architecture, on the CPU, with weights that are still to be loaded
     artifacts: Artifacts
     maker: Maker
     device: str

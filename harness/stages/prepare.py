@@ -23,14 +23,8 @@ WEIGHTS = "weights.safetensors"
 def prepare(bench: Bench) -> tuple[Network, Artifact, bool]:
     """The network with its weights on the device, from the artifact if there is one."""
     artifact, reused = bench.obtain("prepare", _asked(bench), lambda folder: _make(bench, folder))
-    net = shell(bench)
-    models.load_weights(net, artifact.folder / WEIGHTS)
-    return Network(net.to(bench.device).eval(), artifact.manifest.content), artifact, reused
-
-
-def shell(bench: Bench) -> nn.Module:
-    """The architecture with weights that are still to be loaded."""
-    return models.create(bench.spec.architecture, bench.spec.options, bench.task_options, seed=0)
+    models.load_weights(bench.shell, artifact.folder / WEIGHTS)
+    return Network(bench.shell.to(bench.device).eval(), artifact.manifest.content), artifact, reused
 
 
 def _asked(bench: Bench) -> Options:

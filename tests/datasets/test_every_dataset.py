@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from given_files import config, npz_folder, whole, write_images
 
 from harness.datasets.base import PARTS, Data, Dataset, datasets
 from harness.schema import Options
 from harness.tasks.base import InputConfig
-from given_files import config, npz_folder, whole, write_images
 
 CHOICES: dict[str, Options] = {"npz": {"label": "mine"}, "folder": {"label": "mine"}, "synthetic": {"size": 8}}
 
