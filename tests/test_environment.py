@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,9 +76,14 @@ def test_a_package_inside_somebody_elses_checkout_takes_no_commit_from_it(
 
 
 def test_git_is_asked_once(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[list[str]] = []
     real = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda words, **options: asked.append(words) or real(words, **options))
+
+    def run(words: list[str], **options: Any) -> Any:
+        asked.append(words)
+        return real(words, **options)
+
+    monkeypatch.setattr(subprocess, "run", run)
     environment._commit.cache_clear()
     monkeypatch.setattr(harness, "__file__", str(checkout / "harness" / "__init__.py"))
     for _ in range(3):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import hardware
+from harness import hardware, nvml
 from harness.nvml import Gpu
 
 
@@ -19,7 +19,7 @@ def test_the_class_is_ten_hex_digits_and_stays() -> None:
 def test_the_number_of_visible_gpus_does_not_change_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for count in (1, 8):
-        monkeypatch.setattr(hardware.nvml, "gpus", lambda count=count: (Gpu("A GPU", 2**36, "9.0"),) * count)
+        monkeypatch.setattr(nvml, "gpus", lambda count=count: (Gpu("A GPU", 2**36, "9.0"),) * count)
         hardware._fields.cache_clear()
         found.append(hardware.machine_fields())
     hardware._fields.cache_clear()

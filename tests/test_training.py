@@ -52,9 +52,13 @@ def weights(net: nn.Module) -> dict[str, Tensor]:
     return {key: value.clone() for key, value in net.state_dict().items()}
 
 
-def trained(options: TrainOptions = OPTIONS, seed: int = 0, **network: Any) -> dict[str, Tensor]:
+def trained(
+    options: TrainOptions = OPTIONS, seed: int = 0, items: int = 40, chance: int = 0, **network: Any
+) -> dict[str, Tensor]:
+    """The same network after training; `chance` is the caller's random state."""
     net = net_of(**network)
-    train(net, Classification(), Items(), options, "cpu", seed, lambda _: None)
+    torch.manual_seed(chance)
+    train(net, Classification(), Items(items), options, "cpu", seed, lambda _: None)
     return weights(net)
 
 
@@ -107,9 +111,7 @@ def test_a_parameter_that_is_frozen_is_in_no_group() -> None:
 
 @pytest.mark.parametrize("network", [{}, {"drop_path_rate": 0.3, "proj_drop_rate": 0.2}], ids=["plain", "dropout"])
 def test_the_same_seed_gives_the_same_weights_to_the_bit(network: dict[str, Any]) -> None:
-    first = trained(**network)
-    torch.rand(7)  # the caller's random state must not matter
-    assert are_equal(first, trained(**network))
+    assert are_equal(trained(**network, chance=0), trained(**network, chance=1))
 
 
 def test_another_seed_gives_other_weights() -> None:
@@ -117,9 +119,21 @@ def test_another_seed_gives_other_weights() -> None:
 
 
 def test_dropout_follows_the_seed_and_not_only_the_order() -> None:
-    options = TrainOptions(epochs=1, batch=40)  # one step over all items: the order is no matter
-    first, second = (trained(options, seed, proj_drop_rate=0.5)["norm.weight"] for seed in (0, 1))
-    assert not torch.equal(first, second)
+    # A single item has one order only.
+    first, second = (trained(OPTIONS, seed, items=1, proj_drop_rate=0.5) for seed in (0, 1))
+    assert not are_equal(first, second)
+    assert are_equal(trained(OPTIONS, 0, items=1), trained(OPTIONS, 1, items=1))
+
+
+def test_a_gradient_is_clipped_to_the_norm_asked_for() -> None:
+    # Far below AdamW's epsilon a gradient moves nothing; unclipped, a first step moves a weight by about the rate.
+    start = weights(net_of())
+    moved = []
+    for clip in (1e-12, None):
+        end = trained(TrainOptions(steps=1, lr=1e-3, warmup=0, weight_decay=0, clip=clip))
+        moved.append(max(float((end[key] - start[key]).abs().max()) for key in start))
+    assert moved[0] < 1e-6
+    assert moved[1] == pytest.approx(1e-3, rel=0.01)
 
 
 def test_the_callers_random_state_is_left() -> None:

@@ -33,9 +33,8 @@ class Memory(CostCollector):
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         mine, others = self._peaks(subject)
-        reason = next((peak.reason for peak in (*mine, *others) if peak.reason), None)
-        samples = [peak.above_bytes for peak in mine if peak.above_bytes is not None]
-        baseline = [peak.above_bytes for peak in others if peak.above_bytes is not None]
+        samples, reason = _seen(mine)
+        baseline, baseline_reason = _seen(others)
         return (
             Measurement(
                 metric="peak_bytes",
@@ -43,12 +42,12 @@ class Memory(CostCollector):
                 better="lower",
                 kind="noisy",
                 at=self._at(),
-                value=None if reason else median(samples),
-                samples=() if reason else tuple(samples),
-                baseline_samples=() if reason else tuple(baseline),
-                rounds=() if reason else tuple(range(self.repeats)),
+                value=median(samples) if samples else None,
+                samples=samples,
+                baseline_samples=baseline if samples else (),
+                rounds=tuple(range(len(samples))),
                 reason=reason,
-                details=_details(mine, subject),
+                details=_details(mine, subject) | {"baseline_null_because": baseline_reason},
             ),
         )
 
@@ -73,6 +72,12 @@ def _peak(step: Callable[[], object], device: str) -> Peak:
     with PeakMemory(device) as phase:
         step()
     return phase.peak
+
+
+def _seen(peaks: list[Peak]) -> tuple[tuple[int, ...], str | None]:
+    """Every rise, or none of them and why, as soon as one cannot be seen."""
+    reason = next((peak.reason for peak in peaks if peak.reason), None)
+    return () if reason else tuple(peak.above_bytes or 0 for peak in peaks), reason
 
 
 def _details(peaks: list[Peak], subject: Subject) -> dict[str, Json]:

@@ -10,6 +10,8 @@ from harness.tasks.base import Batch, Description, InputConfig, Task
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+UNPUBLISHED = {"input_size": (3, 224, 224)}  # of a network that is not timm's; timm fills in the rest
+
 
 class Classification(Task):
     """Images (n, channels, height, width) in, logits (n, classes) out; targets are class indices (n,)."""
@@ -24,7 +26,7 @@ class Classification(Task):
         """timm's own configuration of the network, with the size and channels that this network really has."""
         from timm.data.config import resolve_data_config
 
-        published: dict[str, Any] = dict(getattr(net, "pretrained_cfg", None) or {})
+        published: dict[str, Any] = dict(getattr(net, "pretrained_cfg", None) or UNPUBLISHED)
         resolved = resolve_data_config({}, pretrained_cfg=published)  # type: ignore[no-untyped-call]  # so in timm
         channels = _channels(net, published, int(resolved["input_size"][0]))
         height, width = _spatial(net) or tuple(resolved["input_size"][1:])

@@ -23,7 +23,7 @@ def tally(split: str = "test") -> Tally:
 
 def answers(outputs: Tensor, targets: Tensor, size: int = 7) -> tuple[tuple[Measurement, ...], tuple[Outcome, ...]]:
     held = tally()
-    for rows, labels in zip(outputs.split(size), targets.split(size), strict=True):
+    for rows, labels in zip(torch.split(outputs, size), torch.split(targets, size), strict=True):
         held.update(rows, Batch(rows, labels))
     return held.finish()
 

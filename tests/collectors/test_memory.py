@@ -49,6 +49,7 @@ def test_a_small_baseline_does_not_hide_the_candidate() -> None:
     (found,) = Memory().collect(subject_of(Hungry(64), Hungry(0)), FakeClock())
     assert found.value == pytest.approx(64 * MIB, rel=0.1)
     assert found.baseline_samples == ()
+    assert str(found.details["baseline_null_because"]).startswith("below resolution")
 
 
 def test_the_weights_are_in_the_details() -> None:

@@ -47,7 +47,7 @@ def test_a_unit_that_adds_nothing_scores_zero(tiny_net: nn.Module, batch: Batch)
     nn.init.zeros_(projection.weight)
     nn.init.zeros_(projection.bias)
     scores = Similarity().scores(scoring_of(tiny_net, [batch]))
-    assert scores["blocks.1.attn"] == pytest.approx(0, abs=1e-6)
+    assert 0 <= scores["blocks.1.attn"] < 1e-6
     assert min(scores["blocks.0.attn"], scores["blocks.2.attn"]) > 1e-4
 
 

@@ -29,7 +29,8 @@ def noise(
 
 def write_npz(home: Path, part: str, x: NDArray[Any], y: NDArray[Any], **others: NDArray[Any]) -> None:
     home.mkdir(parents=True, exist_ok=True)
-    np.savez(home / f"{part}.npz", x=x, y=y, **others)
+    arrays: dict[str, Any] = {"x": x, "y": y, **others}
+    np.savez(home / f"{part}.npz", **arrays)
 
 
 def npz_folder(home: Path, shape: tuple[int, ...] = (8, 8)) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from given_files import config, npz_folder, whole, write_images
+from numpy.typing import NDArray
 
 from harness.datasets.base import PARTS, Data, Dataset, datasets
 from harness.schema import Options
@@ -96,12 +97,17 @@ def test_shuffle_only_permutes_pairs(case: Case) -> None:
     assert torch.equal(shuffled.targets, plain.targets[order])
 
 
+def numpy_state() -> NDArray[np.uint32]:
+    found: NDArray[np.uint32] = np.random.get_state(legacy=False)["state"]["key"]
+    return found
+
+
 def test_global_random_states_are_left_alone(case: Case) -> None:
     torch.manual_seed(5)
-    before, numpys = torch.get_rng_state(), np.random.get_state()[1]
+    before, numpys = torch.get_rng_state(), numpy_state().copy()
     whole(case.load().parts["train"], shuffle=0)
     assert torch.equal(torch.get_rng_state(), before)
-    assert np.array_equal(np.random.get_state()[1], numpys)
+    assert np.array_equal(numpy_state(), numpys)
 
 
 def test_changing_a_batch_does_not_change_the_part(case: Case) -> None:

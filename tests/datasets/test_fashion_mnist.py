@@ -1,10 +1,14 @@
-"""Fashion-MNIST in every layout of its files, and its download from a folder that stands in for the mirror."""
+"""Fashion-MNIST in every layout of its files, and its download from a mirror on the loopback."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ from given_files import config, idx_bytes, idx_folder, load, noise, npz_folder
 
 from harness.datasets.base import datasets
 from harness.errors import DataError
+
+IMAGES = noise(60, (8, 8), 0)[0]
 
 
 def refusal(home: Path | None, **options: Any) -> str:
@@ -59,12 +65,12 @@ def test_an_empty_folder_says_how_to_get_the_files(tmp_path: Path) -> None:
     [
         (b"\0\0\x0d\x01\0\0\0\x01", "is no idx file of bytes"),
         (b"\0\0\x08", "is no idx file of bytes"),
-        (idx_bytes(noise(60, (8, 8), 0)[0])[:-1], "must hold 3,840 values, as its header says; it is cut or too long"),
+        (idx_bytes(IMAGES)[:-1], "must hold 3,840 values, as its header says; it is cut or too long"),
         (
-            idx_bytes(noise(60, (8, 8), 0)[0]) + b"\0",
+            idx_bytes(IMAGES) + b"\0",
             "must hold 3,840 values, as its header says; it is cut or too long",
         ),
-        (idx_bytes(noise(59, (8, 8), 0)[0]), "x has 59 items and y has 60; they must be as many"),
+        (idx_bytes(IMAGES[1:]), "x has 59 items and y has 60; they must be as many"),
     ],
 )
 def test_damaged_idx_files_are_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -79,7 +85,7 @@ def test_a_damaged_gzip_is_refused(tmp_path: Path) -> None:
 
 
 def test_labels_beyond_nine_are_refused(tmp_path: Path) -> None:
-    x, y = noise(60, (8, 8), 0, classes=11)
+    y = noise(60, (8, 8), 0, classes=11)[1]
     (idx_folder(tmp_path, False) / "train-labels-idx1-ubyte").write_bytes(idx_bytes(y))
     assert refusal(tmp_path) == "fashion_mnist data: labels of train go from 0 to 10; must be 0 to 9"
 
@@ -89,16 +95,27 @@ def test_download_is_no_part_of_the_identity() -> None:
     assert wanted.identity() == {"name": "fashion_mnist", "normalize": "model"}
 
 
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
 @pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that torchvision downloads from, instead of the network."""
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that torchvision downloads from over the loopback, instead of the network."""
     from torchvision.datasets import FashionMNIST  # type: ignore[import-untyped]  # it ships no types
 
     home = idx_folder(tmp_path / "mirror", True)
     files = [(path.name, hashlib.md5(path.read_bytes()).hexdigest()) for path in sorted(home.iterdir())]
-    monkeypatch.setattr(FashionMNIST, "mirrors", [home.as_uri() + "/"])
-    monkeypatch.setattr(FashionMNIST, "resources", files)
-    return home
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(home))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setattr(FashionMNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+        monkeypatch.setattr(FashionMNIST, "resources", files)
+        yield home
+        server.shutdown()
+        thread.join()
 
 
 def test_describe_fetches_where_download_is_set(tmp_path: Path, mirror: Path) -> None:

@@ -54,7 +54,7 @@ def test_model_statistics_are_the_networks_own() -> None:
 
 
 def test_colour_for_a_grey_network_is_refused() -> None:
-    with pytest.raises(DataError, match="^npz data 'a': the data has 3 channels, the network wants 1$"):
+    with pytest.raises(DataError, match=r"^npz data 'a': the data has 3 channels, the network wants 1$"):
         pixels_for(config(1, 6), COLOUR, "data", "npz data 'a'")
 
 
