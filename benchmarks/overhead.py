@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/overhead.py [--rounds 3]
 
-Prints one JSON object. `overhead` is (wall time of the study - one start-up) / (sum of stages.*.elapsed_s);
-`start_ratio` is the CPU time of a fresh process that imports torch and timm over that of a child forked from a server that has
-them, both taken in turn.
+Prints one JSON object. `overhead` is (wall time of the study - one start-up) / (sum of stages.*.elapsed_s).
+`start_ratio` is the CPU time of a fresh process that imports torch and timm, over that of a child forked from a
+server that has them, the two taken in turn.
 """
 
 from __future__ import annotations

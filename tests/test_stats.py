@@ -59,7 +59,7 @@ def test_sign_flips_agree_with_brute_force(values: list[float]) -> None:
 def test_sign_flips_agree_with_scipy() -> None:
     values = np.random.default_rng(3).normal(0.6, 1, 10)
     expected = reference.permutation_test(
-        (values,), lambda v: float(np.mean(v)), permutation_type="samples", n_resamples=np.inf, vectorized=False
+        (values,), lambda v: float(np.mean(v)), permutation_type="samples", n_resamples=2000, vectorized=False
     ).pvalue
     assert stats.sign_flips(values.tolist()).p == pytest.approx(float(expected))
 

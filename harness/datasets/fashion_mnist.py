@@ -68,11 +68,8 @@ class FashionMnist(Dataset):
             _download(folder, place)
             found = _found(folder)
         if found is None:
-            raise DataError(
-                fault(
-                    place, f"its files are not in the folder of the site file (paths: {{{self.title}: DIR}}); {ADVICE}"
-                )
-            )
+            message = f"its files are not in the folder of the site file (paths: {{{self.title}: DIR}}); {ADVICE}"
+            raise DataError(fault(place, message))
         return found
 
 

@@ -30,11 +30,14 @@ def test_values_are_scaled_and_standardised_without_a_resize() -> None:
     assert found.numpy() == pytest.approx(expected, abs=1e-6)
 
 
-def test_halving_the_size_keeps_a_constant_and_the_mean_of_stripes() -> None:
-    stripes = np.tile(np.array([0, 255], dtype=np.uint8), (1, 16, 8))[..., np.newaxis]
-    found = Pixels((1, 8, 8), (0.0,), (1.0,))(stripes)
-    # Antialias: the triangle of width two sees stripes as grey; plain bilinear sampling would too, but not at the edge.
-    assert found[..., 2:-2].numpy() == pytest.approx(np.full((1, 1, 8, 4), 0.5), abs=1e-6)
+def test_shrinking_averages_by_the_triangle_of_twice_the_step() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (1, 16, 16, 1), dtype=np.uint8)
+    distance = (np.arange(16) + 0.5)[None, :] - (np.arange(4) + 0.5)[:, None] * 4
+    weights = np.maximum(0, 1 - np.abs(distance) / 4)
+    weights /= weights.sum(axis=1, keepdims=True)
+    expected = weights @ (image[0, :, :, 0] / 255) @ weights.T
+    found = Pixels((1, 4, 4), (0.0,), (1.0,))(image)
+    assert found[0, 0].numpy() == pytest.approx(expected, abs=1e-5)
 
 
 def test_size_differs_only_in_the_wanted_one() -> None:
