@@ -32,15 +32,17 @@ def resolve(name: str) -> str:
     if kind == "auto":
         return "cuda:0" if count else "cpu"
     if int(number or 0) >= count:
-        raise DeviceError(f"the device {name!r} was asked for, but {_seen(count)}; use 'auto' or 'cpu' to run without")
+        raise DeviceError(f"the device {name!r} was asked for, but {gpus_seen()}; use 'auto' or 'cpu' to run without")
     return f"cuda:{int(number or 0)}"
 
 
-def _seen(count: int) -> str:
+def gpus_seen() -> str:
+    """How many GPUs torch can use, in words."""
     import torch
 
     if torch.version.cuda is None:
         return "this torch was built without CUDA"
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return f"torch sees {count} GPU{'' if count == 1 else 's'} here" if count else "torch sees no GPU here"
 
 
@@ -102,11 +104,11 @@ def timed(step: Callable[[], object], device: str, clock: _Clock, iterations: in
     events = _events(device)
     start = clock.now()
     if events:
-        events[0].record()
+        _mark(events[0], device)
     for _ in range(iterations):
         step()
     if events:
-        events[1].record()
+        _mark(events[1], device)
     elapsed = clock.now() - start
     on_device = events[0].elapsed_time(events[1]) / 1000 / iterations if events else None
     return Timing(elapsed / iterations, on_device)
@@ -117,9 +119,14 @@ def _events(device: str) -> tuple[Any, Any] | None:
         return None
     import torch
 
-    torch.cuda.set_device(device)  # events are recorded in the current device's stream
     event: Any = torch.cuda.Event
     return event(enable_timing=True), event(enable_timing=True)
+
+
+def _mark(event: Any, device: str) -> None:
+    import torch
+
+    event.record(torch.cuda.current_stream(device))  # the default would be the stream of the current device
 
 
 class _Probe(Protocol):

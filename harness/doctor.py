@@ -10,9 +10,8 @@ from importlib import util
 from pathlib import Path
 
 from harness import nvml
-from harness.device import arithmetic, gpu_address, resolve
+from harness.device import arithmetic, gpu_address, gpus_seen, is_gpu, resolve
 from harness.environment import versions
-from harness.errors import DeviceError
 from harness.hardware import machine_fields
 
 RAPL = Path("/sys/class/powercap")
@@ -57,11 +56,7 @@ def _threads() -> Finding:
 
 
 def _gpu() -> Finding:
-    try:
-        resolve("cuda")
-    except DeviceError as error:
-        return Finding("GPU timings and memory", False, str(error))
-    return Finding("GPU timings and memory", True, f"GPUs: {machine_fields()['gpus']}")
+    return Finding("GPU timings and memory", is_gpu(resolve("auto")), gpus_seen())
 
 
 def _gpu_energy(has_torch: bool) -> Finding:

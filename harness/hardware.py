@@ -26,8 +26,8 @@ def _fields() -> dict[str, Json]:
         "cores_logical": psutil.cpu_count(logical=True),
         "memory_gib": round(psutil.virtual_memory().total / GIB),
         "gpus": [*sorted({gpu.name for gpu in found})],
-        "gpu_capabilities": [*sorted({gpu.capability for gpu in found})],
-        "gpu_memory_gib": [*sorted({round(gpu.memory_bytes / GIB) for gpu in found})],
+        "gpu_capabilities": [*sorted({gpu.capability for gpu in found if gpu.capability})],
+        "gpu_memory_gib": [*sorted({round(gpu.memory_bytes / GIB) for gpu in found if gpu.memory_bytes})],
         "driver": nvml.driver(),
     }
 

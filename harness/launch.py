@@ -93,6 +93,8 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     summary = _summary(plan, stand, todo)
     _write_plan(store, plan, file, orders)
     if todo:
+        for dataset in plan.datasets:
+            dataset.fetch({label: Path(folder) for label, folder in place.site.paths.items()})
         watcher.begins(len(plan.trials), len(todo), f"{place.executor.name}, device {place.device}")
         _Watch(store, _jobs(plan, place, todo, store, orders), watcher, summary).run(place)
     return summary
@@ -189,7 +191,7 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
             fresh=fresh,
             submitted=time.time(),
             limited=orders.limit is not None,
-            preload=plan.needs,
+            preload=tuple(need for dataset in plan.datasets for need in dataset.needs),
             follows_launcher=executor.is_here,
         )
         for slot, part in enumerate(parts)

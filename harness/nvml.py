@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,11 @@ class CounterError(Exception):
 
 @dataclass(frozen=True)
 class Gpu:
-    """A physical GPU, without its serial number or address."""
+    """A physical GPU, without its serial number or address; None is what its driver does not tell."""
 
     name: str
-    memory_bytes: int
-    capability: str
+    memory_bytes: int | None
+    capability: str | None
 
 
 @contextmanager
@@ -55,7 +55,8 @@ def gpus() -> tuple[Gpu, ...]:
 def driver() -> str | None:
     """Version of the NVIDIA driver; None where there is none."""
     with library() as nvml:
-        return None if nvml is None else _text(nvml.nvmlSystemGetDriverVersion())
+        version = None if nvml is None else _ask(nvml, nvml.nvmlSystemGetDriverVersion)
+        return None if version is None else _text(version)
 
 
 def foreign_processes() -> int | None:
@@ -95,10 +96,8 @@ class NvmlMeter:
 
     def power_limit_w(self) -> float | None:
         """The limit in force; it moves energy more than a removal does."""
-        try:
-            return float(self._nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle)) / 1000
-        except self._nvml.NVMLError:
-            return None
+        milliwatts = _ask(self._nvml, self._nvml.nvmlDeviceGetEnforcedPowerLimit, self._handle)
+        return None if milliwatts is None else float(milliwatts) / 1000
 
     def wait(self, seconds: float) -> None:
         """Lets time pass without work, on the CPU neither."""
@@ -157,9 +156,21 @@ def _handles(nvml: Any) -> list[Any]:
 
 
 def _gpu(nvml: Any, handle: Any) -> Gpu:
-    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
-    memory = int(nvml.nvmlDeviceGetMemoryInfo(handle).total)
-    return Gpu(_text(nvml.nvmlDeviceGetName(handle)), memory, f"{major}.{minor}")
+    name = _ask(nvml, nvml.nvmlDeviceGetName, handle)
+    memory = _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)  # not told where GPU and CPU share their memory
+    capability = _ask(nvml, nvml.nvmlDeviceGetCudaComputeCapability, handle)
+    return Gpu(
+        "unknown" if name is None else _text(name),
+        None if memory is None else int(memory.total),
+        None if capability is None else ".".join(map(str, capability)),
+    )
+
+
+def _ask(nvml: Any, question: Callable[..., Any], *about: Any) -> Any | None:
+    try:
+        return question(*about)
+    except nvml.NVMLError:
+        return None
 
 
 def _text(value: str | bytes) -> str:

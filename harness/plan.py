@@ -11,6 +11,7 @@ from typing import Any
 from harness import grid
 from harness.checks import Checked, CriterionEntry, ModelEntry, RecoveryEntry, check_names
 from harness.collectors.base import Collector
+from harness.datasets.base import Dataset
 from harness.errors import Problem, SpecError
 from harness.inventory import removable
 from harness.records import TrialInfo
@@ -28,7 +29,7 @@ class Plan:
     trials: tuple[TrialInfo, ...]
     collectors: tuple[Collector, ...]
     criteria: tuple[CriterionEntry, ...]
-    needs: tuple[str, ...]
+    datasets: tuple[Dataset, ...]
     files: dict[str, str]
     is_synthetic: bool
     structures: int
@@ -229,7 +230,7 @@ def _planned(study: Study, axes: dict[str, tuple[Any, ...]], checked: Checked) -
         trials=(*baselines.values(), *candidates.values()),
         collectors=tuple(checked.collectors),
         criteria=tuple(checked.criteria.values()),
-        needs=tuple(dict.fromkeys(need for model in models for need in model.dataset.needs)),
+        datasets=tuple({canonical(model.dataset.identity()): model.dataset for model in models}.values()),
         files={m.sha256: m.spec.weights.file for m in models if m.sha256 and isinstance(m.spec.weights, FileWeights)},
         is_synthetic=any(model.description.is_synthetic for model in models),
         structures=len(structures),

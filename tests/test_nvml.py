@@ -169,6 +169,12 @@ def test_a_gpu_is_described_without_its_address(monkeypatch: pytest.MonkeyPatch)
     assert fake.open_count == 0
 
 
+def test_a_gpu_that_does_not_tell_its_memory_is_still_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = play(monkeypatch, Card("GPU-a"))
+    monkeypatch.setattr(fake, "nvmlDeviceGetMemoryInfo", fake.nvmlDeviceGetEnforcedPowerLimit)
+    assert nvml.gpus() == (nvml.Gpu("A GPU", None, "9.0"),)
+
+
 def test_an_unknown_power_limit_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch, Card("GPU-a"))
     with nvml.open_meter("GPU-a", None) as meter:

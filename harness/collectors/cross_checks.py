@@ -37,7 +37,7 @@ def cross_check(name: str, net: nn.Module, inputs: Tensor) -> Check:
     printed = io.StringIO()
     try:
         with _silence(printed):
-            return COUNTERS[name](_copy(net), inputs.detach().cpu(), printed)
+            return COUNTERS[name](_copy(net), _plain(inputs), printed)
     except ImportError:
         return Check(None, reason=f"{name} is not installed")
     except Exception as error:  # noqa: BLE001  # a counter that trips over a network must not stop the count
@@ -106,8 +106,20 @@ def _biases(net: nn.Module, inputs: Tensor) -> int:
 
 
 def _copy(net: nn.Module) -> nn.Module:
-    # Both counters leave hooks behind; the copy is on the CPU because fvcore's tracer fails on the meta device.
-    return copy.deepcopy(net).cpu().float().requires_grad_(False).eval()
+    """The network's modules anew, in single precision on the CPU: counters leave hooks, and one needs real tensors.
+
+    Weights that are so already are shared, not copied; no counter writes to them.
+    """
+    from torch import nn
+
+    made: dict[int, Any] = {id(p): nn.Parameter(_plain(p), requires_grad=False) for p in net.parameters()}
+    made |= {id(buffer): _plain(buffer) for buffer in net.buffers()}
+    return copy.deepcopy(net, made).eval()
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    held = tensor.detach().cpu()
+    return held.float() if held.is_floating_point() else held
 
 
 @contextlib.contextmanager

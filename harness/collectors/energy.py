@@ -9,6 +9,7 @@ from statistics import mean
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
+from harness.collectors.identities import at_batch
 from harness.collectors.windows import EnergyMeter, Window, busy_window, chunk_size, idle_window, tick_length
 from harness.device import gpu_address
 from harness.nvml import CounterError, open_meter
@@ -108,7 +109,7 @@ class Energy(CostCollector):
         )
 
     def _at(self) -> Options:
-        return {"batch": self.batch} | {key: value for key, value in self.options().items() if key != "batch"}
+        return at_batch(self, self.batch)
 
 
 def _not_alone(others: int) -> str:

@@ -7,6 +7,7 @@ from statistics import median
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
+from harness.collectors.identities import at_batch
 from harness.collectors.pairs import PairOptions, details, measure, noise, unsettled
 from harness.records import Asked, Measurement
 from harness.schema import Options
@@ -43,4 +44,4 @@ class Latency(PairOptions, CostCollector):
         )
 
     def _at(self) -> Options:
-        return {"batch": self.batch, **self.other_options()}
+        return at_batch(self, self.batch)

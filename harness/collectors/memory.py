@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
+from harness.collectors.identities import at_batch
 from harness.collectors.params import buffer_bytes, parameter_bytes
 from harness.device import PeakMemory
 from harness.host_memory import Peak
@@ -65,7 +66,7 @@ class Memory(CostCollector):
         return [mine for mine, _ in found], [other for _, other in found]
 
     def _at(self) -> Options:
-        return {"batch": self.batch} | {key: value for key, value in self.options().items() if key != "batch"}
+        return at_batch(self, self.batch)
 
 
 def _peak(step: Callable[[], object], device: str) -> Peak:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from harness.collectors.base import Clock, Subject
 from harness.device import Timing, arithmetic, attention_kernels, timed
-from harness.schema import Json, Options, Schema
+from harness.schema import Json, Schema
 
 Step = Callable[[], object]
 MAX_WINDOWS = 6
@@ -32,11 +32,6 @@ class PairOptions(Schema):
     noisy_above: float = Field(
         0.1, gt=0, description="largest interquartile range of the paired ratios, as a share of their median"
     )
-
-    def other_options(self) -> Options:
-        """Options that differ from their defaults, without the batch: part of the measurements' identity."""
-        found: Options = self.model_dump(mode="json", exclude_defaults=True, exclude={"batch"})
-        return found
 
 
 @dataclass

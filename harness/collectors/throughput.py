@@ -7,9 +7,10 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
+from harness.collectors.identities import at_batch
 from harness.collectors.pairs import PairOptions, Pairs, details, measure, noise, unsettled
 from harness.records import Asked, Measurement
-from harness.schema import OneOrMany, Options
+from harness.schema import OneOrMany
 
 Size = Annotated[int, Field(ge=1)]
 
@@ -30,7 +31,7 @@ class Throughput(PairOptions, CostCollector):
         return value
 
     def asked(self) -> tuple[Asked, ...]:
-        return tuple(Asked(metric="images_per_s", at=self._at(batch)) for batch in self.batch)
+        return tuple(Asked(metric="images_per_s", at=at_batch(self, batch)) for batch in self.batch)
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         found = measure(subject, self.batch, clock, self)
@@ -43,7 +44,7 @@ class Throughput(PairOptions, CostCollector):
             unit="1/s",
             better="higher",
             kind="noisy",
-            at=self._at(batch),
+            at=at_batch(self, batch),
             # Every sample holds the same number of images, so their total is a plain product.
             value=batch * len(pairs.seconds) / sum(pairs.seconds),
             samples=tuple(batch / seconds for seconds in pairs.seconds),
@@ -54,6 +55,3 @@ class Throughput(PairOptions, CostCollector):
             details=details(pairs, subject),
             warnings=(*([reason] if reason else []), *unsettled(pairs)),
         )
-
-    def _at(self, batch: int) -> Options:
-        return {"batch": batch, **self.other_options()}

@@ -56,6 +56,9 @@ class Dataset(Plugin):
     def describe(self, paths: Mapping[str, Path]) -> Description:
         """Sizes only, without torch and without decoding; raises DataError when the data is not there."""
 
+    def fetch(self, paths: Mapping[str, Path]) -> None:  # most data sets have nothing to fetch
+        """Brings absent files into their folder, where the study asks for that; the launcher calls it once."""
+
     @abstractmethod
     def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:
         """All parts, ready for a network that wants `config`; raises DataError when something is damaged."""

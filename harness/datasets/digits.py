@@ -33,12 +33,12 @@ class Digits(Dataset):
     normalize: Normalize = "data"
     channels: Channels = None
 
-    def describe(self, paths: Mapping[str, Path]) -> Description:  # noqa: ARG002  # the base asks for it
+    def describe(self, paths: Mapping[str, Path]) -> Description:  # the base asks for it
         place = where(self.name, self.title)
         sizes = sizes_of(takes(SIZES, self.splits, place))
         return Description("classification", 10, channels_fed(1, self.channels, place), sizes=sizes)
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # noqa: ARG002  # the base asks for it
+    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # the base asks for it
         place = where(self.name, self.title)
         return array_data(_given(place), self.describe(paths), config, self.splits, self.normalize, place)
 

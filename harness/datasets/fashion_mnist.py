@@ -20,6 +20,7 @@ from harness.errors import DataError
 from harness.schema import Options
 from harness.tasks.base import Description, InputConfig
 
+OFFICIAL = {"train": 60_000, "test": 10_000}
 STEMS = {"train": "train", "test": "t10k"}
 ADVICE = (
     "it holds the four idx files (gzipped or not), as the Debian package dataset-fashion-mnist brings them, "
@@ -36,7 +37,7 @@ class FashionMnist(Dataset):
     """
 
     has_path: ClassVar[bool] = True
-    download: bool = Field(False, description="fetch absent files into the folder, when a study is planned or run")
+    download: bool = Field(False, description="fetch absent files into the folder when a study is run")
     splits: Splits = {}
     normalize: Normalize = "data"
     channels: Channels = None
@@ -46,13 +47,25 @@ class FashionMnist(Dataset):
         return {key: value for key, value in super().identity().items() if key != "download"}
 
     def describe(self, paths: Mapping[str, Path]) -> Description:
-        """Fetches absent files where `download` is set, so that nodes without a network find them later."""
+        """The official sizes where files are still to be fetched."""
         place = where(self.name, self.title)
-        given = {part: _size(files, place) for part, files in self._files(paths).items()}
+        if self.download and self.title in paths and _found(paths[self.title]) is None:
+            given = OFFICIAL
+        else:
+            given = {part: _size(files, place) for part, files in self._files(paths).items()}
         sizes = sizes_of(takes(given, self.splits, place))
         return Description("classification", 10, channels_fed(1, self.channels, place), sizes=sizes)
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # noqa: ARG002  # the base asks for it
+    def fetch(self, paths: Mapping[str, Path]) -> None:
+        """Torchvision's download into the folder, where the study asks for it and files are absent."""
+        if not self.download or (self.title in paths and _found(paths[self.title]) is not None):
+            return
+        place = where(self.name, self.title)
+        if self.title in paths:
+            paths[self.title].mkdir(parents=True, exist_ok=True)
+        _download(data_folder(paths, self.title, place, ADVICE), place)
+
+    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:
         place = where(self.name, self.title)
         description = self.describe(paths)
         pools = {part: _pool(files, place) for part, files in self._files(paths).items()}
@@ -60,13 +73,7 @@ class FashionMnist(Dataset):
 
     def _files(self, paths: Mapping[str, Path]) -> dict[str, tuple[Path, ...]]:
         place = where(self.name, self.title)
-        if self.download and self.title in paths:
-            paths[self.title].mkdir(parents=True, exist_ok=True)
-        folder = data_folder(paths, self.title, place, ADVICE)
-        found = _found(folder)
-        if found is None and self.download:
-            _download(folder, place)
-            found = _found(folder)
+        found = _found(data_folder(paths, self.title, place, ADVICE))
         if found is None:
             message = f"its files are not in the folder of the site file (paths: {{{self.title}: DIR}}); {ADVICE}"
             raise DataError(fault(place, message))

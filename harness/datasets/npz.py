@@ -50,7 +50,7 @@ class Npz(Dataset):
         channels = channels_fed(_channels(shapes["train"]["x"]), self.channels, place)
         return Description("classification", classes, channels, sizes=sizes)
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # noqa: ARG002  # the base asks for it
+    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # the base asks for it
         place = where(self.name, self.title)
         description = self.describe(paths)
         pools = {part: npz_pool(path, f"{place}: {path.name}") for part, path in self._files(paths).items()}

@@ -32,11 +32,11 @@ class Synthetic(Dataset):
     splits: Splits = {}
     normalize: Normalize = "data"
 
-    def describe(self, paths: Mapping[str, Path]) -> Description:  # noqa: ARG002  # the base asks for it
+    def describe(self, paths: Mapping[str, Path]) -> Description:  # the base asks for it
         found = takes(dict.fromkeys(PARTS, self.images), self.splits, where(self.name, self.title))
         return Description("classification", self.classes, self.channels, is_synthetic=True, sizes=sizes_of(found))
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # noqa: ARG002  # the base asks for it
+    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # the base asks for it
         place = where(self.name, self.title)
         pools = {part: self._noise(number, place) for number, part in enumerate(PARTS)}
         return array_data(pools, self.describe(paths), config, self.splits, self.normalize, place)

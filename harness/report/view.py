@@ -59,6 +59,8 @@ def view(store: Store, study: str) -> View:
     found = latest(reading.records)
     # The present plan's labels are shown: a trial's id does not change when a study renames its criterion.
     results = tuple(replace(r, info=planned[r.info.id]) for r in found if r.info.id in planned)
+    places = {trial_id: place for place, trial_id in enumerate(planned)}
+    results = tuple(sorted(results, key=lambda r: (places[r.info.id], r.machine_class)))
     seen = {result.info.id for result in found}
     table = frame(results)
     return View(

@@ -50,8 +50,8 @@ def significant(value: float | None, figures: int = 3) -> str:
         return NONE
     if value == 0:
         return "0"
-    digits = figures - 1 - int(np.floor(np.log10(abs(value))))
-    return number(round(value, digits), max(0, digits))
+    rounded = f"{value:.{figures - 1}e}"  # rounded first: 0.9999 has its first figure before the point
+    return number(float(rounded), max(0, figures - 1 - int(rounded.partition("e")[2])))
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -46,14 +46,14 @@ class Naming:
 
 
 def frame(results: Sequence[TrialResult]) -> pd.DataFrame:
-    """The trials table in base units; sorted by trial and machine class."""
+    """The trials table in base units, in the order of the results."""
     naming, baselines = Naming.of(results), Baselines(results)
     rows = [_axes(r) | _measured(r, naming) | _derived(r, baselines, naming) for r in results]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = pd.DataFrame(rows, columns=columns or ["id", "machine_class", "status", *AXES])
     for name in INTEGERS:
         table[name] = pd.array(list(table[name]), dtype="Int64")
-    return table.sort_values(["id", "machine_class"], ignore_index=True)
+    return table
 
 
 def columns_of(results: Sequence[TrialResult]) -> tuple[Column, ...]:

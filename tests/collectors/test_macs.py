@@ -6,13 +6,15 @@ import logging
 import sys
 
 import pytest
+import torch
 from conftest import FakeClock
-from subjects import subject_of
+from subjects import example, subject_of
 from torch import Tensor, nn
 
 from harness.collectors.cross_checks import cross_check
 from harness.collectors.macs import Macs
 from harness.records import Measurement
+from harness.tasks.base import Batch
 
 TOKENS, WIDTH, DEPTH, CLASSES = 17, 32, 3, 10
 ATTENTION = TOKENS * WIDTH * 4 * WIDTH + 2 * TOKENS**2 * WIDTH
@@ -64,8 +66,6 @@ class Failing(nn.Module):
 
 @pytest.mark.parametrize("name", ["fvcore", "ptflops"])
 def test_a_counter_that_fails_is_null_with_its_reason(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    from subjects import example
-
     check = cross_check(name, Failing(), example(1).inputs)
     assert check.macs is None
     assert check.reason == f"{name} failed: no step today"
@@ -92,3 +92,20 @@ def test_a_real_disagreement_is_a_warning(tiny_net: nn.Module, monkeypatch: pyte
         f"fvcore counts {-DEPTH * 2 * TOKENS**2 * WIDTH / EXPECTED:+.1%} against harness, "
         "beyond the norms and biases that it adds",
     )
+
+
+def test_half_precision_is_counted_as_single(tiny_net: nn.Module) -> None:
+    whole = cross_check("fvcore", tiny_net, example(1).inputs)
+    assert cross_check("fvcore", tiny_net.bfloat16(), example(1).inputs.bfloat16()) == whole
+
+
+def test_all_three_counters_agree_on_deit_tiny_but_for_their_conventions() -> None:
+    import timm
+
+    net: nn.Module = timm.create_model("deit_tiny_patch16_224").eval()
+    inputs = Batch(torch.zeros(1, 3, 224, 224), torch.zeros(1, dtype=torch.int64))
+    macs = Macs().collect(subject_of(net, net, lambda items: inputs), FakeClock())[0]
+    assert macs.value == 1_253_683_200
+    assert macs.details["fvcore"] == 1_258_411_200
+    assert macs.details["ptflops"] == 1_257_806_824
+    assert macs.details["unexplained_difference"] == {"fvcore": 0.0, "ptflops": 0.0}

@@ -42,13 +42,24 @@ def test_scores_are_those_that_numpy_finds(
     assert found == pytest.approx(expected(tiny_net, batch.inputs, target, kept), abs=1e-6)
 
 
-def test_a_unit_that_adds_nothing_scores_zero(tiny_net: nn.Module, batch: Batch) -> None:
-    projection: Any = tiny_net.get_submodule("blocks.1.attn.proj")
+def silence(net: nn.Module, path: str) -> None:
+    """The branch of this attention gives zero from now on."""
+    projection: Any = net.get_submodule(f"{path}.proj")
     nn.init.zeros_(projection.weight)
     nn.init.zeros_(projection.bias)
+
+
+def test_a_unit_that_adds_nothing_scores_zero(tiny_net: nn.Module, batch: Batch) -> None:
+    silence(tiny_net, "blocks.1.attn")
     scores = Similarity().scores(scoring_of(tiny_net, [batch]))
-    assert 0 <= scores["blocks.1.attn"] < 1e-6
+    assert scores["blocks.1.attn"] == pytest.approx(0, abs=1e-6)
     assert min(scores["blocks.0.attn"], scores["blocks.2.attn"]) > 1e-4
+
+
+def test_rounding_takes_no_score_below_zero(tiny_net: nn.Module, batch: Batch) -> None:
+    silence(tiny_net, "blocks.1.attn")
+    alone = [Similarity(tokens="class").scores(scoring_of(tiny_net, [item])) for item in split(batch, 1)]
+    assert min(scores["blocks.1.attn"] for scores in alone) >= 0
 
 
 def rescaled(net: nn.Module, factor: float) -> None:

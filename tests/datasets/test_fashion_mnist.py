@@ -118,9 +118,12 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         thread.join()
 
 
-def test_describe_fetches_where_download_is_set(tmp_path: Path, mirror: Path) -> None:
+def test_a_download_is_made_by_fetch_and_not_by_a_look(tmp_path: Path, mirror: Path) -> None:
     home = {"fashion_mnist": tmp_path / "new"}
-    assert datasets.create({"name": "fashion_mnist", "download": True}).describe(home).sizes["test"] == 20
+    wanted = datasets.create({"name": "fashion_mnist", "download": True})
+    assert wanted.describe(home).sizes["test"] == 10_000
+    assert not home["fashion_mnist"].exists()
+    wanted.fetch(home)
     given = load("fashion_mnist", {"fashion_mnist": mirror})
     assert load("fashion_mnist", home).info() == given.info()
 
@@ -128,11 +131,12 @@ def test_describe_fetches_where_download_is_set(tmp_path: Path, mirror: Path) ->
 def test_a_download_that_fails_says_what_else_helps(tmp_path: Path, mirror: Path) -> None:
     for path in mirror.iterdir():
         path.write_bytes(gzip.compress(b"other"))
-    sentence = refusal(tmp_path / "new", download=True)
-    assert sentence.startswith("fashion_mnist data: the download failed (RuntimeError); it holds the four idx files")
+    wanted = datasets.create({"name": "fashion_mnist", "download": True})
+    with pytest.raises(DataError, match=r"the download failed \(RuntimeError\); it holds the four idx files"):
+        wanted.fetch({"fashion_mnist": tmp_path / "new"})
 
 
 def test_files_that_are_there_are_not_fetched(tmp_path: Path) -> None:
     before = "torchvision" in sys.modules
-    datasets.create({"name": "fashion_mnist", "download": True}).describe({"fashion_mnist": npz_folder(tmp_path)})
+    datasets.create({"name": "fashion_mnist", "download": True}).fetch({"fashion_mnist": npz_folder(tmp_path)})
     assert ("torchvision" in sys.modules) == before

@@ -52,7 +52,9 @@ def test_an_interval_is_in_brackets() -> None:
     assert cells.between(None) == "–"
 
 
-@pytest.mark.parametrize(("p", "text"), [(0.03125, "0.031"), (0.00781, "0.0078"), (0.00001, "< 0.0001"), (1.0, "1.000")])
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.03125, "0.031"), (0.00781, "0.0078"), (0.00001, "< 0.0001"), (1.0, "1.000")]
+)
 def test_p_values_are_never_zero(p: float, text: str) -> None:
     assert cells.p_value(p) == text
 

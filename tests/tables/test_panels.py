@@ -42,10 +42,10 @@ def test_a_panel_knows_its_counts_and_its_middle() -> None:
 
 
 def test_models_have_panels_of_their_own_and_labels_say_which() -> None:
-    first, second = panels_of(elsewhere(PLAN, models=("small", "large")))
-    assert (first.label, second.label) == ("small, attention", "large, attention")
-    assert set(first.baselines["model"]) == {"small"}
-    assert first.slug == "small-attention"
+    first, second = panels_of(elsewhere(PLAN, models=("large", "small")))
+    assert (first.label, second.label) == ("large, attention", "small, attention")
+    assert set(first.baselines["model"]) == {"large"}
+    assert first.slug == "large-attention"
 
 
 def test_machine_classes_are_never_averaged() -> None:

@@ -11,13 +11,20 @@ TABLE = Table("t", "A_title", ("criterion", "a|b"), (("<script>", "1.0 ± 0.1"),
 
 def test_markdown_has_a_cell_per_column_whatever_the_text() -> None:
     lines = markdown(TABLE).splitlines()
-    assert lines[0] == "| criterion       |      a\\|b |"
+    assert lines[0] == "| criterion      |      a\\|b |"
     assert all(line.replace("\\|", "").count("|") == 3 for line in lines[:4])
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("<b>", "&lt;b&gt;"), ("a|b", "a\\|b"), ("a\nb", "a b"), ("`x`", "\\`x\\`"), ("[a](b)", "\\[a\\](b)"), ("&", "&amp;")],
+    [
+        ("<b>", "&lt;b&gt;"),
+        ("a|b", "a\\|b"),
+        ("a\nb", "a b"),
+        ("`x`", "\\`x\\`"),
+        ("[a](b)", "\\[a\\](b)"),
+        ("&", "&amp;"),
+    ],
 )
 def test_markdown_shows_text_as_it_is(text: str, shown: str) -> None:
     assert escape_markdown(text) == shown
@@ -25,7 +32,12 @@ def test_markdown_shows_text_as_it_is(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("50 % & x_1", r"50 \% \& x\_1"), ("\\input{x}", r"\textbackslash{}input\{x\}"), ("1 ± 2", r"1 $\pm$ 2"), ("−1", "$-$1")],
+    [
+        ("50 % & x_1", r"50 \% \& x\_1"),
+        ("\\input{x}", r"\textbackslash{}input\{x\}"),
+        ("1 ± 2", r"1 $\pm$ 2"),
+        ("−1", "$-$1"),
+    ],
 )
 def test_latex_shows_text_as_it_is(text: str, shown: str) -> None:
     assert escape_latex(text) == shown
