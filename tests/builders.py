@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,6 @@ class Plan:
     has_costs: bool = True
     is_synthetic: bool = False
     limited: bool = False
-    loss: dict[str, float] = field(default_factory=lambda: dict(LOSS))
 
 
 def index_of(plan: Plan) -> StudyIndex:
@@ -68,6 +68,7 @@ def index_of(plan: Plan) -> StudyIndex:
     )
 
 
+@lru_cache(maxsize=64)
 def records_of(plan: Plan) -> tuple[Record, ...]:
     """One ok record per trial: baselines first."""
     baselines = [_record(plan, model, seed, None, None, 0) for model in plan.models for seed in plan.seeds]
@@ -189,7 +190,7 @@ def _places(plan: Plan, model: str, seed: int, criterion: str | None, draw: int 
 
 def _outcomes(plan: Plan, info: TrialInfo, places: list[int]) -> Iterator[Measurement]:
     level = BASE + 0.008 * _generator("model", info.model, info.model_seed).standard_normal()
-    rate = plan.loss.get(info.criterion or "", 0.0)
+    rate = LOSS.get(info.criterion or "", 0.0)
     noise = _generator("noise", info.model, info.model_seed, info.criterion, info.draw, len(places))
     lost = rate * len(places) ** 1.45 * (1 + 0.16 * noise.standard_normal())
     for split, items in (("validation", 282), ("test", 360)):

@@ -15,7 +15,7 @@ from harness.device import Timing, arithmetic, attention_kernels, timed
 from harness.schema import Json, Schema
 
 Step = Callable[[], object]
-MAX_WINDOWS = 6
+MAX_WINDOWS = 4
 SETTLED = 0.02  # relative change between the medians of two windows of warm-up
 MAX_ITERATIONS = 10_000
 

@@ -118,7 +118,8 @@ def test_criteria_differ_in_colour_marker_and_line() -> None:
 def test_partial_studies_draw_what_they_can(changes: dict[str, object], names: list[str]) -> None:
     figures = drawn(elsewhere(PLAN, **changes))
     assert list(figures) == names
-    assert all(figure.svg for figure in figures.values())
+    for figure in figures.values():
+        figure.figure.draw_without_rendering()
 
 
 def test_no_panels_draw_nothing() -> None:

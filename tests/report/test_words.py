@@ -1,0 +1,183 @@
+"""The answer: a difference is claimed only when the test says so, and models are what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from builders import Plan, elsewhere, failed, records_of, stored, without
+from golden_files import assert_golden
+
+from harness.records import Measurement, Record
+from harness.report.caveats import caveats
+from harness.report.comparisons import others, primary
+from harness.report.view import View, view
+from harness.report.words import answer
+from harness.store import Store
+
+PLAN = Plan(draws=2, counts=(2, 4, 6))
+
+
+def seen(plan: Plan, tmp_path: Path, records: tuple[Record, ...] | None = None) -> View:
+    return view(stored(plan, Store(tmp_path / "results"), records), plan.study)
+
+
+def words(plan: Plan, tmp_path: Path, records: tuple[Record, ...] | None = None) -> str:
+    found = seen(plan, tmp_path, records)
+    return "\n\n".join(answer(found, primary(found), others(found)))
+
+
+def with_accuracy(plan: Plan, table: Mapping[str, tuple[float, ...]]) -> tuple[Record, ...]:
+    """Records whose test accuracy is given per criterion (`baseline` too) and seed; all counts and draws alike."""
+
+    def changed(record: Record) -> Record:
+        values = table[record.trial.criterion or "baseline"]
+        value = values[plan.seeds.index(record.trial.model_seed or 0)]
+        kept = [m for m in record.measurements if m.metric != "top1"]
+        top1 = Measurement(metric="top1", unit="1", better="higher", kind="exact", split="test", value=value)
+        return record.model_copy(update={"measurements": (*kept, top1)})
+
+    return tuple(changed(record) for record in records_of(plan))
+
+
+PAIR = elsewhere(PLAN, criteria=("entropy", "similarity"), counts=(4,))
+BASE = (0.96, 0.95, 0.96, 0.95, 0.96, 0.95)
+HIGH = (0.90, 0.91, 0.92, 0.90, 0.91, 0.92)
+
+
+def shifted(values: tuple[float, ...], shifts: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(value - shift for value, shift in zip(values, shifts, strict=True))
+
+
+def test_the_answer_is_golden(tmp_path: Path) -> None:
+    assert_golden("answer.md", words(PLAN, tmp_path) + "\n")
+
+
+def test_the_caveats_are_golden(tmp_path: Path) -> None:
+    assert_golden("caveats.md", "\n".join(caveats(seen(PLAN, tmp_path))) + "\n")
+
+
+def test_a_real_difference_is_claimed(tmp_path: Path) -> None:
+    low = shifted(HIGH, (0.02, 0.03, 0.04, 0.02, 0.03, 0.04))
+    text = words(PAIR, tmp_path, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": low}))
+    assert "So entropy loses less than similarity." in text
+    assert "entropy keeps 3.0 points more (difference 3.0" in text
+    assert "exact sign-flip p = 0.031; 6 networks" in text
+
+
+def test_the_winner_may_be_the_second(tmp_path: Path) -> None:
+    low = shifted(HIGH, (0.02, 0.03, 0.04, 0.02, 0.03, 0.04))
+    text = words(PAIR, tmp_path, with_accuracy(PAIR, {"baseline": BASE, "entropy": low, "similarity": HIGH}))
+    assert "So similarity loses less than entropy." in text
+    assert "entropy keeps 3.0 points less (difference −3.0" in text
+
+
+def test_noise_is_not_a_difference_and_its_power_is_stated(tmp_path: Path) -> None:
+    noise = shifted(HIGH, (0.02, -0.03, 0.01, -0.01, 0.02, -0.02))
+    text = words(PAIR, tmp_path, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": noise}))
+    assert "loses less than" not in text
+    assert "No difference between entropy and similarity was found; a difference of 3." in text
+    assert "points could have been seen with 80 % power" in text
+
+
+@pytest.mark.parametrize(("seeds", "smallest"), [((0, 1, 2, 3, 4), "0.062"), ((0, 1), "0.500"), ((0,), "1.000")])
+def test_fewer_than_six_networks_claim_nothing(tmp_path: Path, seeds: tuple[int, ...], smallest: str) -> None:
+    text = words(elsewhere(PLAN, seeds=seeds), tmp_path)
+    assert "loses less than" not in text
+    assert "No claim is made" in text
+    assert f"can reach is {smallest}" in text
+
+
+def test_six_networks_cannot_carry_five_corrected_comparisons(tmp_path: Path) -> None:
+    assert "none of them is claimed" in words(PLAN, tmp_path)
+
+
+def test_enough_networks_can(tmp_path: Path) -> None:
+    text = words(elsewhere(PLAN, seeds=tuple(range(10))), tmp_path)
+    assert "The tests show: entropy loses less than last on vit_digits, attention (p = 0.0" in text
+
+
+def test_draws_are_no_networks(tmp_path: Path) -> None:
+    plan = elsewhere(PLAN, seeds=(0, 1), criteria=("entropy", "random"), draws=30, contrast=("entropy", "random"))
+    contrast = primary(seen(plan, tmp_path))
+    assert contrast is not None
+    assert contrast.found.n == 2
+
+
+def test_the_contrast_is_tested_once_over_all_models(tmp_path: Path) -> None:
+    found = seen(elsewhere(PLAN, models=("small", "large"), seeds=(0, 1, 2)), tmp_path)
+    contrast = primary(found)
+    assert contrast is not None
+    assert (contrast.found.n, contrast.family) == (6, 1)
+    assert len(others(found)) == 12  # six pairs in each of two panels; the contrast's own is one of them
+
+
+def test_holm_counts_every_other_comparison(tmp_path: Path) -> None:
+    rest = others(seen(PLAN, tmp_path))
+    assert len(rest) == 5
+    assert all(c.family == 5 and c.p >= c.found.flips.p for c in rest)
+
+
+def test_a_network_that_lacks_a_trial_is_left_out_of_the_pair(tmp_path: Path) -> None:
+    records = records_of(PLAN)
+    gone = next(r for r in records if r.trial.criterion == "entropy" and r.trial.count == 4)
+    contrast = primary(seen(PLAN, tmp_path, tuple(failed(r) if r is gone else r for r in records)))
+    assert contrast is not None
+    assert contrast.found.n == 5
+
+
+def test_a_count_that_failed_everywhere_costs_no_network(tmp_path: Path) -> None:
+    records = tuple(failed(r) if r.trial.count == 6 else r for r in records_of(PLAN))
+    contrast = primary(seen(PLAN, tmp_path, records))
+    assert contrast is not None
+    assert contrast.found.n == 6
+
+
+def test_a_contrast_without_results_says_so(tmp_path: Path) -> None:
+    records = tuple(failed(r) if r.trial.criterion == "similarity" else r for r in records_of(PLAN))
+    assert "entropy against similarity, could not be tested" in words(PLAN, tmp_path, records)
+
+
+def test_one_criterion_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
+    text = words(elsewhere(PLAN, criteria=("entropy",), contrast=None), tmp_path)
+    assert "nothing to compare it with" in text
+
+
+def test_a_noisy_latency_is_not_called_faster(tmp_path: Path) -> None:
+    plan = elsewhere(PLAN, noisy_counts=(4,))
+    text = words(plan, tmp_path)
+    assert "A change of the latency (batch 1) could not be told from noise" in text
+    assert "fell by" not in text
+
+
+def test_a_clear_latency_has_its_interval(tmp_path: Path) -> None:
+    assert "The latency (batch 1) fell by 21.4 % [20.8, 21.8]." in words(PLAN, tmp_path)
+
+
+def test_without_timings_no_speed_is_stated(tmp_path: Path) -> None:
+    records = tuple(without(r, "latency_s", "images_per_s") for r in records_of(PLAN))
+    text = words(PLAN, tmp_path, records)
+    assert "latency" not in text
+    assert "saves 18.0 % of the MACs" in text
+
+
+def test_without_macs_their_saving_is_not_made_up(tmp_path: Path) -> None:
+    records = tuple(without(r, "macs") for r in records_of(PLAN))
+    assert "saves MACs that were not counted" in words(PLAN, tmp_path, records)
+
+
+def test_without_a_baseline_no_loss_is_stated(tmp_path: Path) -> None:
+    records = tuple(failed(r) if r.trial.criterion is None else r for r in records_of(PLAN))
+    text = words(PLAN, tmp_path, records)
+    assert "no loss can be stated" in text
+    assert "The study's contrast" in text
+
+
+def test_the_answer_ends_with_how_far_it_reaches(tmp_path: Path) -> None:
+    assert "it says nothing about other data" in words(PLAN, tmp_path).splitlines()[-1]
+
+
+def test_all_failed_is_no_answer(tmp_path: Path) -> None:
+    records = tuple(failed(record) for record in records_of(PLAN))
+    assert words(PLAN, tmp_path, records).startswith("There is no answer: nothing was measured.")
