@@ -40,7 +40,7 @@ def environment_of(device: str, threads: int) -> Environment:
     return Environment(
         harness={"version": harness.__version__, **_state(_own_root())},
         project=_state(_root_above(Path.cwd())),
-        machine_class=machine_class(),
+        machine_class=machine_class(device),
         machine=machine_fields(),
         software_class=software_class(),
         versions=found,

@@ -21,6 +21,10 @@ class Problem:
         """The same problem, seen from one level further out."""
         return Problem(".".join(part for part in (prefix, self.where) if part), self.message)
 
+    def in_file(self, file: object) -> Problem:
+        """The same problem with the file that it stands in: `studies/layers.yaml: criteria.0.name`."""
+        return Problem(": ".join(part for part in (str(file), self.where) if part), self.message)
+
 
 class HarnessError(Exception):
     """The user's to fix: shown without a traceback, exit code 2."""

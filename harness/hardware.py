@@ -11,6 +11,7 @@ from harness import nvml
 from harness.schema import Json, digest
 
 GIB = 2**30
+OF_GPUS = ("gpus", "gpu_capabilities", "gpu_memory_gib", "driver")
 
 
 @functools.cache
@@ -37,9 +38,14 @@ def machine_fields() -> dict[str, Json]:
     return dict(_fields())
 
 
-def machine_class() -> str:
-    """Ten hex digits over the stable facts: costs compare only where these agree."""
-    return digest(machine_fields(), 10)
+def machine_class(device: str) -> str:
+    """Ten hex digits over the stable facts that count for this device; costs compare only where they agree.
+
+    On the CPU a GPU that stands idle beside it does not count; `auto` is said only where there is a GPU.
+    """
+    is_cpu = device == "cpu"
+    facts = {name: fact for name, fact in machine_fields().items() if not (is_cpu and name in OF_GPUS)}
+    return digest({**facts, "device": "cpu" if is_cpu else "gpu"}, 10)
 
 
 def cpu_model(source: Path = Path("/proc/cpuinfo")) -> str:

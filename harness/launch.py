@@ -52,6 +52,11 @@ class Place:
     executor: Executor
     device: str
 
+    @property
+    def machine_class(self) -> str | None:
+        """Known before for this machine; None where an executor finds the machine later."""
+        return machine_class(self.device) if self.executor.is_here else None
+
 
 class Watcher(Protocol):
     """Whoever shows what goes on."""
@@ -82,11 +87,10 @@ class Summary:
 
 def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> Summary:
     """Plans, skips, submits and watches; raises a HarnessError before anything runs where something is wrong."""
-    place = _place(file.site, orders)
+    place = place_of(file.site, orders)
     plan = make_plan(file, results)
     store = Store(results)
-    here = machine_class() if place.executor.is_here else None
-    stand = standings(plan, store.records(plan.study.study), here)
+    stand = standings(plan, store.records(plan.study.study), place.machine_class)
     todo = assignments(
         plan, stand, fresh=orders.fresh is not None, retry_failed=orders.retry_failed, limit=orders.limit
     )
@@ -100,7 +104,8 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     return summary
 
 
-def _place(site: Site, orders: Orders) -> Place:
+def place_of(site: Site, orders: Orders) -> Place:
+    """Where a site file and the command line want the trials; raises where that device is not there."""
     changes = {"device": orders.device} if orders.device else {}
     executor = {"executor": {"name": orders.executor}} if orders.executor else {}
     try:

@@ -114,10 +114,10 @@ def make_plan(file: StudyFile, results: Path) -> Plan:
     checked = check_names(study, paths, results / "artifacts" / "inventory")
     axes = grid.axes_of(study)
     found = checked.problems + grid.zip_problems(study, axes) + grid.exclude_problems(study)
-    problems += [p.under(str(file.path)) for p in found]
+    problems += [p.in_file(file.path) for p in found]
     if not any(p.where.startswith("zip") for p in found):
         # A second look at what is sound, so that a count out of range is told with the rest.
-        problems += [p.under(str(file.path)) for p in _point_problems(study, axes, checked)]
+        problems += [p.in_file(file.path) for p in _point_problems(study, axes, checked)]
     if problems:
         raise SpecError(problems)
     return _planned(study, axes, checked)

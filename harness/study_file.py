@@ -54,7 +54,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: must be a mapping such as 'study: my_study', not {type(found).__name__}")
     problems = _not_plain(found)
     if problems:
-        raise SpecError([p.under(str(path)) for p in problems])
+        raise SpecError([p.in_file(path) for p in problems])
     return found
 
 
@@ -133,7 +133,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), site_file: Path | None
     own = {key: raw.pop(key) for key in list(raw) if key in SITE_KEYS}
     site, problems = _site(path, own, site_file)
     study, found = _study(raw)
-    return StudyFile(path, study, site, tuple(p.under(str(path)) for p in found) + tuple(problems))
+    return StudyFile(path, study, site, tuple(p.in_file(path) for p in found) + tuple(problems))
 
 
 def _study(raw: dict[str, Any]) -> tuple[Study | None, list[Problem]]:
@@ -174,7 +174,7 @@ def _site(path: Path, own: dict[str, Any], site_file: Path | None) -> tuple[Site
         try:
             Site.model_validate(layer)
         except ValidationError as error:
-            problems += [p.under(str(file)) for p in problems_of(error, Site.model_fields)]
+            problems += [p.in_file(file) for p in problems_of(error, Site.model_fields)]
             continue
         absolute = {key: str((file.parent / Path(item).expanduser()).resolve()) for key, item in _paths(layer).items()}
         merged = {**merged, **layer, "paths": {**merged.get("paths", {}), **absolute}}

@@ -12,8 +12,22 @@ from harness.nvml import Gpu
 
 
 def test_the_class_is_ten_hex_digits_and_stays() -> None:
-    assert re.fullmatch("[0-9a-f]{10}", hardware.machine_class())
-    assert hardware.machine_class() == hardware.machine_class()
+    assert re.fullmatch("[0-9a-f]{10}", hardware.machine_class("cpu"))
+    assert hardware.machine_class("cpu") == hardware.machine_class("cpu")
+
+
+def test_a_machine_is_another_one_on_its_gpu() -> None:
+    assert hardware.machine_class("cuda:0") != hardware.machine_class("cpu")
+    assert hardware.machine_class("cuda:0") == hardware.machine_class("cuda:1")
+
+
+def test_an_idle_gpu_does_not_change_the_class_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = hardware.machine_class("cpu")
+    monkeypatch.setattr(nvml, "gpus", lambda: (Gpu("A GPU", 2**36, "9.0"),))
+    hardware._fields.cache_clear()
+    beside = hardware.machine_class("cpu")
+    hardware._fields.cache_clear()
+    assert beside == alone
 
 
 def test_the_number_of_visible_gpus_does_not_change_the_class(monkeypatch: pytest.MonkeyPatch) -> None:

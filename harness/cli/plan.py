@@ -8,8 +8,7 @@ from pathlib import Path
 import typer
 
 from harness.cli.app import FINE
-from harness.executors.base import executors
-from harness.hardware import machine_class
+from harness.launch import Orders, place_of
 from harness.pending import Standing, standings, tally
 from harness.plan import Plan, make_plan
 from harness.store import Store
@@ -22,9 +21,9 @@ AT_MOST = ("recover", "evaluate", "cost")
 def show_plan(study: Path, site: Path | None, overrides: list[str], as_json: bool, results: Path) -> int:
     """Prints the plan; nothing is written but the inventories of models not met before."""
     file = load_study(study, overrides, site)
-    executor = executors.create(file.site.executor, "executor")
+    place = place_of(file.site, Orders())
     plan = make_plan(file, results)
-    stand = standings(plan, Store(results).records(plan.study.study), machine_class() if executor.is_here else None)
+    stand = standings(plan, Store(results).records(plan.study.study), place.machine_class)
     typer.echo(json.dumps(_as_json(plan, stand), indent=1) if as_json else _as_text(plan, stand))
     return FINE
 
