@@ -117,8 +117,7 @@ class Artifacts:
                 software_class=maker.software_class,
                 elapsed_s=time.perf_counter() - started,
             )
-            (draft / MANIFEST).write_text(manifest.model_dump_json(), encoding="utf-8")
-            return Artifact(_placed(draft, home / content), manifest)
+            return _placed(draft, home / content, manifest)
         except OSError as error:
             raise StoreError(f"the artifact {stage}/{key} cannot be written: {error.strerror or error}") from error
         finally:
@@ -144,15 +143,23 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _placed(draft: Path, final: Path) -> Path:
+def _placed(draft: Path, final: Path, manifest: Manifest) -> Artifact:
+    _write(draft, manifest)
     try:
         draft.rename(final)
     except OSError:
         if not (final / MANIFEST).is_file():
             raise
-        # The same content is there already: it stands, newly attested, and ours goes with the draft.
+        # The same content is there already: its files stand, newly attested, and ours go with the draft.
+        held = Manifest.model_validate_json((final / MANIFEST).read_text(encoding="utf-8"))
+        manifest = manifest.model_copy(update={"files": held.files})
+        _write(draft, manifest)
         (draft / MANIFEST).replace(final / MANIFEST)
-    return final
+    return Artifact(final, manifest)
+
+
+def _write(folder: Path, manifest: Manifest) -> None:
+    (folder / MANIFEST).write_text(manifest.model_dump_json(), encoding="utf-8")
 
 
 def _set_aside(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,7 @@ def _attempt(checked: Checked, where: str, make: Callable[[], P]) -> P | None:
 
 
 def _create(checked: Checked, registry: Registry[P], choice: Choice, where: str) -> P | None:
-    return _attempt(checked, where, lambda: registry.create(choice.identity(), where))
+    return _attempt(checked, where, lambda: registry.create(choice.identity(), where, choice.reserved()))
 
 
 def label_of(choice: Choice, plugin: Plugin) -> str:
@@ -106,7 +107,7 @@ def label_of(choice: Choice, plugin: Plugin) -> str:
         return choice.label
     extras = [f"{key}_{value}" for key, value in plugin.options().items()]
     text = "-".join([choice.name, *extras])
-    return "".join(c if c.isalnum() or c in "_.+-" else "_" for c in text)[:64]
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", text)[:64]
 
 
 def _check_unique(checked: Checked, axis: str, labels: Iterable[tuple[int, str]]) -> None:

@@ -48,11 +48,7 @@ def study_schema() -> dict[str, Any]:
         "executor": {"$ref": "#/$defs/executor"},
         "models": _one_or_many_of({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/ModelSpec"}]}),
         "seeds": {"anyOf": [{"type": "integer"}, _list({"type": "integer"}), {"$ref": "#/$defs/Seeds"}]},
-        "contrast": {},
     }
-    properties.pop("contrast")
-    for name in ("targets", "counts", "ratios", "removals"):
-        properties[name] = _relaxed(properties[name])
     definitions["Seeds"]["properties"].pop("is_joint", None)
     definitions["ModelSpec"]["properties"]["data"] = {"$ref": "#/$defs/dataset"}
     return {
@@ -95,11 +91,3 @@ def _one_or_many(definition: str) -> dict[str, Any]:
 
 def _one_or_many_of(item: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [item, _list(item)]}
-
-
-def _relaxed(listed: dict[str, Any]) -> dict[str, Any]:
-    """A list schema that also takes a scalar for a list of one."""
-    arrays = [one for one in listed.get("anyOf", [listed]) if one.get("type") == "array"]
-    item = arrays[0]["items"]
-    described = {"description": listed["description"]} if "description" in listed else {}
-    return _one_or_many_of(item) | described

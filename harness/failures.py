@@ -65,11 +65,9 @@ def lost(log: str | None) -> Failure:
     return Failure(**{"class": "lost"}, message="its worker ended before it was run", log=log, retry=True)
 
 
-_PREFIXES = sorted({*(p for p in sys.path if len(p) > 1), str(Path.cwd()), str(Path.home())}, key=len, reverse=True)
-
-
 def without_paths(text: str) -> str:
     """The text with absolute folders cut: paths are relative to their package, or to where the command ran."""
-    for prefix in _PREFIXES:
-        text = text.replace(prefix.rstrip("/") + "/", "")
+    folders = {place.rstrip("/") for place in (*sys.path, str(Path.cwd()), str(Path.home()))}
+    for folder in sorted(folders - {""}, key=len, reverse=True):
+        text = text.replace(f"{folder}/", "")
     return re.sub(r"(?<![\w.])/(?:[\w.+@-]+/)+", ".../", text)

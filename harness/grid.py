@@ -39,6 +39,13 @@ def seed_choices(seeds: Seeds) -> tuple[SeedChoice, ...]:
     return tuple(SeedChoice(*choice) for choice in itertools.product(seeds.model, seeds.selection, seeds.recovery))
 
 
+def seed_count(seeds: Seeds) -> int:
+    """How many combinations `seed_choices` would give, without making them."""
+    if seeds.is_joint:
+        return len(seeds.model)
+    return len(seeds.model) * len(seeds.selection) * len(seeds.recovery)
+
+
 def axes_of(study: Study) -> dict[str, tuple[Any, ...]]:
     """Every axis that the study has, by its plural name, as entries of the study."""
     amounts: dict[str, tuple[Any, ...]]

@@ -12,6 +12,8 @@ from typing import Literal
 from harness.records import Asked, TrialInfo
 from harness.schema import Json, Options, Schema
 
+MAX_TEXT = 500  # characters of a field of an event; the record has the whole
+
 
 class Assignment(Schema):
     """One trial, what is still to be measured of it, and which attempt this is."""
@@ -85,8 +87,9 @@ class EventLog:
         self.path = path
 
     def add(self, event: str, **fields: Json) -> None:
-        """A line of less than a pipe's atomic size, so that lines of two writers never mix."""
-        line = json.dumps({"event": event, "time": time.time(), **fields})[:4000] + "\n"
+        """One write of one line, so that lines of two writers never mix; long texts are cut."""
+        short = {key: value[:MAX_TEXT] if isinstance(value, str) else value for key, value in fields.items()}
+        line = json.dumps({"event": event, "time": time.time(), **short}) + "\n"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line.encode())

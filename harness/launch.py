@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from harness.failures import lost
 from harness.hardware import machine_class
 from harness.jobs import Assignment, EventTail, Job, JobFolder, events_path
 from harness.nvml import gpus as gpus_here
-from harness.pending import Standing, assignments, standings, tally
+from harness.pending import Standing, assignments, standings
 from harness.plan import Plan, make_plan
 from harness.records import STAGES, StudyIndex
 from harness.runs import failed_record, new_run_id
@@ -87,8 +88,8 @@ class Summary:
 
 def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> Summary:
     """Plans, skips, submits and watches; raises a HarnessError before anything runs where something is wrong."""
-    place = place_of(file.site, orders)
     plan = make_plan(file, results)
+    place = place_of(file.site, orders)
     store = Store(results)
     stand = standings(plan, store.records(plan.study.study), place.machine_class)
     todo = assignments(
@@ -111,7 +112,7 @@ def place_of(site: Site, orders: Orders) -> Place:
     try:
         asked = Site.model_validate({**site.model_dump(), **changes, **executor})
     except ValidationError as error:
-        raise SpecError(problems_of(error)) from None
+        raise SpecError(problems_of(error, Site)) from None
     plugin = executors.create(asked.executor, "executor")
     return Place(asked, plugin, _device(asked.device, plugin))
 
@@ -134,7 +135,7 @@ def _summary(plan: Plan, stand: Sequence[Standing], todo: Sequence[Assignment]) 
     return Summary(
         study=plan.study.study,
         total=len(plan.trials),
-        done_before=tally(stand)["done"],
+        done_before=sum(s.is_done and s.trial.id not in running for s in stand),
         held_back={s.trial.id: (s.failed.reason or "") if s.failed else "" for s in held},
     )
 
@@ -164,7 +165,7 @@ def _write_resolved(path: Path, file: StudyFile) -> None:
         return
     text = StringIO()
     YAML(typ="safe", pure=True).dump(file.study.model_dump(mode="json", by_alias=True), text)
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")  # another launcher may write the same at this moment
     try:
         temporary.write_text(text.getvalue(), encoding="utf-8")
         temporary.replace(path)

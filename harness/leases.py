@@ -95,7 +95,7 @@ def _is_abandoned(path: Path) -> bool:
     owner = _owner(path)
     if owner is None or owner.get("machine") != _self()["machine"] or not Path("/proc/self/stat").exists():
         return False
-    return _born(int(owner["pid"])) != owner.get("born")
+    return _born(int(owner.get("pid", 0))) != owner.get("born")
 
 
 def _take_away(path: Path, token: str) -> None:

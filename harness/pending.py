@@ -86,9 +86,9 @@ def assignments(
 
 
 def _limited(todo: list[Assignment], limit: int) -> tuple[Assignment, ...]:
-    candidates = [a for a in todo if not a.trial.is_baseline][:limit]
-    needed = {name for a in candidates for name in (a.trial.baseline, a.trial.untouched)}
-    return tuple(a for a in todo if a in candidates or a.trial.id in needed)
+    candidates = [a.trial for a in todo if not a.trial.is_baseline][:limit]
+    wanted = {name for trial in candidates for name in (trial.id, trial.baseline, trial.untouched)}
+    return tuple(a for a in todo if a.trial.id in wanted)
 
 
 def tally(stand: Sequence[Standing]) -> dict[str, int]:

@@ -13,11 +13,13 @@ from harness.checks import Checked, CriterionEntry, ModelEntry, RecoveryEntry, c
 from harness.collectors.base import Collector
 from harness.datasets.base import Dataset
 from harness.errors import Problem, SpecError
+from harness.executors.base import executors
 from harness.inventory import removable
 from harness.records import TrialInfo
 from harness.schema import canonical
 from harness.spec import FileWeights, Study
-from harness.study_file import StudyFile
+from harness.store import RESERVED
+from harness.study_file import StudyFile, absolute
 from harness.trials import Labels, TrialSpec, trial_info, uses_model_seed, weights_identity
 
 
@@ -111,13 +113,17 @@ def make_plan(file: StudyFile, results: Path) -> Plan:
     study = file.study
     paths = {label: Path(place) for label, place in file.site.paths.items()}
     study = _with_absolute_files(study, file.path.parent)
+    if grid.seed_count(study.seeds) > study.limits.trials:
+        raise SpecError([*problems, file.located(_too_many(grid.seed_count(study.seeds), study.limits.trials))])
     checked = check_names(study, paths, results / "artifacts" / "inventory")
     axes = grid.axes_of(study)
     found = checked.problems + grid.zip_problems(study, axes) + grid.exclude_problems(study)
-    problems += [p.in_file(file.path) for p in found]
+    found += executors.problems(file.site.executor, "executor")
+    found += [Problem("study", f"{study.study!r} is a folder of its own")] if study.study in RESERVED else []
+    problems += [file.located(p) for p in found]
     if not any(p.where.startswith("zip") for p in found):
         # A second look at what is sound, so that a count out of range is told with the rest.
-        problems += [p.in_file(file.path) for p in _point_problems(study, axes, checked)]
+        problems += [file.located(p) for p in _point_problems(study, axes, checked)]
     if problems:
         raise SpecError(problems)
     return _planned(study, axes, checked)
@@ -127,7 +133,7 @@ def _with_absolute_files(study: Study, folder: Path) -> Study:
     models = []
     for model in study.models:
         if isinstance(model.weights, FileWeights):
-            place = str((folder / Path(model.weights.file).expanduser()).resolve())
+            place = str(absolute(model.weights.file, folder))
             model = model.model_copy(update={"weights": model.weights.model_copy(update={"file": place})})
         models.append(model)
     return study.model_copy(update={"models": tuple(models)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -57,14 +57,17 @@ class Registry(Generic[P]):
             raise UnknownNameError(unknown(self.kind, name, members, where))
         return members[name]
 
-    def create(self, identity: Mapping[str, Json], where: str = "") -> P:
-        """A member from `{name, **options}` as a study or an identity holds it; raises with every problem at once."""
+    def create(self, identity: Mapping[str, Json], where: str = "", also: Iterable[str] = ()) -> P:
+        """A member from `{name, **options}` as a study or an identity holds it; raises with every problem at once.
+
+        `also` names keys that a study may put beside the options.
+        """
         options = {key: value for key, value in identity.items() if key not in {"name", "revision"}}
         member = self.get(str(identity["name"]), f"{where}.name".lstrip("."))
         try:
             return member(**options)
         except ValidationError as error:
-            raise SpecError(problems_of(error, member.model_fields, where)) from None
+            raise SpecError(problems_of(error, member, where, also)) from None
 
     def problems(self, identity: Mapping[str, Json], where: str = "") -> list[Problem]:
         """What is wrong with a choice; an empty list when nothing is."""

@@ -31,7 +31,7 @@ from harness.records import (
     Warned,
 )
 from harness.runs import new_run_id, now
-from harness.stages.base import Bench, Removed, StageTimes
+from harness.stages.base import Bench, Network, Removed, StageTimes
 from harness.stages.cost import cost
 from harness.stages.evaluate import evaluate
 from harness.stages.measured import answers
@@ -51,7 +51,7 @@ class Findings:
 
     run_id: str
     started: str
-    environment: Environment
+    environment: Environment | None = None
     times: StageTimes = field(default_factory=StageTimes)
     data: dict[str, PartInfo] = field(default_factory=dict)
     removed: Removed = field(default_factory=Removed)
@@ -65,12 +65,10 @@ class Findings:
 def run_trial(job: Job, assignment: Assignment, progress: Progress, log: str | None = None) -> Record:
     """Runs what is asked of a trial and gives its record, whatever happens inside."""
     started = time.perf_counter()
-    device = devices.resolve(job.device)
-    threads = torch.get_num_threads()
-    found = Findings(new_run_id(), now(), environment_of(device, threads))
+    found = Findings(new_run_id(), now())
     failure: Failure | None = None
     try:
-        _run_stages(job, assignment, device, found, progress)
+        _run_stages(job, assignment, found, progress)
     except ProofError as error:
         found.proof = error.proof
         failure = failure_of(error, found.times.current, log)
@@ -82,12 +80,14 @@ def run_trial(job: Job, assignment: Assignment, progress: Progress, log: str | N
 
 def prepare_only(job: Job, assignment: Assignment, progress: Progress) -> None:
     """Makes the first stage of a trial ahead of its turn; a failure is left to the trial to meet and record."""
-    device = devices.resolve(job.device)
-    found = Findings(new_run_id(), now(), environment_of(device, torch.get_num_threads()))
-    prepare(_bench(job, assignment, device, found, progress))
+    prepare(_bench(job, assignment, _environment(job), new_run_id(), progress))
 
 
-def _bench(job: Job, assignment: Assignment, device: str, found: Findings, progress: Progress) -> Bench:
+def _environment(job: Job) -> Environment:
+    return environment_of(devices.resolve(job.device), torch.get_num_threads())
+
+
+def _bench(job: Job, assignment: Assignment, environment: Environment, run_id: str, progress: Progress) -> Bench:
     spec = TrialSpec.model_validate(assignment.trial.spec)
     paths = {label: Path(place) for label, place in job.paths.items()}
     dataset = datasets.create(spec.data, "data")
@@ -108,18 +108,17 @@ def _bench(job: Job, assignment: Assignment, device: str, found: Findings, progr
         inventory=kept_inventory(results / "artifacts" / "inventory", spec.architecture, spec.options, task_options),
         shell=shell,
         artifacts=Artifacts(results),
-        maker=Maker(
-            assignment.trial.id, found.run_id, found.environment.machine_class, found.environment.software_class
-        ),
-        device=device,
+        maker=Maker(assignment.trial.id, run_id, environment.machine_class, environment.software_class),
+        device=environment.device,
         progress=progress,
     )
 
 
-def _run_stages(job: Job, assignment: Assignment, device: str, found: Findings, progress: Progress) -> None:
+def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress) -> None:
     times = found.times
+    found.environment = environment = _environment(job)
     with times.timing("prepare", progress) as used:
-        bench = _bench(job, assignment, device, found, progress)
+        bench = _bench(job, assignment, environment, found.run_id, progress)
         found.data = bench.data.info()
         prepared, artifact, reused = prepare(bench)
         used.append((artifact, reused))
@@ -132,6 +131,12 @@ def _run_stages(job: Job, assignment: Assignment, device: str, found: Findings, 
         found.proof = proved(bench, prepared, candidate, found.removed)
         recovered, made, reused = recover(bench, prepared, candidate, found.removed)
         used += [(made, reused)] if made else []
+    _measure(bench, prepared, recovered, found)
+
+
+def _measure(bench: Bench, prepared: Network, recovered: Network, found: Findings) -> None:
+    """The last two stages, as far as they are asked for."""
+    times, progress, job, assignment = found.times, bench.progress, bench.job, bench.assignment
     asked = frozenset(a.key for a in assignment.asked)
     wanted = [c for c in (collectors.create(identity) for identity in job.collectors) if answers(c, asked)]
     outcome_collectors = [c for c in wanted if isinstance(c, OutcomeCollector)]

@@ -5,15 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from harness.errors import Problem, suggestion
 
 Json: TypeAlias = JsonValue
 Options: TypeAlias = dict[str, Json]
-Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=64)]
+NAME = r"^[a-z0-9_-]{1,64}$"
+SHA256 = "^[0-9a-f]{64}$"
+LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+Label = Annotated[str, StringConstraints(pattern=LABEL, max_length=64)]
+_SPELLED = {
+    NAME: "must hold only a-z, 0-9, _ and -, at most 64 of them",
+    LABEL: "must start with a letter or digit and hold only letters, digits and _ . + -",
+    SHA256: "must be the 64 hex digits of a SHA-256",
+}
 
 
 class Schema(BaseModel):
@@ -49,12 +66,24 @@ class Plugin(Schema):
         return {"name": self.name, **self.options(), **revised}
 
 
+class _OneOrMany:
+    """Marks a tuple that may be written as a scalar for a list of one."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        found = handler(core)
+        branches = found.pop("anyOf", [found])
+        items = [branch["items"] for branch in branches if branch.get("type") == "array"]
+        return {"anyOf": [*items, *branches]}
+
+
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
-NAME = r"^[a-z0-9_-]{1,64}$"
-OneOrMany = BeforeValidator(_listed)  # a scalar where a list is allowed is a list of one
+OneOrMany = _OneOrMany()
 
 
 def canonical(value: Any) -> str:
@@ -72,14 +101,37 @@ def digest(value: Any, length: int = 12) -> str:
     return sha256(value)[:length]
 
 
-def problems_of(error: ValidationError, fields: Iterable[str] = (), where: str = "") -> list[Problem]:
-    """Pydantic's findings in the words of the study file, each with its path."""
+def problems_of(
+    error: ValidationError, shape: type[BaseModel] | None = None, where: str = "", also: Iterable[str] = ()
+) -> list[Problem]:
+    """Pydantic's findings about a `shape` in the words of the study file, each with its path.
+
+    `also` names keys that stand beside the shape's own in the same file.
+    """
     found: dict[str, Problem] = {}
     for item in error.errors(include_url=False):
         place = _place(item["loc"])
+        fields = _fields_at(shape, item["loc"]) | (set(also) if len(item["loc"]) == 1 else set())
         problem = Problem(place, _sentence(item, fields)).under(where)
         found.setdefault(str(problem), problem)
     return [p for p in found.values() if not any(_repeats(p, other) for other in found.values())]
+
+
+def _fields_at(shape: type[BaseModel] | None, loc: Sequence[int | str]) -> set[str]:
+    """The fields that the mapping at a path may have; none where the path leads to no mapping of the shape."""
+    shapes = _shapes_in(shape)
+    for step in loc[:-1]:
+        if isinstance(step, str):
+            fields = [pair for inner in shapes for pair in inner.model_fields.items()]
+            shapes = {s for name, field in fields if step in (name, field.alias) for s in _shapes_in(field.annotation)}
+    fields = [pair for inner in shapes for pair in inner.model_fields.items()]
+    return {field.alias or name for name, field in fields if not field.exclude}
+
+
+def _shapes_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {shape for inner in get_args(annotation) for shape in _shapes_in(inner)}
 
 
 def _repeats(problem: Problem, other: Problem) -> bool:
@@ -94,8 +146,6 @@ def _place(loc: Sequence[int | str]) -> str:
 
 def _sentence(item: Any, fields: Iterable[str]) -> str:
     kind, context = item["type"], item.get("ctx", {})
-    if kind == "string_pattern_mismatch" and context["pattern"] == NAME:
-        return "must hold only a-z, 0-9, _ and -, at most 64 of them"
     if kind == "extra_forbidden":
         return f"no such field; {suggestion(str(item['loc'][-1]), fields)}" if fields else "no such field"
     if kind == "missing":
@@ -103,7 +153,7 @@ def _sentence(item: Any, fields: Iterable[str]) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
-        return "must start with a letter or digit and hold only letters, digits and _ . + -"
+        return _SPELLED.get(context["pattern"], f"must match {context['pattern']}")
     message = str(item["msg"])
     got = item["input"]
     shown = f"; got {_short(got)}" if not isinstance(got, Mapping) else ""

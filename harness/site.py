@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -27,11 +28,18 @@ class StageResources(Schema):
 class Site(Schema):
     """A site file, or the same keys inside a study."""
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto | cpu | cuda | cuda:N")
+    device: str = Field("auto", description="auto | cpu | cuda | cuda:N")
     executor: Options = Field({"name": "inline"}, description="where jobs run, with the executor's options")
     resources: StageResources = StageResources()
     paths: dict[str, str] = Field({}, description="folders of data sets by label, and `cache`")
     workers: int = Field(0, ge=0, le=64, description="data-loading processes of a trial")
+
+    @field_validator("device")
+    @classmethod
+    def _is_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value):
+            raise ValueError(f"must be auto, cpu, cuda or cuda:N, not {value[:40]!r}")
+        return value
 
     @field_validator("executor", mode="before")
     @classmethod

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from harness.recipes import TrainRecipe
-from harness.schema import NAME, Json, Label, OneOrMany, Options, Schema
+from harness.schema import NAME, SHA256, Json, Label, OneOrMany, Options, Schema
 
 Target: TypeAlias = Literal["attention", "mlp", "block"]
 Removal: TypeAlias = Literal["skip", "identity"]
@@ -31,13 +31,25 @@ class Choice(Schema):
             return {"name": value}
         if not isinstance(value, dict) or "name" not in value:
             raise ValueError("must be a name, or a mapping with a 'name'")
-        own = {"for" if key == "for_" else key for key in cls.model_fields} - {"options"}
+        own = cls.reserved()
         options = {key: item for key, item in value.items() if key not in own}
         return {key: item for key, item in value.items() if key in own} | {"options": options}
+
+    @classmethod
+    def reserved(cls) -> set[str]:
+        """Keys that are not options of the plug-in."""
+        return {field.alias or key for key, field in cls.model_fields.items()} - {"options"}
 
     def identity(self) -> Options:
         """Name and options as asked; the plug-in itself drops what is at its default."""
         return {"name": self.name, **self.options}
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        own: dict[str, Any] = dump(self)
+        options = own.pop("options")
+        given = {key: item for key, item in own.items() if item is not None}
+        return {**given, **options}
 
 
 class Restriction(Schema):
@@ -65,7 +77,7 @@ class FileWeights(Schema):
     """A safetensors file, known by its hash."""
 
     file: str
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    sha256: str | None = Field(None, pattern=SHA256)
 
 
 class TrainedWeights(Schema):
@@ -107,12 +119,15 @@ class ModelSpec(Schema):
         return {"name": value.replace(":", "_").replace("/", "_"), "architecture": value}
 
 
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+
+
 class Seeds(Schema):
     """Seeds of training, selection and recovery; a plain list sets all three together."""
 
-    model: Annotated[tuple[int, ...], OneOrMany] = Field((0,), min_length=1)
-    selection: Annotated[tuple[int, ...], OneOrMany] = Field((0,), min_length=1)
-    recovery: Annotated[tuple[int, ...], OneOrMany] = Field((0,), min_length=1)
+    model: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1)
+    selection: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1)
+    recovery: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1)
     is_joint: bool = Field(False, exclude=True, json_schema_extra={"internal": True})
 
     @model_validator(mode="before")
@@ -123,6 +138,12 @@ class Seeds(Schema):
         if isinstance(value, dict) and "is_joint" in value:
             raise ValueError("no such field 'is_joint'; known: model, recovery, selection")
         return value
+
+    @model_serializer(mode="plain")
+    def _as_written(self) -> dict[str, list[int]] | list[int]:
+        if self.is_joint:
+            return list(self.model)
+        return {"model": list(self.model), "selection": list(self.selection), "recovery": list(self.recovery)}
 
 
 class ReportOptions(Schema):

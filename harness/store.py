@@ -151,12 +151,12 @@ class Store:
             if trial.is_dir() and trial.name not in NOT_TRIALS and not trial.name.startswith("."):
                 yield from sorted(p for p in trial.glob("*.json") if not p.name.startswith("."))
 
-    def _write(self, path: Path, value: Any) -> None:
+    def _write(self, path: Path, value: Mapping[str, Any]) -> None:
         temporary = path.parent / f".{path.stem}.{os.getpid()}.tmp"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("w", encoding="utf-8") as file:
-                json.dump(value, file, ensure_ascii=False, allow_nan=False, indent=1)
+                file.write(_text(value))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -263,6 +263,12 @@ def _loaded(path: Path) -> dict[str, Any]:
     if isinstance(number, int) and number > SCHEMA_NUMBER:
         raise _UnreadableError(f"schema {number} is newer than {SCHEMA_NUMBER}, the newest known here; update harness")
     return raw
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    """JSON with one line per field: short, and a diff says which field differs."""
+    lines = (f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False, allow_nan=False)}" for k, v in value.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _no_constant(name: str) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from harness.spec import Study
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 50
+MAX_INTEGER = 2**63 - 1
+MAX_PROBLEMS = 50  # of one kind, in one file
 SITE_KEYS = frozenset(Site.model_fields)
+_KINDS = {type(None): "an empty file", list: "a list", str: "a text"}
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,24 @@ class StudyFile:
     """What a file asks for; `study` is None where its shape is too broken to go on, and `problems` say why.
 
     With problems, `study` holds what is left when the broken entries are taken out, so that the rest can be checked
-    in the same go; it must not be run.
+    in the same go; it must not be run. `left` has the numbers of the entries that are left of a list.
     """
 
     path: Path
     study: Study | None
     site: Site
     problems: tuple[Problem, ...]
+    left: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def located(self, problem: Problem) -> Problem:
+        """A problem of `study` at its place in the file, with entries numbered as they stand there."""
+
+        def as_there(match: re.Match[str]) -> str:
+            numbers = self.left.get(match[1])
+            return match[0] if numbers is None else f"{match[1]}.{numbers[int(match[2])]}"
+
+        where, message = (re.sub(r"\b([a-z]+)\.(\d+)\b", as_there, text) for text in (problem.where, problem.message))
+        return Problem(where, message).in_file(self.path)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -51,11 +66,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: is not UTF-8 text") from None
     found = _parsed(path, text)
     if not isinstance(found, dict):
-        raise SpecError(f"{path}: must be a mapping such as 'study: my_study', not {type(found).__name__}")
+        raise SpecError(f"{path}: must be a mapping of keys to values, not {_KINDS.get(type(found), 'a single value')}")
+    _check_plain(path, found)
+    return found
+
+
+def _check_plain(path: Path, found: Any) -> None:
     problems = _not_plain(found)
     if problems:
-        raise SpecError([p.in_file(path) for p in problems])
-    return found
+        raise SpecError([p.in_file(path) for p in problems[:MAX_PROBLEMS]])
 
 
 def _parsed(path: Path, text: str) -> Any:
@@ -85,19 +104,25 @@ def _not_plain(root: Any) -> list[Problem]:
         if seen > MAX_NODES or depth > MAX_DEPTH:
             return [Problem(where[:200], "too large or too deeply nested for a study file")]
         if isinstance(value, dict):
-            problems += [
-                Problem(where, f"keys must be words, not {key!r}") for key in value if not isinstance(key, str)
-            ]
+            problems += [Problem(where, f"keys must be words, not {key!r}") for key in value if not _is_word(key)]
             stack += [(f"{where}.{key}".lstrip("."), item, depth + 1) for key, item in value.items()]
         elif isinstance(value, list):
             stack += [(f"{where}.{index}", item, depth + 1) for index, item in enumerate(value)]
-        elif not (value is None or isinstance(value, str | int | float | bool)) or _is_not_finite(value):
-            problems.append(Problem(where, f"must be text, a number, true, false or null, not {str(value)[:40]}"))
+        elif not _is_scalar(value):
+            shown = hex(value) if isinstance(value, int) else ascii(value) if isinstance(value, str) else str(value)
+            problems.append(Problem(where, f"must be text, a finite number, true, false or null, not {shown[:40]}"))
     return problems
 
 
-def _is_not_finite(value: Any) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
+def _is_word(value: Any) -> bool:
+    # NUL may stand in no path, and half of a surrogate pair in no file.
+    return isinstance(value, str) and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) <= MAX_INTEGER
+    return value is None or _is_word(value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def with_override(raw: Mapping[str, Any], assignment: str) -> dict[str, Any]:
@@ -115,7 +140,7 @@ def _assigned(holder: Any, steps: Sequence[str], value: Any, path: str) -> Any:
         return value
     step, rest = steps[0], steps[1:]
     if isinstance(holder, list):
-        if not step.isdigit() or int(step) >= len(holder):
+        if not step.isdecimal() or int(step) >= len(holder):
             raise SpecError(f"--set {path}: no entry {step!r} in a list of {len(holder)}")
         index = int(step)
         return [*holder[:index], _assigned(holder[index], rest, value, path), *holder[index + 1 :]]
@@ -130,36 +155,58 @@ def load_study(path: Path, overrides: Sequence[str] = (), site_file: Path | None
     raw: dict[str, Any] = read_yaml(path)
     for assignment in overrides:
         raw = with_override(raw, assignment)
+    _check_plain(path, raw)
     own = {key: raw.pop(key) for key in list(raw) if key in SITE_KEYS}
     site, problems = _site(path, own, site_file)
-    study, found = _study(raw)
-    return StudyFile(path, study, site, tuple(p.in_file(path) for p in found) + tuple(problems))
+    read = _study(raw)
+    found = tuple(p.in_file(path) for p in read.problems) + tuple(problems)
+    return StudyFile(path, read.study, site, found, read.left)
 
 
-def _study(raw: dict[str, Any]) -> tuple[Study | None, list[Problem]]:
-    problems: list[Problem] = []
-    known = sorted({*Study.model_fields, *SITE_KEYS})
-    for _ in range(2):
-        try:
-            return Study.model_validate(raw), problems
-        except ValidationError as error:
-            problems = problems or problems_of(error, known)
-            raw = _without(raw, [tuple(item["loc"]) for item in error.errors(include_url=False)])
-    return None, problems
+@dataclass(frozen=True)
+class _Read:
+    study: Study | None
+    problems: tuple[Problem, ...]
+    left: Mapping[str, Sequence[int]]
 
 
-def _without(raw: dict[str, Any], places: list[tuple[int | str, ...]]) -> dict[str, Any]:
-    """The same mapping without its broken entries: list items where the fault is in one, whole keys elsewhere."""
+def _study(raw: dict[str, Any]) -> _Read:
+    try:
+        return _Read(Study.model_validate(raw), (), {})
+    except ValidationError as error:
+        problems = tuple(dict.fromkeys(_as_typed(raw, p) for p in problems_of(error, Study, also=SITE_KEYS)))
+        rest, left = _without(raw, [tuple(item["loc"]) for item in error.errors(include_url=False)])
+    try:
+        return _Read(Study.model_validate(rest), problems, left)
+    except ValidationError:
+        return _Read(None, problems, {})
+
+
+def _as_typed(raw: dict[str, Any], problem: Problem) -> Problem:
+    """Seeds in one list stand for three; what is wrong with them is said of the list."""
+    if isinstance(raw.get("seeds"), dict):
+        return problem
+    return Problem(re.sub(r"^seeds\.(model|selection|recovery)\b", "seeds", problem.where), problem.message)
+
+
+def _without(raw: dict[str, Any], places: list[tuple[int | str, ...]]) -> tuple[dict[str, Any], dict[str, list[int]]]:
+    """The same mapping without its broken entries, and which entries of a list are left.
+
+    List items go where the fault is in one, whole keys elsewhere; what cannot be left out has a stand-in.
+    """
     kept = dict(raw)
-    broken = {place[:2] for place in places if place}
-    for key in {place[0] for place in broken}:
-        value = kept.pop(str(key), None)
-        indices = {place[1] for place in broken if place[0] == key and len(place) > 1}
-        if isinstance(value, list) and indices and all(isinstance(index, int) for index in indices):
-            rest = [item for index, item in enumerate(value) if index not in indices]
-            if rest:
-                kept[str(key)] = rest
-    return kept
+    left: dict[str, list[int]] = {}
+    for key in {str(place[0]) for place in places if place}:
+        value = kept.pop(key, None)
+        broken = {place[1] for place in places if place[:1] == (key,) and len(place) > 1}
+        if isinstance(value, list) and broken and all(isinstance(index, int) for index in broken):
+            left[key] = [index for index in range(len(value)) if index not in broken]
+            kept |= {key: [value[index] for index in left[key]]} if left[key] else {}
+    if (kept.get("counts") is None) == (kept.get("ratios") is None):
+        kept |= {"counts": [1], "ratios": None}
+    for key in ("zip", "exclude", "report"):  # they speak of entries that may be gone
+        kept.pop(key, None)
+    return {"study": "unnamed", **kept}, left
 
 
 def _site(path: Path, own: dict[str, Any], site_file: Path | None) -> tuple[Site, list[Problem]]:
@@ -174,15 +221,20 @@ def _site(path: Path, own: dict[str, Any], site_file: Path | None) -> tuple[Site
         try:
             Site.model_validate(layer)
         except ValidationError as error:
-            problems += [p.in_file(file) for p in problems_of(error, Site.model_fields)]
-            continue
-        absolute = {key: str((file.parent / Path(item).expanduser()).resolve()) for key, item in _paths(layer).items()}
-        merged = {**merged, **layer, "paths": {**merged.get("paths", {}), **absolute}}
+            problems += [p.in_file(file) for p in problems_of(error, Site)]
+            broken = {item["loc"][0] for item in error.errors(include_url=False)}
+            layer = {key: value for key, value in layer.items() if key not in broken}
+        places = {key: str(absolute(item, file.parent)) for key, item in layer.get("paths", {}).items()}
+        merged = {**merged, **layer, "paths": {**merged.get("paths", {}), **places}}
     return Site.model_validate(merged), problems
 
 
-def _paths(layer: Mapping[str, Any]) -> dict[str, str]:
-    return dict(layer.get("paths") or {})
+def absolute(place: str, folder: Path) -> Path:
+    """A path that a file in `folder` names: relative to that folder, `~` for the user's own."""
+    try:
+        return folder.absolute() / Path(place).expanduser()
+    except RuntimeError:
+        raise SpecError(f"{place}: no such user has a folder here") from None
 
 
 def _site_places(path: Path) -> list[Path]:

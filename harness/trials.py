@@ -6,6 +6,8 @@ from harness.records import TrialInfo
 from harness.schema import Options, Schema, digest
 from harness.spec import FileWeights, Pretrained, TrainedWeights, Weights
 
+MAX_READABLE = 200  # characters of an id before its digest: folders, logs and leases are named after it
+
 
 class TrialSpec(Schema):
     """What one trial is, without labels, paths, collectors, executor, machine, or seeds that no stage uses.
@@ -117,4 +119,4 @@ def trial_id(spec: TrialSpec, labels: Labels) -> str:
         parts += [f"k{spec.count}"] + ([spec.removal] if spec.removal != "skip" else [])
     parts += [labels.recovery] if spec.recovery is not None else []
     parts += [f"s{seed}"] if seed is not None else []
-    return "-".join([*parts, digest(spec.identity())])
+    return f"{'-'.join(parts)[:MAX_READABLE]}-{digest(spec.identity())}"

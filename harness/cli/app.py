@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -58,7 +59,7 @@ def run(
     executor: Annotated[str | None, typer.Option(help="inline or local.")] = None,
     set_: Set = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Run the first N candidates only (for testing).")] = None,
-    fresh: Annotated[str | None, typer.Option(metavar="STAGE", help="Measure again from STAGE, or all.")] = None,
+    fresh: Annotated[str | None, typer.Option(metavar="STAGE", help="Make STAGE again, or all; old runs stay.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
     results: Results = RESULTS,
     reports: Reports = REPORTS,
@@ -134,9 +135,14 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _command() -> str:
-    """The command that reproduces this call, with the names of files only as they were typed relative to here."""
-    shown = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return " ".join(["python -m harness", *shown])
+    """This call for a report: no folder of this machine, and nothing that is asked for once."""
+    words = [word for word in sys.argv[1:] if word != "--retry-failed"]
+    return shlex.join(["python", "-m", "harness", *map(_without_folder, words)])
+
+
+def _without_folder(word: str) -> str:
+    key, equals, value = word.rpartition("=")
+    return key + equals + (Path(value).name if Path(value).is_absolute() else value)
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,10 +30,10 @@ def run_study(
         summary = launch(file, results, orders, watcher)
     _say(summary)
     if summary.is_interrupted:
-        typer.echo(f"interrupted: finished trials are kept; go on with: {orders.command}")
+        typer.echo(f"interrupted: finished trials are kept; go on with: {_typed()}")
         return INTERRUPTED
     page = _report(summary, results, reports)
-    _say_failures(summary, orders)
+    _say_failures(summary)
     if page is not None:
         typer.echo(f"report: {page}")
     return FAILED if summary.failed or summary.held_back else FINE
@@ -62,12 +63,16 @@ def _report(summary: Summary, results: Path, reports: Path) -> Path | None:
         raise StoreError(f"the report cannot be written: {error.strerror}") from None
 
 
-def _say_failures(summary: Summary, orders: Orders) -> None:
+def _typed() -> str:
+    return shlex.join(["python", "-m", "harness", *sys.argv[1:]])
+
+
+def _say_failures(summary: Summary) -> None:
     failed = summary.failed | summary.held_back
     for trial, message in list(failed.items())[:SHOWN_FAILURES]:
         typer.echo(f"failed: {trial}: {message.splitlines()[0] if message else 'no message'}", err=True)
     if len(failed) > SHOWN_FAILURES:
         typer.echo(f"... and {len(failed) - SHOWN_FAILURES} more", err=True)
     if failed:
-        again = orders.command if "--retry-failed" in orders.command else f"{orders.command} --retry-failed"
+        again = _typed() if "--retry-failed" in sys.argv else f"{_typed()} --retry-failed"
         typer.echo(f"{len(failed)} trials failed; run them again with: {again}", err=True)

@@ -57,8 +57,8 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
         axes.margins(x=0.04, y=0.06)
         legend_above(figure, axes)
     caption = (
-        f"Test {OUTCOME_WORD} against saved multiply-accumulates ({panel.label}): mean and standard deviation over "
-        f"{_networks(panel)}. Grey: Pareto front of the means; filled markers lie on it, hollow ones are dominated. "
+        f"Test {OUTCOME_WORD} against saved multiply-accumulates ({panel.label}): {panel.spread}. "
+        "Grey: Pareto front of the means; filled markers lie on it, hollow ones are dominated. "
         "Points at equal MACs are set slightly apart."
     )
     return Drawing(f"accuracy_cost-{panel.slug}", f"Accuracy against compute: {panel.label}", caption, figure)
@@ -96,8 +96,3 @@ def _draw_series(axes: Axes, panel: Panel, points: list[Point], best: list[Point
         axes.plot(x[hollow], y[hollow], markerfacecolor=PAPER, **marks)
         axes.plot(x[~hollow], y[~hollow], **marks)
         axes.plot([], [], color=style.colour, linestyle=style.line, marker=style.marker, label=criterion)
-
-
-def _networks(panel: Panel) -> str:
-    n = len(set(panel.candidates["unit"]))
-    return "one network" if n == 1 else f"{n} networks"

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from harness.plots.drawing import Drawing
 from harness.plots.look import BASELINE, Look, canvas, dodge, legend_above, paper
 from harness.stats import spread
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.panels import Panel
+
+MOST_TICKS = 10
 
 
 def accuracy_count(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
@@ -41,7 +43,11 @@ def accuracy_count(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
         of = f" of {panel.of}" if panel.of else ""
         axes.set_xlabel(f"{panel.sublayers} removed{of}")
         axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(
+            MaxNLocator(integer=True) if len(panel.counts) > MOST_TICKS else FixedLocator(panel.counts)
+        )
+        if len(panel.counts) == 1:
+            axes.set_xlim(panel.counts[0] - 1, panel.counts[0] + 1)
         legend_above(figure, axes)
     return Drawing(f"accuracy_count-{panel.slug}", f"Accuracy by count: {panel.label}", _caption(panel, bands), figure)
 
@@ -69,9 +75,7 @@ def _band(panel: Panel, criterion: str) -> list[tuple[int, float, float]]:
 
 
 def _caption(panel: Panel, bands: Mapping[str, object]) -> str:
-    n = len(set(panel.candidates["unit"]))
-    over = f"mean and standard deviation over {n} networks" if n > 1 else "one network, so no spread is known"
-    text = f"Test {OUTCOME_WORD} by number of {panel.sublayers} removed ({panel.label}): {over}."
+    text = f"Test {OUTCOME_WORD} by number of {panel.sublayers} removed ({panel.label}): {panel.spread}."
     if bands:
         text += (
             f" Band of {', '.join(bands)}: lowest to highest mean over networks that any one draw gave;"

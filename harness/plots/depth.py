@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from harness.plots.drawing import Drawing
-from harness.plots.look import canvas, paper
+from harness.plots.look import canvas, paper, short
 from harness.tables.panels import Panel
 
 SHARES = LinearSegmentedColormap.from_list("shares", ["#eef3f8", "#9cc9e8", "#3d8fc4", "#0a4f86", "#062b4d"])
 DARK, LIGHT = "#10141c", "#fdfdfd"
-ROW_IN, MARGIN_IN, ANNOTATED = 0.27, 0.62, 16
+ROW_IN, MARGIN_IN = 0.27, 0.62
+ANNOTATED, MOST_TICKS = 16, 12
 
 
 def depth(panel: Panel) -> Drawing | None:
@@ -34,11 +35,12 @@ def depth(panel: Panel) -> Drawing | None:
         _separate(axes, shares.shape)
         if size <= ANNOTATED:
             _annotate(axes, shares)
-        axes.set_yticks(np.arange(len(shown)) + 0.5, shown)
-        axes.set_xticks(np.arange(size) + 0.5, [str(i) for i in range(size)])
+        axes.set_yticks(np.arange(len(shown)) + 0.5, [short(name, 20) for name in shown])
+        ticks = range(0, size, 1 if size <= ANNOTATED else -(-size // MOST_TICKS))
+        axes.set_xticks([i + 0.5 for i in ticks], [str(i) for i in ticks])
         axes.invert_yaxis()
         axes.tick_params(length=0)
-        axes.set_xlabel(f"depth of the {panel.key['target'] or 'sublayer'} (0: next to the input)")
+        axes.set_xlabel("depth (0: next to the input)")
     of = f" of {panel.of}" if panel.of else ""
     chance = f" Chance is {100 * count / panel.of:.0f} %." if panel.of else ""
     caption = (

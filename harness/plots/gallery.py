@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.plots.accuracy_cost import accuracy_cost
 from harness.plots.accuracy_count import accuracy_count
@@ -20,5 +21,9 @@ def gallery(panels: Sequence[Panel], criteria: Sequence[str], random: Sequence[s
     found: list[Drawing] = []
     for panel in panels:
         drawings = (accuracy_cost(panel, look), accuracy_count(panel, look), depth(panel), realised(panel))
-        found += [drawing for drawing in drawings if drawing is not None]
+        found += [_noted(drawing, panel.note) for drawing in drawings if drawing is not None]
     return tuple(found)
+
+
+def _noted(drawing: Drawing, note: str) -> Drawing:
+    return replace(drawing, caption=f"{drawing.caption} {note}") if note else drawing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from matplotlib.style import context
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
 WIDTH_IN = 3.5
+HANDLE_IN, LETTER_IN, ROW_IN = 0.52, 0.052, 0.17  # of a legend at the style's size of letters
 INK = "#1f2430"  # text, axes and the baseline; a page may put its own ink and paper in place of these three
 GRID = "#d5d9e0"
 PAPER = "#fffffe"  # the inside of hollow markers
@@ -64,12 +66,24 @@ def dodge(place: int, among: int, gap: float) -> float:
     return 0.0 if among < 2 else gap / 6 * (place / (among - 1) - 0.5)
 
 
-def legend_above(figure: Figure, axes: Axes, per_row: int = 3) -> None:
-    """The legend outside the data, to be read row by row."""
-    entries = list(zip(*axes.get_legend_handles_labels(), strict=True))
+def short(label: str, most: int = 28) -> str:
+    """A label that fits beside others; its end is cut."""
+    return label if len(label) <= most else label[: most - 1] + "…"
+
+
+def _width_in(labels: Sequence[str], columns: int) -> float:
+    longest = (max((len(label) for label in labels[column::columns]), default=0) for column in range(columns))
+    return sum(HANDLE_IN + LETTER_IN * length for length in longest)
+
+
+def legend_above(figure: Figure, axes: Axes) -> None:
+    """The legend outside the data, to be read row by row; the figure grows where it needs more than two rows."""
+    entries = [(handle, short(label)) for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)]
     if not entries:
         return
-    columns = min(per_row, len(entries))
+    columns = next(n for n in (3, 2, 1) if n == 1 or _width_in([label for _, label in entries], n) <= WIDTH_IN)
+    rows = math.ceil(len(entries) / columns)
+    figure.set_figheight(figure.get_figheight() + ROW_IN * max(0, rows - 2))
     # Matplotlib fills column by column, and a short last row leaves its last columns short.
     ordered = [entry for column in range(columns) for entry in entries[column::columns]]
     handles, labels = zip(*ordered, strict=True)

@@ -45,7 +45,7 @@ def realised(panel: Panel) -> Drawing | None:
         _draw_diagonal(axes, [s for found in series.values() for s in found])
         axes.set_xlabel("MACs saved (%)")
         axes.set_ylabel("time saved per item (%)")
-        legend_above(figure, axes, per_row=2)
+        legend_above(figure, axes)
     caption = (
         f"Time saved against compute saved ({panel.label}), one point per measured structure, baseline and candidate "
         "timed in turn; bars: 95 % bootstrap intervals over the repeats of one process, which leave out the variation "
@@ -56,7 +56,7 @@ def realised(panel: Panel) -> Drawing | None:
 
 def _savings(rows: pd.DataFrame, metric: str) -> list[Saving]:
     name = SPEEDUPS[metric]
-    held = with_values(with_values(rows, name), "macs_saved")
+    held = with_values(with_values(rows, f"{name}_low"), "macs_saved")  # without an interval nothing is known
     found = []
     for row in held.to_dict("records"):
         time, low, high = (100 * (1 - 1 / float(row[key])) for key in (name, f"{name}_low", f"{name}_high"))
@@ -66,7 +66,7 @@ def _savings(rows: pd.DataFrame, metric: str) -> list[Saving]:
 
 
 def _named(panel: Panel, metric: str) -> str:
-    under = panel.conditions.get(metric)
+    under = panel.scenario(metric)
     return f"{NAMES[metric]}, {under}" if under else NAMES[metric]
 
 

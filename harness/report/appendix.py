@@ -44,7 +44,13 @@ def failure_table(view: View) -> Table | None:
     rows += [(trial.id, "missing", NONE, "no run of it has a record", NONE) for trial in view.missing]
     if not rows:
         return None
-    return Table("failed", "Trials without measurements", ("trial", "class", "stage", "message", "log"), tuple(rows))
+    return Table(
+        "failed",
+        "Trials without measurements",
+        ("trial", "class", "stage", "message", "log"),
+        tuple(rows),
+        is_numeric=False,
+    )
 
 
 def data_table(view: View) -> Table | None:
@@ -57,7 +63,9 @@ def data_table(view: View) -> Table | None:
     if not rows:
         return None
     notes = (f"SHA-256 of the decoded items before the transform, its first {SHOWN_HASH} digits.",)
-    return Table("data", "Data", ("data", "part", "items", "sha256", "transform"), tuple(rows.values()), notes)
+    return Table(
+        "data", "Data", ("data", "part", "items", "sha256", "transform"), tuple(rows.values()), notes, is_numeric=False
+    )
 
 
 def environment_tables(view: View) -> tuple[Table, ...]:
@@ -89,7 +97,7 @@ def trial_table(view: View) -> Table | None:
 def column_table(view: View) -> Table:
     """The column dictionary of trials.csv."""
     rows = tuple((column.name, column.unit or NONE, column.meaning) for column in view.columns)
-    return Table("columns", "Columns of trials.csv", ("column", "unit", "meaning"), rows)
+    return Table("columns", "Columns of trials.csv", ("column", "unit", "meaning"), rows, is_numeric=False)
 
 
 def retry_command(view: View) -> str:
@@ -121,7 +129,7 @@ def _environment(name: str, found: list[Environment]) -> Table:
         ("container", env.container or NONE),
         *sorted(env.variables.items()),
     ]
-    return Table(name, f"Environment {env.machine_class}", ("what", "value"), tuple(rows))
+    return Table(name, f"Environment {env.machine_class}", ("what", "value"), tuple(rows), is_numeric=False)
 
 
 def _flat(values: Mapping[str, Json], prefix: str = "") -> list[tuple[str, str]]:
@@ -138,7 +146,7 @@ def _plain(value: Json) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(_plain(item) for item in value)
+        return ", ".join(_plain(item) for item in value) or NONE
     return NONE if value is None else str(value)
 
 

@@ -11,6 +11,7 @@ from harness.tables.cells import counted
 from harness.tables.panels import UNIT
 
 MESSAGE_LENGTH = 240
+OF_A_MEASUREMENT = "measurement_"  # codes of warnings that a record repeats from its measurements, shared ones included
 
 
 def caveats(view: View) -> tuple[str, ...]:
@@ -110,7 +111,8 @@ def _timings(view: View) -> Iterator[str]:
 
 def _told(view: View) -> Iterator[str]:
     """What the runs themselves warned of: counters that disagree, batches made smaller, and the like."""
-    yield from _grouped((w.code, w.message) for result in view.good for w in result.warnings)
+    told = ((w.code, w.message) for result in view.good for w in result.warnings)
+    yield from _grouped((code, message) for code, message in told if not code.startswith(OF_A_MEASUREMENT))
     measured = (m for result in view.good for m in result.measurements.values() if m.shared_from is None)
     yield from _grouped((m.metric, text) for m in measured for text in m.warnings)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.errors import StoreError
 from harness.records import Record, StudyIndex, TrialInfo
-from harness.store import Damaged, Store, TrialResult, latest
+from harness.store import Damaged, Reading, Store, TrialResult, latest
 from harness.tables.columns import Column
 from harness.tables.frame import columns_of, conditions, frame
 from harness.tables.panels import Panel, panels
@@ -55,6 +55,11 @@ def view(store: Store, study: str) -> View:
         if not reading.records:
             raise
         index, has_plan = _index_from(study, reading.records), False
+    return view_of(index, reading, has_plan=has_plan)
+
+
+def view_of(index: StudyIndex, reading: Reading, *, has_plan: bool = True) -> View:
+    """The view of a study that was read before."""
     planned = {trial.id: trial for trial in index.trials}
     found = latest(reading.records)
     # The present plan's labels are shown: a trial's id does not change when a study renames its criterion.
@@ -69,11 +74,17 @@ def view(store: Store, study: str) -> View:
         results=results,
         table=table,
         columns=columns_of(results),
-        panels=panels(table, index.criteria, conditions(results)),
+        panels=panels(table, index.criteria, conditions(results), _note(index, results)),
         missing=tuple(trial for trial in index.trials if trial.id not in seen),
         left_out=len(seen - set(planned)),
         damaged=reading.damaged,
     )
+
+
+def _note(index: StudyIndex, results: tuple[TrialResult, ...]) -> str:
+    is_limited = any(run.limited for result in results if result.status == "ok" for run in result.runs)
+    notes = (("Synthetic data.", index.is_synthetic), ("A try-out on a limited number of items.", is_limited))
+    return " ".join(note for note, applies in notes if applies)
 
 
 def _index_from(study: str, records: tuple[Record, ...]) -> StudyIndex:

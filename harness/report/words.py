@@ -11,6 +11,7 @@ from harness.report.comparisons import FEWEST, Comparison
 from harness.report.view import View
 from harness.tables.cells import between, counted, number, p_value, percent, points
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.derived import FEWEST_PAIRS
 from harness.tables.panels import Panel, with_values
 from harness.tables.summaries import is_noisy, measured_structures, speed_interval
 
@@ -42,9 +43,9 @@ def _losses(panel: Panel, random: Sequence[str]) -> str:
     rows = panel.candidates[panel.candidates["count"] == count]
     saved = with_values(rows, "macs_saved")["macs_saved"]
     of = f" of {panel.of}" if panel.of else ""
-    what = panel.sublayers if count > 1 else panel.sublayers.removesuffix("s")
+    what = panel.sublayers if of or count > 1 else panel.sublayers.removesuffix("s")
     saves = f"saves {percent(float(saved.mean()))} of the MACs" if len(saved) else "saves MACs that were not counted"
-    sentences = [f"On {panel.label} ({panel.key['data']}), removing {count}{of} {what} {saves}."]
+    sentences = [f"On {panel.setting} ({panel.key['data']}), removing {count}{of} {what} {saves}."]
     losses = _all_losses(panel, count, random)
     if losses:
         sentences.append(losses)
@@ -83,17 +84,20 @@ def _speeds(panel: Panel, rows: pd.DataFrame) -> list[str]:
 
 def _speed(panel: Panel, rows: pd.DataFrame, metric: str, column: str, word: str, is_time: bool) -> str | None:
     held, interval = with_values(rows, column), speed_interval(rows, column)
-    if interval is None:
+    if not len(held):
         return None
+    at = f" ({panel.scenario(metric)})" if panel.scenario(metric) else ""
+    if interval is None:
+        return f"Nothing is said of the {word}{at}: it was timed in fewer than {FEWEST_PAIRS} pairs."
     middle = float(np.median(held[column]))
     # A time is the inverse of a speed, so its interval is turned round.
     change, low, high = (
         (1 / middle, 1 / interval.high, 1 / interval.low) if is_time else (middle, interval.low, interval.high)
     )
-    at = f" ({panel.conditions[metric]})" if metric in panel.conditions else ""
     bounds = sorted((100 * abs(low - 1), 100 * abs(high - 1)))
     if is_noisy(held, metric) or low <= 1 <= high:
-        seen = f"{number(100 * (low - 1))} to {number(100 * (high - 1))} %"
+        marked = ", marked noisy" if is_noisy(held, metric) else ""
+        seen = f"{number(100 * (low - 1))} to {number(100 * (high - 1))} %{marked}"
         return f"A change of the {word}{at} could not be told from noise ({seen})."
     way = "fell" if change < 1 else "rose"
     return f"The {word}{at} {way} by {percent(abs(change - 1))} [{number(bounds[0])}, {number(bounds[1])}]."
@@ -107,12 +111,13 @@ def _contrast(view: View, found: Comparison | None) -> str:
         return f"The study's contrast, {first} against {second}, could not be tested: no network has results of both."
     result = found.found
     networks = counted(result.n, "network")
-    more = "more" if result.mean >= 0 else "less"
+    amount = number(100 * abs(result.mean))
+    kept = f"{amount} points {'more' if result.mean > 0 else 'less'}" if float(amount) else "as much"
     interval = f", 95 % interval {between(result.interval, 100)}" if result.interval else ""
     kind = "exact" if result.flips.is_exact else "sampled"
     head = (
         f"The study's contrast, {first} against {second}, averaged over counts and tested once at 5 %: {first} keeps "
-        f"{number(100 * abs(result.mean))} points {more} (difference {number(100 * result.mean)}{interval}; "
+        f"{kept} (difference {number(100 * result.mean)}{interval}; "
         f"{kind} sign-flip p = {p_value(found.p)}; {networks})."
     )
     return f"{head} {_verdict(found)}"
@@ -150,7 +155,9 @@ def _others(rest: Sequence[Comparison]) -> str:
     if unable:
         smallest = min(c.smallest_p for c in unable)
         which = "none of them is" if len(unable) == len(rest) else f"{len(unable)} of them are not"
-        sentences.append(f"The smallest p that so few networks can reach is {p_value(smallest)}, so {which} claimed.")
+        sentences.append(
+            f"So few networks cannot bring their adjusted p below {p_value(smallest)}, so {which} claimed."
+        )
     shown = [f"{_better(c)} on {c.where} (p = {p_value(c.p)})" for c in rest if c.is_difference]
     if shown:
         sentences.append(f"The tests show: {_listed(shown)}.")

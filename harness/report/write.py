@@ -24,7 +24,6 @@ from harness.tables.summaries import accuracy_table, cost_table
 from harness.tables.table import Table, escape_markdown, latex, markdown
 
 TEMPLATES = Path(__file__).with_name("templates")
-NOTHING_ASKED = "The study states no question."
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def _content(seen: View) -> Content:
     tables = (*per_panel, comparison_table(contrast, rest))
     return Content(
         study=seen.index.study,
-        question=seen.index.question or NOTHING_ASKED,
+        question=seen.index.question or seen.index.study,
         answer=answer(seen, contrast, rest),
         caveats=caveats(seen),
         drawings=gallery(seen.panels, seen.index.criteria, seen.index.random_criteria),

@@ -16,15 +16,16 @@ from harness.tables.columns import OUTCOME
 
 CASES = ((f"{OUTCOME}_drop", OUTCOME, "test"), (f"{OUTCOME}_validation_drop", OUTCOME, "validation"))
 SAVED = (("macs_saved", "macs"), ("params_saved", "params"))
+FEWEST_PAIRS = 6  # the median lies between the smallest and the largest of n values with probability 1 - 2^(1 - n)
 SPEEDUPS = {"latency_s": "speedup", "images_per_s": "speedup_throughput"}
 
 
 @dataclass(frozen=True)
 class Speedup:
-    """How many times faster than its baseline, with a 95 % bootstrap interval over the repeats."""
+    """How many times faster than its baseline, with a 95 % bootstrap interval over the repeats if they are enough."""
 
     value: float
-    interval: Interval
+    interval: Interval | None
 
 
 class Baselines:
@@ -80,7 +81,8 @@ def realised(speed: float, macs_saved: float) -> float | None:
 def _speedup(own: tuple[float, ...], other: tuple[float, ...], better: str) -> Speedup:
     mine, theirs = np.asarray(own), np.asarray(other)
     ratios = theirs / mine if better == "lower" else mine / theirs
-    return Speedup(float(np.median(ratios)), stats.median_interval(ratios.tolist()))
+    interval = stats.median_interval(ratios.tolist()) if len(ratios) >= FEWEST_PAIRS else None
+    return Speedup(float(np.median(ratios)), interval)
 
 
 def _same_ground(result: TrialResult, baseline: TrialResult) -> bool:

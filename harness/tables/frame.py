@@ -110,7 +110,7 @@ def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[
         if found is not None:
             name, suffix = SPEEDUPS[m.metric], naming.suffix(m)
             row |= {f"{name}{suffix}": found.value}
-            row |= {f"{name}_{end}{suffix}": getattr(found.interval, end) for end in ("low", "high")}
+            row |= {f"{name}_{end}{suffix}": getattr(found.interval, end, None) for end in ("low", "high")}
     speed, saved = row.get("speedup"), row.get("macs_saved")
     if isinstance(speed, float) and isinstance(saved, float):
         row["realised"] = realised(speed, saved)

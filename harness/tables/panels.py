@@ -14,14 +14,35 @@ UNIT = "unit"  # one network with its own weights: what a claim about criteria c
 
 @dataclass(frozen=True)
 class Panel:
-    """Candidates and their baselines; `label` tells what sets it apart from the study's other panels."""
+    """Candidates and their baselines; `label` tells what sets it apart from the study's other panels.
+
+    `setting` is the label without the target. `note` is what every caption and table must say (synthetic data).
+    """
 
     label: str
+    setting: str
     key: dict[str, str]
     candidates: pd.DataFrame
     baselines: pd.DataFrame
     criteria: tuple[str, ...]
     conditions: Mapping[str, str]
+    note: str = ""
+
+    @property
+    def networks(self) -> int:
+        """How many networks it averages over."""
+        return self.candidates[UNIT].nunique()
+
+    def scenario(self, metric: str) -> str:
+        """The first of a metric's conditions, which is its batch where it has one."""
+        return self.conditions.get(metric, "").partition(",")[0]
+
+    @property
+    def spread(self) -> str:
+        """What error bars and ± are."""
+        if self.networks == 1:
+            return "one network, so no spread is known"
+        return f"mean and standard deviation over {self.networks} networks"
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -78,7 +99,7 @@ class Panel:
 
 
 def panels(
-    table: pd.DataFrame, criteria: Sequence[str], conditions: Mapping[str, str] | None = None
+    table: pd.DataFrame, criteria: Sequence[str], conditions: Mapping[str, str] | None = None, note: str = ""
 ) -> tuple[Panel, ...]:
     """The panels of a study that have an ok trial with a count; criteria in the study's order.
 
@@ -92,9 +113,10 @@ def panels(
     found = []
     for key, rows in groups:
         texts = {name: _text(value) for name, value in zip(KEY, key, strict=True)}
-        label = ", ".join(texts[name] for name in KEY if texts[name] and name in ("model", "target", *varying))
+        shown = [name for name in KEY if texts[name] and name in ("model", "target", *varying)]
+        label, setting = (", ".join(texts[n] for n in shown if n != left_out) for left_out in (None, "target"))
         baselines = _baselines(table[is_ok], rows, texts["machine_class"])
-        found.append(Panel(label, texts, rows, baselines, _ordered(rows, criteria), conditions or {}))
+        found.append(Panel(label, setting, texts, rows, baselines, _ordered(rows, criteria), conditions or {}, note))
     return tuple(found)
 
 

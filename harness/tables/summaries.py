@@ -24,17 +24,15 @@ def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
     for criterion in panel.criteria:
         cells = [points([float(v) for v in wide[criterion, count].dropna()]) for count in panel.counts]
         rows.append((criterion, *cells))
-    networks = len(set(panel.candidates["unit"]))
-    notes = [f"Test {OUTCOME_WORD} in per cent; mean ± standard deviation over networks (n = {networks})."]
+    notes = [f"Test {OUTCOME_WORD} in per cent; {panel.spread}."]
     if panel.candidates["draw"].notna().any():
         notes.append("Draws of a random criterion are averaged within a network first.")
     if wide.isna().any(axis=None):
         notes.append("Some trials are missing or failed, so cells may rest on fewer networks.")
     of = f" of {panel.of}" if panel.of else ""
     header = ("criterion", *(f"{count}{of}" for count in panel.counts))
-    return Table(
-        f"accuracy-{panel.slug}", f"Accuracy by criterion and count: {panel.label}", header, tuple(rows), tuple(notes)
-    )
+    title = f"Accuracy by criterion and count: {panel.label}"
+    return Table(f"accuracy-{panel.slug}", title, header, tuple(rows), _noted(notes, panel))
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def cost_table(panel: Panel) -> Table | None:
     notes += [f"Conditions: {_conditions(panel, shown)}."] if panel.conditions else []
     notes += [f"{NOISY} noisy: cannot be told from the machine's own variation."] if noisy else []
     header = ("removed", *(_heading(c, scales[c.column]) for c in shown))
-    return Table(f"costs-{panel.slug}", f"Costs by count: {panel.label}", header, tuple(rows), tuple(notes))
+    return Table(f"costs-{panel.slug}", f"Costs by count: {panel.label}", header, tuple(rows), _noted(notes, panel))
 
 
 def measured_structures(rows: pd.DataFrame) -> pd.DataFrame:
@@ -132,8 +130,13 @@ def _cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
     text = cost.write([float(v) for v in held[cost.column]], by)
     metric = {"speedup": "latency_s", "realised": "latency_s", "speedup_throughput": "images_per_s"}
     if cost.column.startswith("speedup"):
-        text = f"{text} {between(speed_interval(rows, cost.column), digits=2)}"
+        interval = speed_interval(rows, cost.column)
+        text = f"{text} {between(interval, digits=2)}" if interval else text
     return text + (NOISY if is_noisy(held, metric.get(cost.column, cost.column)) else "")
+
+
+def _noted(notes: Sequence[str], panel: Panel) -> tuple[str, ...]:
+    return (*notes, panel.note) if panel.note else tuple(notes)
 
 
 def _conditions(panel: Panel, shown: Sequence[Cost]) -> str:

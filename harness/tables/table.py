@@ -33,13 +33,14 @@ MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|_#~"} | {"\n": " ", "\r":
 
 @dataclass(frozen=True)
 class Table:
-    """`name` is its file's; the first column holds words, the others numbers; notes stand below."""
+    """`name` is its file's; the first column holds words, the others numbers if it is numeric; notes stand below."""
 
     name: str
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    is_numeric: bool = True
 
 
 def escape_markdown(text: str) -> str:
@@ -56,8 +57,9 @@ def markdown(table: Table) -> str:
     """The table in Markdown, columns aligned in the source as well."""
     rows = [tuple(map(escape_markdown, row)) for row in (table.header, *table.rows)]
     widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(table.header))]
-    rule = "| " + " | ".join("-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)) + " |"
-    lines = [_line(row, widths) for row in rows]
+    first = 1 if table.is_numeric else len(widths)
+    rule = "| " + " | ".join("-" * w if i < first else "-" * (w - 1) + ":" for i, w in enumerate(widths)) + " |"
+    lines = [_line(row, widths, first) for row in rows]
     notes = ["", *(escape_markdown(note) for note in table.notes)] if table.notes else []
     return "\n".join([lines[0], rule, *lines[1:], *notes]) + "\n"
 
@@ -84,8 +86,8 @@ def latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
+def _line(cells: Sequence[str], widths: Sequence[int], first: int) -> str:
+    padded = (c.ljust(w) if i < first else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
     return "| " + " | ".join(padded) + " |"
 
 

@@ -94,6 +94,15 @@ def test_the_heat_map_holds_the_share_of_networks(figures: dict[str, Drawing]) -
     assert shares.sum(axis=1) == pytest.approx([3.0, 3.0, 3.0])
 
 
+def test_long_labels_are_cut_and_take_fewer_columns() -> None:
+    names = tuple(f"a_criterion_with_a_very_long_label_{i}" for i in range(5))
+    figure = drawn(elsewhere(PLAN, criteria=names, seeds=(0,)))["accuracy_count"].figure
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().width <= figure.bbox.width
+    assert all(len(text.get_text()) <= 28 for text in legend.get_texts())
+
+
 def test_criteria_differ_in_colour_marker_and_line() -> None:
     found = list(looks(["a", "b", "c", "d"]).values())
     for part in ("colour", "marker", "line"):

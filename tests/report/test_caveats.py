@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import Plan, elsewhere, failed, records_of, stored
+from builders import Plan, elsewhere, failed, index_of, records_of, stored
 
 from harness.records import Proof, Record, Warned
 from harness.report.caveats import caveats
-from harness.report.view import view
-from harness.store import Store
+from harness.report.view import view, view_of
+from harness.store import Reading, Store
 
 CLEAN = Plan(device="cuda:0", noisy_counts=(), counts=(2, 4))
 
 
-def told(plan: Plan, tmp_path: Path, records: tuple[Record, ...] | None = None) -> str:
-    return "\n".join(caveats(view(stored(plan, Store(tmp_path / "results"), records), plan.study)))
+def told(plan: Plan, records: tuple[Record, ...] | None = None) -> str:
+    return "\n".join(caveats(view_of(index_of(plan), Reading(records_of(plan) if records is None else records, ()))))
 
 
-def test_a_clean_study_has_only_the_caveat_of_its_shared_costs(tmp_path: Path) -> None:
-    found = told(CLEAN, tmp_path).splitlines()
+def test_a_clean_study_has_only_the_caveat_of_its_shared_costs() -> None:
+    found = told(CLEAN).splitlines()
     assert len(found) == 1
     assert "share one measured cost" in found[0]
 
@@ -42,9 +42,9 @@ def test_a_clean_study_has_only_the_caveat_of_its_shared_costs(tmp_path: Path) -
         ({"has_costs": False}, "Nothing was timed"),
     ],
 )
-def test_a_weakness_of_the_study_is_told(tmp_path: Path, changes: dict[str, Any], text: str) -> None:
-    assert text not in told(CLEAN, tmp_path / "clean")
-    assert text in told(elsewhere(CLEAN, **changes), tmp_path)
+def test_a_weakness_of_the_study_is_told(changes: dict[str, Any], text: str) -> None:
+    assert text not in told(CLEAN)
+    assert text in told(elsewhere(CLEAN, **changes))
 
 
 def _failed(record: Record) -> Record:
@@ -89,20 +89,20 @@ def _other_machine(record: Record) -> Record:
         (_other_machine, ["Several machine classes", "Several software versions"]),
     ],
 )
-def test_a_weakness_of_one_record_is_told(tmp_path: Path, change: Callable[[Record], Record], texts: list[str]) -> None:
+def test_a_weakness_of_one_record_is_told(change: Callable[[Record], Record], texts: list[str]) -> None:
     records = records_of(CLEAN)
-    found = told(CLEAN, tmp_path, (*records[:-1], change(records[-1])))
+    found = told(CLEAN, (*records[:-1], change(records[-1])))
     assert all(text in found for text in texts)
 
 
-def test_equal_warnings_are_told_once_with_their_number(tmp_path: Path) -> None:
+def test_equal_warnings_are_told_once_with_their_number() -> None:
     records = tuple(_warned(record) for record in records_of(CLEAN))
-    found = told(CLEAN, tmp_path, records)
+    found = told(CLEAN, records)
     assert found.count("fvcore counts 3 % less") == 1
     assert f"(the first of {len(records)})" in found
 
 
-def test_a_warning_of_a_shared_cost_is_told_where_it_was_measured(tmp_path: Path) -> None:
+def test_a_warning_of_a_shared_cost_is_told_where_it_was_measured() -> None:
     def warn(record: Record) -> Record:
         measured = (
             m.model_copy(update={"warnings": ("counters disagree",)}) if m.metric == "macs" else m
@@ -110,7 +110,13 @@ def test_a_warning_of_a_shared_cost_is_told_where_it_was_measured(tmp_path: Path
         )
         return record.model_copy(update={"measurements": tuple(measured)})
 
-    assert "macs: counters disagree (the first of 3)." in told(CLEAN, tmp_path, tuple(map(warn, records_of(CLEAN))))
+    assert "macs: counters disagree (the first of 3)." in told(CLEAN, tuple(map(warn, records_of(CLEAN))))
+
+
+def test_what_a_record_repeats_from_its_measurements_is_not_told_twice() -> None:
+    repeated = (Warned(code="measurement_macs", message="counters disagree"),)
+    records = tuple(record.model_copy(update={"warnings": repeated}) for record in records_of(CLEAN))
+    assert "counters disagree" not in told(CLEAN, records)
 
 
 def test_missing_left_out_and_damaged_files_are_counted(tmp_path: Path) -> None:

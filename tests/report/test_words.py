@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
-from builders import Plan, elsewhere, failed, records_of, stored, without
+from builders import Plan, elsewhere, failed, index_of, records_of, without
 from golden_files import assert_golden
 
 from harness.records import Measurement, Record
 from harness.report.caveats import caveats
 from harness.report.comparisons import others, primary
-from harness.report.view import View, view
+from harness.report.view import View, view_of
 from harness.report.words import answer
-from harness.store import Store
+from harness.store import Reading
 
 PLAN = Plan(draws=2, counts=(2, 4, 6))
 
 
-def seen(plan: Plan, tmp_path: Path, records: tuple[Record, ...] | None = None) -> View:
-    return view(stored(plan, Store(tmp_path / "results"), records), plan.study)
+def seen(plan: Plan, records: tuple[Record, ...] | None = None) -> View:
+    return view_of(index_of(plan), Reading(records_of(plan) if records is None else records, ()))
 
 
-def words(plan: Plan, tmp_path: Path, records: tuple[Record, ...] | None = None) -> str:
-    found = seen(plan, tmp_path, records)
+def words(plan: Plan, records: tuple[Record, ...] | None = None) -> str:
+    found = seen(plan, records)
     return "\n\n".join(answer(found, primary(found), others(found)))
 
 
@@ -50,134 +49,151 @@ def shifted(values: tuple[float, ...], shifts: tuple[float, ...]) -> tuple[float
     return tuple(value - shift for value, shift in zip(values, shifts, strict=True))
 
 
-def test_the_answer_is_golden(tmp_path: Path) -> None:
-    assert_golden("answer.md", words(PLAN, tmp_path) + "\n")
+def test_the_answer_is_golden() -> None:
+    assert_golden("answer.md", words(PLAN) + "\n")
 
 
-def test_the_caveats_are_golden(tmp_path: Path) -> None:
-    assert_golden("caveats.md", "\n".join(caveats(seen(PLAN, tmp_path))) + "\n")
+def test_the_caveats_are_golden() -> None:
+    assert_golden("caveats.md", "\n".join(caveats(seen(PLAN))) + "\n")
 
 
-def test_a_real_difference_is_claimed(tmp_path: Path) -> None:
+def test_a_real_difference_is_claimed() -> None:
     low = shifted(HIGH, (0.02, 0.03, 0.04, 0.02, 0.03, 0.04))
-    text = words(PAIR, tmp_path, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": low}))
+    text = words(PAIR, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": low}))
     assert "So entropy loses less than similarity." in text
     assert "entropy keeps 3.0 points more (difference 3.0" in text
     assert "exact sign-flip p = 0.031; 6 networks" in text
 
 
-def test_the_winner_may_be_the_second(tmp_path: Path) -> None:
+def test_the_winner_may_be_the_second() -> None:
     low = shifted(HIGH, (0.02, 0.03, 0.04, 0.02, 0.03, 0.04))
-    text = words(PAIR, tmp_path, with_accuracy(PAIR, {"baseline": BASE, "entropy": low, "similarity": HIGH}))
+    text = words(PAIR, with_accuracy(PAIR, {"baseline": BASE, "entropy": low, "similarity": HIGH}))
     assert "So similarity loses less than entropy." in text
     assert "entropy keeps 3.0 points less (difference −3.0" in text
 
 
-def test_noise_is_not_a_difference_and_its_power_is_stated(tmp_path: Path) -> None:
+def test_equal_losses_are_called_equal() -> None:
+    text = words(PAIR, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": HIGH}))
+    assert "entropy keeps as much (difference 0.0" in text
+    assert "loses less than" not in text
+
+
+def test_noise_is_not_a_difference_and_its_power_is_stated() -> None:
     noise = shifted(HIGH, (0.02, -0.03, 0.01, -0.01, 0.02, -0.02))
-    text = words(PAIR, tmp_path, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": noise}))
+    text = words(PAIR, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": noise}))
     assert "loses less than" not in text
     assert "No difference between entropy and similarity was found; a difference of 3." in text
     assert "points could have been seen with 80 % power" in text
 
 
 @pytest.mark.parametrize(("seeds", "smallest"), [((0, 1, 2, 3, 4), "0.062"), ((0, 1), "0.500"), ((0,), "1.000")])
-def test_fewer_than_six_networks_claim_nothing(tmp_path: Path, seeds: tuple[int, ...], smallest: str) -> None:
-    text = words(elsewhere(PLAN, seeds=seeds), tmp_path)
+def test_fewer_than_six_networks_claim_nothing(seeds: tuple[int, ...], smallest: str) -> None:
+    text = words(elsewhere(PLAN, seeds=seeds))
     assert "loses less than" not in text
     assert "No claim is made" in text
     assert f"can reach is {smallest}" in text
 
 
-def test_six_networks_cannot_carry_five_corrected_comparisons(tmp_path: Path) -> None:
-    assert "none of them is claimed" in words(PLAN, tmp_path)
+def test_six_networks_cannot_carry_five_corrected_comparisons() -> None:
+    assert "none of them is claimed" in words(PLAN)
 
 
-def test_enough_networks_can(tmp_path: Path) -> None:
-    text = words(elsewhere(PLAN, seeds=tuple(range(10))), tmp_path)
+def test_enough_networks_can() -> None:
+    text = words(elsewhere(PLAN, seeds=tuple(range(10))))
     assert "The tests show: entropy loses less than last on vit_digits, attention (p = 0.0" in text
 
 
-def test_draws_are_no_networks(tmp_path: Path) -> None:
+def test_draws_are_no_networks() -> None:
     plan = elsewhere(PLAN, seeds=(0, 1), criteria=("entropy", "random"), draws=30, contrast=("entropy", "random"))
-    contrast = primary(seen(plan, tmp_path))
+    contrast = primary(seen(plan))
     assert contrast is not None
     assert contrast.found.n == 2
 
 
-def test_the_contrast_is_tested_once_over_all_models(tmp_path: Path) -> None:
-    found = seen(elsewhere(PLAN, models=("small", "large"), seeds=(0, 1, 2)), tmp_path)
+def test_the_contrast_is_tested_once_over_all_models() -> None:
+    found = seen(elsewhere(PLAN, models=("small", "large"), seeds=(0, 1, 2)))
     contrast = primary(found)
     assert contrast is not None
     assert (contrast.found.n, contrast.family) == (6, 1)
     assert len(others(found)) == 12  # six pairs in each of two panels; the contrast's own is one of them
 
 
-def test_holm_counts_every_other_comparison(tmp_path: Path) -> None:
-    rest = others(seen(PLAN, tmp_path))
+def test_holm_counts_every_other_comparison() -> None:
+    rest = others(seen(PLAN))
     assert len(rest) == 5
     assert all(c.family == 5 and c.p >= c.found.flips.p for c in rest)
 
 
-def test_a_network_that_lacks_a_trial_is_left_out_of_the_pair(tmp_path: Path) -> None:
+def test_a_network_that_lacks_a_trial_is_left_out_of_the_pair() -> None:
     records = records_of(PLAN)
     gone = next(r for r in records if r.trial.criterion == "entropy" and r.trial.count == 4)
-    contrast = primary(seen(PLAN, tmp_path, tuple(failed(r) if r is gone else r for r in records)))
+    contrast = primary(seen(PLAN, tuple(failed(r) if r is gone else r for r in records)))
     assert contrast is not None
     assert contrast.found.n == 5
 
 
-def test_a_count_that_failed_everywhere_costs_no_network(tmp_path: Path) -> None:
+def test_a_count_that_failed_everywhere_costs_no_network() -> None:
     records = tuple(failed(r) if r.trial.count == 6 else r for r in records_of(PLAN))
-    contrast = primary(seen(PLAN, tmp_path, records))
+    contrast = primary(seen(PLAN, records))
     assert contrast is not None
     assert contrast.found.n == 6
 
 
-def test_a_contrast_without_results_says_so(tmp_path: Path) -> None:
+def test_a_contrast_without_results_says_so() -> None:
     records = tuple(failed(r) if r.trial.criterion == "similarity" else r for r in records_of(PLAN))
-    assert "entropy against similarity, could not be tested" in words(PLAN, tmp_path, records)
+    assert "entropy against similarity, could not be tested" in words(PLAN, records)
 
 
-def test_one_criterion_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
-    text = words(elsewhere(PLAN, criteria=("entropy",), contrast=None), tmp_path)
+def test_one_criterion_has_nothing_to_be_compared_with() -> None:
+    text = words(elsewhere(PLAN, criteria=("entropy",), contrast=None))
     assert "nothing to compare it with" in text
 
 
-def test_a_noisy_latency_is_not_called_faster(tmp_path: Path) -> None:
+def test_a_noisy_latency_is_not_called_faster() -> None:
     plan = elsewhere(PLAN, noisy_counts=(4,))
-    text = words(plan, tmp_path)
+    text = words(plan)
     assert "A change of the latency (batch 1) could not be told from noise" in text
     assert "fell by" not in text
 
 
-def test_a_clear_latency_has_its_interval(tmp_path: Path) -> None:
-    assert "The latency (batch 1) fell by 21.4 % [20.8, 21.8]." in words(PLAN, tmp_path)
+def test_a_clear_latency_has_its_interval() -> None:
+    assert "The latency (batch 1) fell by 21.4 % [20.8, 21.8]." in words(PLAN)
 
 
-def test_without_timings_no_speed_is_stated(tmp_path: Path) -> None:
+def test_a_few_pairs_say_nothing_of_the_speed() -> None:
+    def shortened(record: Record) -> Record:
+        cut = {"samples": (1.0, 1.0), "baseline_samples": (2.0, 2.0)}
+        kept = tuple(m.model_copy(update=cut) if m.samples else m for m in record.measurements)
+        return record.model_copy(update={"measurements": kept})
+
+    text = words(PLAN, tuple(map(shortened, records_of(PLAN))))
+    assert "Nothing is said of the latency (batch 1): it was timed in fewer than 6 pairs." in text
+    assert "fell by" not in text
+
+
+def test_without_timings_no_speed_is_stated() -> None:
     records = tuple(without(r, "latency_s", "images_per_s") for r in records_of(PLAN))
-    text = words(PLAN, tmp_path, records)
+    text = words(PLAN, records)
     assert "latency" not in text
     assert "saves 18.0 % of the MACs" in text
 
 
-def test_without_macs_their_saving_is_not_made_up(tmp_path: Path) -> None:
+def test_without_macs_their_saving_is_not_made_up() -> None:
     records = tuple(without(r, "macs") for r in records_of(PLAN))
-    assert "saves MACs that were not counted" in words(PLAN, tmp_path, records)
+    assert "saves MACs that were not counted" in words(PLAN, records)
 
 
-def test_without_a_baseline_no_loss_is_stated(tmp_path: Path) -> None:
+def test_without_a_baseline_no_loss_is_stated() -> None:
     records = tuple(failed(r) if r.trial.criterion is None else r for r in records_of(PLAN))
-    text = words(PLAN, tmp_path, records)
+    text = words(PLAN, records)
     assert "no loss can be stated" in text
     assert "The study's contrast" in text
 
 
-def test_the_answer_ends_with_how_far_it_reaches(tmp_path: Path) -> None:
-    assert "it says nothing about other data" in words(PLAN, tmp_path).splitlines()[-1]
+def test_the_answer_ends_with_how_far_it_reaches() -> None:
+    assert "it says nothing about other data" in words(PLAN).splitlines()[-1]
 
 
-def test_all_failed_is_no_answer(tmp_path: Path) -> None:
+def test_all_failed_is_no_answer() -> None:
     records = tuple(failed(record) for record in records_of(PLAN))
-    assert words(PLAN, tmp_path, records).startswith("There is no answer: nothing was measured.")
+    assert words(PLAN, records).startswith("There is no answer: nothing was measured.")

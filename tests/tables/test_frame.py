@@ -92,6 +92,16 @@ def test_the_speedup_is_the_median_of_paired_ratios(table: pd.DataFrame) -> None
     assert min(times) <= float(str(row["speedup_low"])) <= float(str(row["speedup"])) <= float(str(row["speedup_high"]))
 
 
+def test_too_few_pairs_have_no_interval() -> None:
+    latency = measured(RECORDS[2], "latency_s")
+    for pairs, has_interval in ((5, False), (6, True)):
+        few = {"samples": latency.samples[:pairs], "baseline_samples": latency.baseline_samples[:pairs]}
+        record = with_measurement(RECORDS[2], latency.model_copy(update=few))
+        row = row_of(frame(latest([*RECORDS[:2], record])), record)
+        assert isinstance(row["speedup"], float)
+        assert pd.notna(row["speedup_low"]) is has_interval  # type: ignore[call-overload]  # a scalar
+
+
 def test_the_saving_is_realised_when_time_falls_as_macs_do() -> None:
     record = RECORDS[2]
     latency = measured(record, "latency_s").model_copy(update={"samples": (3.0, 3.0), "baseline_samples": (4.0, 4.0)})
