@@ -181,7 +181,7 @@ def _point_problems(study: Study, axes: dict[str, tuple[Any, ...]], checked: Che
             found.setdefault(str(problem), problem)
     if trials > study.limits.trials:
         found["limits"] = _too_many(trials, study.limits.trials)
-    if not trials and not found and checked.models and checked.criteria and checked.recoveries:
+    if not trials and not found and not checked.problems:
         found["grid"] = Problem("exclude", "leaves no trial at all")
     return list(found.values())
 

@@ -108,7 +108,7 @@ class Worker:
         child = self._start(assignment, False)
         deadline = time.monotonic() + self.job.timeout_s
         while child.is_alive() and time.monotonic() < deadline:
-            child.join(0.2)
+            child.join(min(0.2, max(deadline - time.monotonic(), 0.0)))
             self._watch_launcher()
         is_late = child.is_alive()
         if is_late:

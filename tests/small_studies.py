@@ -90,5 +90,11 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 def called(folder: Path, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """A command in a folder, run to its end."""
     return subprocess.run(
-        command(*words), cwd=folder, env=environment(folder, **variables), capture_output=True, text=True, timeout=300
+        command(*words),
+        cwd=folder,
+        env=environment(folder, **variables),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )

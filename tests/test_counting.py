@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import TINY
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -13,7 +14,6 @@ from harness.families.catalogue import family_of
 from harness.models import content_of, create
 from harness.schema import Json
 from harness.surgery import remove
-from tests.conftest import TINY
 
 
 def built(architecture: str, **options: Json) -> nn.Module:

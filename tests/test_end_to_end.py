@@ -191,9 +191,7 @@ def test_jobs_and_logs_are_for_their_owner_alone(story: Story) -> None:
 
 
 def test_the_baseline_has_the_same_recovery(tmp_path: Path) -> None:
-    study = small(
-        recoveries=[{"name": "finetune", "steps": 2}], targets=["block"], collectors=["accuracy", "macs"]
-    )
+    study = small(recoveries=[{"name": "finetune", "steps": 2}], targets=["block"], collectors=["accuracy", "macs"])
     summary = launched(written(tmp_path, study), tmp_path / "results")
     found = {record.trial.id: record for (record,) in records(tmp_path / "results", "small").values()}
     (candidate,) = [r for r in found.values() if not r.trial.is_baseline]

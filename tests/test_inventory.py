@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import TINY
 
 from harness import inventory as module
 from harness.errors import SpecError, StoreError, UnknownNameError
 from harness.inventory import Inventory, kept_inventory, removable, structure, take_inventory
 from harness.schema import Options
-from tests.conftest import TINY
 
 DEIT = "deit_tiny_patch16_224"
 OPTIONS: Options = dict(TINY)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -23,7 +24,6 @@ from harness.models import (
     save_weights,
 )
 from harness.schema import Options
-from tests.conftest import TINY
 
 DEIT = "deit_tiny_patch16_224"
 OPTIONS: Options = dict(TINY)

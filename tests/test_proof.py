@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import TINY
 from torch import nn
 
 from harness.families.base import Sublayer
@@ -12,7 +13,6 @@ from harness.inventory import Inventory, take_inventory
 from harness.proof import prove
 from harness.surgery import remove
 from harness.tasks.base import Batch
-from tests.conftest import TINY
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 import torch
+from conftest import TINY
 from torch import Tensor, nn
 
 from harness.counting import count_macs
@@ -17,7 +18,6 @@ from harness.models import content_of, create
 from harness.schema import Options
 from harness.surgery import masked, recipe_of, remove, removed
 from harness.tasks.base import Batch
-from tests.conftest import TINY
 
 SETS = [
     ("skip", ("blocks.1.attn",)),

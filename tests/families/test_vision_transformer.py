@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import TINY
 from torch import Tensor, nn
 
 from harness.errors import UnknownNameError
 from harness.families.catalogue import families, family_of, sublayers_named
 from harness.models import create
 from harness.schema import Json, Options
-from tests.conftest import TINY
 
 
 def built(architecture: str, **options: Json) -> nn.Module:

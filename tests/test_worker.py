@@ -1,0 +1,212 @@
+"""What a worker does when a trial raises, is killed, or runs out of time, and when its launcher is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from small_studies import called, command, environment, launched, records, small, written
+
+from harness.executors.base import worker_command
+from harness.jobs import EventLog, EventTail, Job, JobFolder, events_path, read_job
+from harness.records import Record
+from harness.store import Store
+
+pytestmark = pytest.mark.slow
+PLUGINS = '''"""Two criteria that fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from harness.criteria.base import UnitCriterion, criteria
+
+
+@criteria.register("raising")
+class Raising(UnitCriterion):
+    """Raises."""
+
+    needs_calibration = False
+
+    def scores(self, scoring):
+        raise RuntimeError("no score for /home/someone/secret/file")
+
+
+@criteria.register("deadly")
+class Deadly(UnitCriterion):
+    """Kills its own process."""
+
+    needs_calibration = False
+
+    def scores(self, scoring):
+        os.kill(os.getpid(), signal.SIGKILL)
+'''
+
+
+@dataclass
+class Outcome:
+    """A study with criteria that fail between others, run as a command."""
+
+    result: subprocess.CompletedProcess[str]
+    records: dict[str, Record]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder = tmp_path_factory.mktemp("faults")
+    package = folder / "plugins"
+    entry_points = package / "bad_criteria-1.dist-info" / "entry_points.txt"
+    entry_points.parent.mkdir(parents=True)
+    (package / "bad_criteria.py").write_text(PLUGINS)
+    (entry_points.parent / "METADATA").write_text("Metadata-Version: 2.1\nName: bad_criteria\nVersion: 1\n")
+    entry_points.write_text("[harness.criteria]\nbad = bad_criteria\n")
+    path = written(folder, small(criteria=["raising", "deadly", "last"]))
+    result = called(folder, "run", path.name, PYTHONPATH=str(package))
+    found = {str(r.trial.criterion): r for (r,) in records(folder / "results", "small").values()}
+    return Outcome(result, found, folder)
+
+
+def test_a_trial_that_raises_is_a_failed_record(outcome: Outcome) -> None:
+    failure = outcome.records["raising"].failure
+    assert failure is not None
+    assert (failure.kind, failure.stage, failure.retry) == ("error", "select", False)
+    assert "no score" in failure.message
+    assert failure.log == f"logs/{outcome.records['raising'].trial.id}.log"
+    assert "RuntimeError" in (failure.traceback or "")
+    assert "/home/" not in outcome.records["raising"].model_dump_json()
+
+
+def test_a_killed_trial_is_a_failed_record_that_may_be_tried_again(outcome: Outcome) -> None:
+    failure = outcome.records["deadly"].failure
+    assert failure is not None
+    assert (failure.kind, failure.signal, failure.retry) == ("killed", signal.SIGKILL, True)
+
+
+def test_the_study_goes_on_after_a_failure(outcome: Outcome) -> None:
+    assert outcome.records["last"].status == "ok"
+
+
+def test_failed_trials_are_told_with_the_way_to_retry_them(outcome: Outcome) -> None:
+    assert outcome.result.returncode == 1
+    assert "2 trials failed; run them again with: python -m harness run study.yaml --retry-failed" in (
+        outcome.result.stderr
+    )
+    assert "Traceback" not in outcome.result.stderr + outcome.result.stdout
+
+
+def test_status_tells_what_failed_and_why(outcome: Outcome) -> None:
+    result = called(outcome.folder, "status", "small")
+    assert result.returncode == 0
+    assert "4 trials: 2 done, 2 failed, 0 new" in result.stdout
+    assert "killed by SIGKILL" in result.stdout
+
+
+def test_a_trial_out_of_time_is_stopped_and_the_rest_goes_on(tmp_path: Path) -> None:
+    launched(written(tmp_path, small()), tmp_path / "results", limit=1)
+    (path,) = JobFolder(tmp_path / "results", "small").jobs.glob("*-0.json")
+    job = read_job(path)
+    late = job.model_copy(update={"id": "late", "timeout_s": 0.001, "submitted": time.time() + 5})
+    code = subprocess.call(worker_command(JobFolder(tmp_path / "results", "small").write(late)))
+    assert code == 0
+    newest = [runs[-1] for runs in records(tmp_path / "results", "small").values()]
+    assert [r.failure.kind if r.failure else None for r in newest] == ["timeout", "timeout"]
+    assert all("timeout_min" in (r.reason or "") for r in newest)
+
+
+def _started(folder: Path, path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command("run", path.name),
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _wait_for_records(store: Store, more_than: int, limit_s: float = 120.0) -> int:
+    deadline = time.monotonic() + limit_s
+    while len(store.records("small")) <= more_than:
+        assert time.monotonic() < deadline, "no record came"
+        time.sleep(0.05)
+    return len(store.records("small"))
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def _are_gone(processes: list[psutil.Process], within_s: float) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=within_s)
+    return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
+
+
+def test_an_interrupted_study_keeps_its_records_and_goes_on_from_there(tmp_path: Path) -> None:
+    path = written(tmp_path, small(criteria=[{"name": "random", "draws": 400}]))
+    store = Store(tmp_path / "results")
+
+    first = _started(tmp_path, path)
+    kept = _wait_for_records(store, 1)
+    family = _family(first.pid)
+    first.send_signal(signal.SIGINT)
+    out, err = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "finished trials are kept; go on with: python -m harness run study.yaml" in out
+    assert "Traceback" not in out + err
+    assert family
+    assert _are_gone(family, 10)
+    finished = store.records("small")
+    assert len(finished) >= kept
+    assert {record.status for record in finished} == {"ok"}
+
+    second = _started(tmp_path, path)
+    _wait_for_records(store, len(finished))
+    family = _family(second.pid)
+    os.kill(second.pid, signal.SIGKILL)
+    second.communicate(timeout=60)
+    assert family
+    assert _are_gone(family, 15), "the worker outlived its launcher"
+    assert all(len(runs) == 1 for runs in records(tmp_path / "results", "small").values())
+
+
+def test_two_launchers_run_every_trial_once(tmp_path: Path) -> None:
+    path = written(tmp_path, small(criteria=[{"name": "random", "draws": 8}]))
+    both = [_started(tmp_path, path) for _ in range(2)]
+    ends = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], ends
+    found = records(tmp_path / "results", "small")
+    assert len(found) == 9
+    assert {len(runs) for runs in found.values()} == {1}
+
+
+def test_a_long_message_is_one_whole_event(tmp_path: Path) -> None:
+    log = EventLog(events_path(tmp_path / "job.json"))
+    log.add("ended", trial="t", status="failed", message="\u2026\n" * 5000)
+    log.add("finished")
+    first, second = EventTail(log.path).new()
+    assert str(first["message"]).startswith("\u2026\n")
+    assert second["event"] == "finished"
+
+
+def test_a_worker_prepares_each_model_once(tmp_path: Path) -> None:
+    launched(written(tmp_path, small(seeds=[0, 1], criteria=["last", "random"])), tmp_path / "results")
+    prepared = list((tmp_path / "results" / "artifacts" / "prepare").glob("*/*"))
+    assert len(prepared) == 2
+    found = records(tmp_path / "results", "small")
+    assert all(run.run.stages["prepare"].reused for (run,) in found.values())  # made ahead, side by side
+
+
+def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path, "small")
+    folder.create()
+    job = Job(id="j", study="small", results=str(tmp_path), assignments=(), collectors=())
+    assert read_job(folder.write(job)) == job
