@@ -1,0 +1,64 @@
+"""The documentation is true: links lead somewhere, commands of the README run, examples run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.study_file import read_yaml
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
+EXAMPLES = [path for path in sorted(ROOT.glob("studies/*.yaml")) if read_yaml(path).get("example")]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"^(?:\.venv/bin/)?python -m (harness .+)$", re.MULTILINE)
+FENCE = re.compile(r"^```(?:console|sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+pytestmark = pytest.mark.docs
+
+
+def harness(arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """One command of the documentation, on results and reports of its own."""
+    words = arguments.split()[1:]
+    places = {"run": ["--results", "--reports"], "report": ["--results", "--reports"], "doctor": [], "schema": []}
+    flags = places.get(words[0], ["--results"]) if words[0] != "--help" else []
+    own = [word for flag in flags for word in (flag, str(folder / flag.strip("-")))]
+    command = [sys.executable, "-m", "harness", *(word.strip("'") for word in words), *own]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+
+
+def anchors(page: Path) -> set[str]:
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        place, _, anchor = target.partition("#")
+        file = (page.parent / place).resolve() if place else page
+        assert file.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(file), f"{page.name}: no heading for {target}"
+
+
+def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
+    blocks = "\n".join(FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+    commands = [c.partition("  #")[0].strip() for c in COMMAND.findall(blocks)]
+    assert commands
+    for command in commands:
+        shorter = f"{command} --set seeds=0 --limit 2" if command.startswith("harness run") else command
+        done = harness(shorter, tmp_path)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("study", EXAMPLES, ids=lambda study: study.stem)
+def test_every_example_runs(study: Path, tmp_path: Path) -> None:
+    done = harness(f"harness run {study} --set seeds=0 --limit 3", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "report:" in done.stdout
