@@ -130,7 +130,13 @@ def _started(folder: Path, path: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_hears_ctrl_c,  # noqa: PLW1509  # before any thread of the child
     )
+
+
+def _hears_ctrl_c() -> None:
+    # A shell without job control starts background commands, and so these tests, with the signal ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for_records(store: Store, more_than: int, limit_s: float = 120.0) -> int:
