@@ -8,11 +8,12 @@ import traceback
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from harness.errors import HarnessError
 
+# Newer versions of typer have a copy of click of their own: what is typed wrong is known by typer's own name for it.
+TYPED_WRONG: tuple[type[Exception], ...] = typer.BadParameter.__bases__
 FINE, FAILED, USER, NOTHING, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 app = typer.Typer(
@@ -151,13 +152,13 @@ def main() -> int:
         code = app(standalone_mode=False)
     except typer.Exit as end:
         code = end.exit_code
-    except click.ClickException as error:
-        error.show()
+    except TYPED_WRONG as error:
+        error.show()  # type: ignore[attr-defined]  # every usage error can
         code = USER
     except HarnessError as error:
         typer.echo(f"{error}\n{_count(len(error.problems))}; nothing was run", err=True)
         code = USER
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         code = INTERRUPTED
     except BrokenPipeError:
