@@ -15,6 +15,7 @@ from harness.criteria.base import Criterion, criteria
 from harness.datasets.base import Dataset, datasets
 from harness.errors import HarnessError, Problem, unknown
 from harness.inventory import Inventory, kept_inventory
+from harness.models import check_architecture
 from harness.recoveries.base import Recovery, recoveries
 from harness.registry import Registry
 from harness.schema import Options, Plugin
@@ -190,12 +191,21 @@ def _check_models(study: Study, paths: Mapping[str, Path], inventories: Path, ch
         sha256 = _weights_hash(checked, model, f"{where}.weights")
         found = described[place]
         if found is None:
+            # What the data would say of the head is unknown; whether there is such an architecture is not.
+            _attempt_check(checked, lambda: check_architecture(model.architecture, model.options, where))  # noqa: B023
             continue
         dataset, description = found
         inventory = _inventory(checked, model, description, inventories, where)
         if inventory is not None:
             checked.models[index] = ModelEntry(model, dataset, description, inventory, sha256)
     _check_unique(checked, "models", ((index, model.name) for index, model in enumerate(study.models)))
+
+
+def _attempt_check(checked: Checked, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except HarnessError as error:
+        checked.problems += error.problems
 
 
 def dataset_identity(choice: Choice) -> Options:

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.exits import BUG, FINE, INTERRUPTED, USER
 from harness.errors import HarnessError
 
 # Newer versions of typer have a copy of click of their own: what is typed wrong is known by typer's own name for it.
 TYPED_WRONG: tuple[type[Exception], ...] = typer.BadParameter.__bases__
-FINE, FAILED, USER, NOTHING, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 app = typer.Typer(
     name="harness",

@@ -7,7 +7,7 @@ import json
 
 import typer
 
-from harness.cli.app import FINE
+from harness.cli.exits import FINE
 from harness.doctor import doctor_findings
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 
 import typer
 
-from harness.cli.app import FINE
+from harness.cli.exits import FINE
 from harness.collectors.base import collectors
 from harness.criteria.base import criteria
 from harness.datasets.base import datasets

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.app import FINE
+from harness.cli.exits import FINE
 from harness.launch import Orders, place_of
 from harness.pending import Standing, standings, tally
 from harness.plan import Plan, make_plan

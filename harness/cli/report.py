@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.app import FINE, NOTHING
+from harness.cli.exits import FINE, NOTHING
 from harness.errors import SpecError
 from harness.store import Store
 from harness.study_file import read_yaml

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.app import FAILED, FINE, INTERRUPTED
+from harness.cli.exits import FAILED, FINE, INTERRUPTED
 from harness.cli.progress import watcher_for
 from harness.errors import SpecError, StoreError
 from harness.launch import Orders, Summary, launch

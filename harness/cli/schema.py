@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from harness.cli.app import FINE
+from harness.cli.exits import FINE
 from harness.editor import study_schema
 
 

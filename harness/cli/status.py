@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.app import FINE
+from harness.cli.exits import FINE
 from harness.cli.report import study_name
 from harness.jobs import EventTail, JobFolder
 from harness.records import Record, TrialInfo

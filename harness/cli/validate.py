@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.app import FINE
+from harness.cli.exits import FINE
 from harness.plan import make_plan
 from harness.study_file import load_study
 
