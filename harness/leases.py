@@ -55,14 +55,21 @@ def lease(path: Path, is_made: Callable[[], bool] = lambda: False) -> Iterator[b
 def _created(path: Path, token: str) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         return False
     except OSError as error:
-        raise StoreError(f"the lease {path.name} cannot be written: {error.strerror}") from None
+        raise _unwritable(path, error) from None
     with os.fdopen(descriptor, "w") as stream:
         json.dump({"token": token, **_self()}, stream)
     return True
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"the lease {path.name} cannot be written: {error.strerror}")
 
 
 def _self() -> dict[str, Any]:

@@ -22,7 +22,7 @@ data: {name: digts}
 models:
   - {name: "../m", architecture: deit_tiny_patch16_224, weigths: random}
   - {name: a, architecture: deit_tiny_patch16_224, weights: {train: {epoch: 3, lr: -1}}}
-  - {name: a, architecture: deit_tny_patch16_224, weights: {file: nowhere.safetensors}}
+  - {name: a, architecture: deit_tiny_patch16_224, weights: {file: nowhere.safetensors}}
   - {name: b, architecture: deit_tiny_patch16_224, weights: {train: {epochs: 3, steps: 3}}}
   - {name: c, architecture: deit_tiny_patch16_224, weights: frozen}
 criteria:

@@ -1,0 +1,139 @@
+"""What the key of each stage's artifact holds: all that can change it, and nothing that cannot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_studies import small, written
+
+from harness.failures import classified
+from harness.jobs import Job
+from harness.pending import assignments, standings
+from harness.plan import make_plan
+from harness.records import Record
+from harness.run_trial import run_trial
+from harness.study_file import load_study
+
+Runs = Callable[..., dict[str, Record]]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    """Runs every trial of a small study in this process; records by what is removed, the baseline under ''."""
+
+    def all_of(job: dict[str, Any] | None = None, **changes: Any) -> dict[str, Record]:
+        plan = make_plan(load_study(written(tmp_path, small(**changes))), tmp_path)
+        head = Job(
+            id="j",
+            study="small",
+            results=str(tmp_path),
+            assignments=(),
+            collectors=tuple(c.identity() for c in plan.collectors),
+            costs=plan.study.costs,
+            device="cpu",
+            submitted=time.time(),
+            files=plan.files,
+        ).model_copy(update=job or {})
+        todo = assignments(plan, standings(plan, (), None))
+        found = [run_trial(head, one, lambda stage, note: None) for one in todo]
+        return {" ".join([*record.removed, record.trial.criterion or ""]).strip(): record for record in found}
+
+    return all_of
+
+
+def keys(record: Record, stage: str) -> tuple[str, str]:
+    return record.run.stages[stage].key, record.run.stages[stage].content
+
+
+def test_a_selection_is_made_once_for_all_counts(runs: Runs) -> None:
+    found = runs(criteria=["similarity"], counts=[1, 2])
+    assert len(found) == 3
+    assert len({keys(r, "select") for r in found.values() if not r.trial.is_baseline}) == 1
+
+
+def test_the_form_of_removal_belongs_to_the_selection(runs: Runs) -> None:
+    skip = runs(criteria=["last"], removals=["skip"])["blocks.2.attn last"]
+    identity = runs(criteria=["last"], removals=["identity"])["blocks.2.attn last"]
+    assert skip.status == identity.status == "ok"
+    assert keys(skip, "select")[0] != keys(identity, "select")[0]
+    assert skip.run.stages["recover"].key == identity.run.stages["recover"].key  # no artifact: nothing was trained
+
+
+def test_equal_sets_of_two_criteria_are_evaluated_once(runs: Runs) -> None:
+    found = runs(criteria=["last", {"name": "last", "label": "same"}], collectors=["accuracy"])
+    assert len(found) == 2  # one identity: a label is not part of it
+
+
+def test_a_cost_of_one_structure_is_kept_for_all_weights(runs: Runs) -> None:
+    found = runs(criteria=["last"], collectors=["params"])
+    other = runs(criteria=["last"], collectors=["params"], seeds=[1])
+    mine, theirs = found["blocks.2.attn last"], other["blocks.2.attn last"]
+    assert keys(mine, "prepare") != keys(theirs, "prepare")
+    assert keys(mine, "cost") == keys(theirs, "cost")
+    assert theirs.measurements[0].shared_from is not None
+    assert theirs.measurements[0].shared_from.trial == mine.trial.id
+
+
+def test_each_trial_has_its_own_cost_where_the_study_says_so(runs: Runs) -> None:
+    found = runs(criteria=["last"], collectors=["params"], costs="each", counts=[1], seeds=[0, 1])
+    assert all(m.shared_from is None for record in found.values() for m in record.measurements)
+
+
+def test_weights_of_a_file_are_those_of_the_file(runs: Runs, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    trained = runs(criteria=["last"])
+    (made,) = (tmp_path / "artifacts" / "prepare").glob("*/*/weights.safetensors")
+    copy = tmp_path / "mine.safetensors"
+    copy.write_bytes(made.read_bytes())
+    model = {**small()["models"][0], "weights": {"file": "mine.safetensors"}}
+    found = runs(criteria=["last"], models=[model])
+    assert keys(found["blocks.2.attn last"], "prepare")[1] == keys(trained["blocks.2.attn last"], "prepare")[1]
+    assert load_file(copy)
+
+
+def test_a_damaged_weights_file_fails_the_trial_in_words(runs: Runs, tmp_path: Path) -> None:
+    runs(criteria=["last"])
+    (made,) = (tmp_path / "artifacts" / "prepare").glob("*/*/weights.safetensors")
+    copy = tmp_path / "mine.safetensors"
+    copy.write_bytes(made.read_bytes() + b"x")
+    model = {**small()["models"][0], "weights": {"file": "mine.safetensors"}}
+    damaged = runs(criteria=["last"], models=[model])
+    assert {r.status for r in damaged.values()} == {"failed"}
+    assert all(r.failure and r.failure.stage == "prepare" for r in damaged.values())
+    assert all("safetensors" in (r.reason or "") for r in damaged.values())
+
+
+def test_a_device_that_is_gone_is_a_failed_record(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    found = runs({"device": "cuda:7"}, criteria=["last"])
+    (record,) = {r.reason for r in found.values()}
+    assert "cuda:7" in str(record)
+    assert {r.status for r in found.values()} == {"failed"}
+
+
+def test_a_failure_keeps_what_was_found_before_it(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*_: object, **__: object) -> None:
+        raise MemoryError("no")
+
+    monkeypatch.setattr("harness.run_trial.cost", out_of_memory)
+    record = runs(criteria=["last"], collectors=["accuracy", "params"])["blocks.2.attn last"]
+    assert record.failure is not None
+    assert (record.failure.kind, record.failure.stage) == (classified(MemoryError()), "cost")
+    assert {m.metric for m in record.measurements} == {"top1", "top5"}
+    assert record.proof is not None
+    assert set(record.run.stages) == {"prepare", "select", "recover", "evaluate"}
+    assert record.environment is not None
+
+
+def test_calibration_is_cut_to_what_the_criterion_asks_for(runs: Runs) -> None:
+    record = runs(criteria=[{"name": "similarity", "items": 60}])
+    (candidate,) = [r for r in record.values() if not r.trial.is_baseline]
+    assert candidate.selection is not None
+    assert candidate.selection.items == 60
+    assert candidate.selection.micro_batch == {"asked": 50, "used": 50}
+    assert not candidate.selection.labels_used
