@@ -110,6 +110,7 @@ def _bench(job: Job, assignment: Assignment, environment: Environment, run_id: s
         artifacts=Artifacts(results),
         maker=Maker(assignment.trial.id, run_id, environment.machine_class, environment.software_class),
         device=environment.device,
+        threads=environment.threads,
         progress=progress,
     )
 

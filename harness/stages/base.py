@@ -41,6 +41,7 @@ class Bench:
     artifacts: Artifacts
     maker: Maker
     device: str
+    threads: int  # of the CPU; a time taken with one is no time taken with two
     progress: Callable[[str, str], None]
 
     def since(self, stage: str) -> float:

@@ -67,7 +67,7 @@ def _asked(bench: Bench, gone: Removed, collector: CostCollector) -> Options:
     }
     if collector.kind == "noisy":
         asked |= {"machine_class": bench.maker.machine_class, "software_class": bench.maker.software_class}
-        asked |= {"device": bench.device}
+        asked |= {"device": bench.device, "threads": bench.threads}
     if bench.job.costs == "each":
         asked["trial"] = bench.assignment.trial.digest
     return asked

@@ -78,6 +78,17 @@ def test_a_cost_of_one_structure_is_kept_for_all_weights(runs: Runs) -> None:
     assert theirs.measurements[0].shared_from.trial == mine.trial.id
 
 
+def test_a_time_taken_with_other_threads_is_another_cost(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    latency = {"name": "latency", "warmup": 1, "rounds": 1, "pairs": 2}
+    found = []
+    for threads in (1, 2):
+        monkeypatch.setattr("torch.get_num_threads", lambda threads=threads: threads)
+        found.append([runs(criteria=["last"], collectors=[c])["blocks.2.attn last"] for c in (latency, "params")])
+    (timed, counted), (timed_again, counted_again) = found
+    assert keys(timed, "cost")[0] != keys(timed_again, "cost")[0]
+    assert keys(counted, "cost") == keys(counted_again, "cost")
+
+
 def test_each_trial_has_its_own_cost_where_the_study_says_so(runs: Runs) -> None:
     found = runs(criteria=["last"], collectors=["params"], costs="each", counts=[1], seeds=[0, 1])
     assert all(m.shared_from is None for record in found.values() for m in record.measurements)
