@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from harness.criteria.base import Scoring, SetCriterion, SetScore, criteria
+from harness.criteria.base import Scoring, SetCriterion, Tally, criteria
 from harness.errors import SpecError
+from harness.tasks.base import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from harness.families.base import Unit
 
 
 @criteria.register("entropy")
@@ -40,39 +39,37 @@ class Entropy(SetCriterion):
     def calibration_items(self) -> int | None:
         return self.items
 
-    def set_score(self, scoring: Scoring) -> SetScore:
-        untouched = self._entropy(scoring, ())
+    def read(self, scoring: Scoring, batch: Batch) -> Tensor:
+        """What the head reads, (n, channels)."""
+        net: Any = scoring.net
+        if not (hasattr(net, "forward_features") and hasattr(net, "forward_head")):
+            raise SpecError(f"criteria.entropy.feature: {type(net).__name__} doesn't show what its head reads")
+        feature: Tensor = net.forward_head(net.forward_features(batch.inputs), pre_logits=True)
+        return feature
 
-        def score(units: tuple[Unit, ...]) -> float:
-            transfer = untouched - self._entropy(scoring, units)
-            return transfer if self.signed else abs(transfer)
-
-        return score
-
-    def _entropy(self, scoring: Scoring, units: tuple[Unit, ...]) -> float:
-        import torch
-
-        moments = _Moments()
-        with torch.inference_mode(), scoring.without(units):
-            for feature in _features(scoring):
-                moments.add(feature)
-        sigma = moments.sigma()
-        names = ", ".join(unit.name for unit in units) or "nothing"
-        if not bool(torch.isfinite(sigma).all()):
-            raise ArithmeticError(f"entropy: the feature is not finite with {names} removed")
-        if not units and bool((sigma < self.guard).all()):
-            raise ArithmeticError(f"entropy: no channel varies over the {moments.items} items; more items may help")
-        return float(sigma.clamp(min=self.guard).log().sum())
+    def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
+        whole = _Moments()
+        for feature in untouched:
+            whole.add(feature)
+        if bool((whole.sigma() < self.guard).all()):
+            raise ArithmeticError(f"entropy: no channel varies over the {whole.items} items; more items may help")
+        entropy = whole.entropy(self.guard)
+        return lambda: _Transfer(entropy, self.guard, is_signed=self.signed)
 
 
-def _features(scoring: Scoring) -> Iterator[Tensor]:
-    """What the head reads, (n, channels) a batch."""
-    net: Any = scoring.net
-    device = str(next(scoring.net.parameters()).device)
-    if not (hasattr(net, "forward_features") and hasattr(net, "forward_head")):
-        raise SpecError(f"criteria.entropy.feature: {type(net).__name__} doesn't show what its head reads")
-    for batch in scoring.batches:
-        yield net.forward_head(net.forward_features(batch.to(device).inputs), pre_logits=True)
+class _Transfer:
+    """The transfer entropy of one set: the untouched network's entropy minus the set's."""
+
+    def __init__(self, untouched: float, guard: float, *, is_signed: bool) -> None:
+        self.untouched, self.guard, self.is_signed = untouched, guard, is_signed
+        self.moments = _Moments()
+
+    def update(self, read: Tensor, batch: Batch, index: int) -> None:
+        self.moments.add(read)
+
+    def score(self) -> float:
+        transfer = self.untouched - self.moments.entropy(self.guard)
+        return transfer if self.is_signed else abs(transfer)
 
 
 class _Moments:
@@ -96,3 +93,12 @@ class _Moments:
         import torch
 
         return torch.as_tensor(self.squares / self.items).sqrt()
+
+    def entropy(self, guard: float) -> float:
+        """Sum of the logarithms of sigma, each at least `guard`; raises ArithmeticError where one is not finite."""
+        import torch
+
+        sigma = self.sigma()
+        if not bool(torch.isfinite(sigma).all()):
+            raise ArithmeticError("entropy: the feature is not finite")
+        return float(sigma.clamp(min=guard).log().sum())

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets.base import Data
+from harness.families.base import Sublayer
 from harness.registry import Registry
 from harness.schema import Plugin
 from harness.tasks.base import Task
@@ -18,14 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recovering:
-    """What a recovery works on: `net` already runs without the removed parts and may be changed in place."""
+    """What a recovery works on: `net` already runs without the removed parts and is changed in place.
+
+    `whole` is the network before the removal, with the same weights; who changes it copies it first. `anew(seed)`
+    gives `net` again with random weights, drawn as `weights.train` draws them. `checkpoints` is a folder of this
+    recovery alone, where a training may keep where it stands; it is gone once the recovery has ended.
+    """
 
     net: nn.Module
+    whole: nn.Module
+    sublayers: tuple[Sublayer, ...]
+    removal: str
+    anew: Callable[[int], nn.Module]
     task: Task
     data: Data
     device: str
     seed: int
     progress: Callable[[str], None]
+    checkpoints: Path | None = None
 
 
 class Recovery(Plugin, ABC):

@@ -11,5 +11,5 @@ class Untrained(Recovery):
 
     trains = False
 
-    def recover(self, recovering: Recovering) -> dict[str, float]:  # noqa: ARG002  # there is nothing to do
+    def recover(self, recovering: Recovering) -> dict[str, float]:
         return {}

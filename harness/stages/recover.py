@@ -11,12 +11,14 @@ from harness import models
 from harness.artifacts import Artifact
 from harness.errors import HarnessError
 from harness.proof import prove
+from harness.recipes import TrainRecipe
 from harness.records import Proof
-from harness.recoveries.base import Recovering, Recovery, recoveries
+from harness.recoveries.base import Recovering, recoveries
 from harness.schema import Options, digest
 from harness.stages.base import Bench, Network, Removed
 from harness.stages.prepare import WEIGHTS
 from harness.surgery import remove
+from harness.training import initialise
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,17 +73,30 @@ def recover(
         "data": {name: {"sha256": part.sha256, "transform": part.transform} for name, part in parts.items()},
         "revision": REVISION,
     }
-    artifact, reused = bench.obtain("recover", asked, lambda folder: _make(bench, candidate, recovery, folder))
+    artifact, reused = bench.obtain("recover", asked, lambda folder: _make(bench, prepared, candidate, gone, folder))
     models.load_weights(candidate, artifact.folder / WEIGHTS)
     return Network(candidate.to(bench.device).eval(), artifact.manifest.content), artifact, reused
 
 
-def _make(bench: Bench, candidate: nn.Module, recovery: Recovery, folder: Path) -> str:
+def anew(bench: Bench, gone: Removed, seed: int) -> nn.Module:
+    """The architecture without the removed parts, with random weights as `weights.train` draws them."""
+    fresh = models.create(bench.spec.architecture, bench.spec.options, bench.task_options, seed=seed)
+    if "train" in bench.spec.weights:
+        initialise(fresh, TrainRecipe.model_validate(bench.spec.weights["train"]).init, seed)
+    return remove(fresh, gone.sublayers, bench.spec.removal).to(bench.device)
+
+
+def _make(bench: Bench, prepared: Network, candidate: nn.Module, gone: Removed, folder: Path) -> str:
+    recovery = recoveries.create(bench.spec.recovery or {})
     if bench.spec.recovery_seed is None:
         raise HarnessError("a recovery that trains needs a recovery seed")
     figures = recovery.recover(
         Recovering(
             net=candidate,
+            whole=prepared.net,
+            sublayers=gone.sublayers,
+            removal=bench.spec.removal,
+            anew=lambda seed: anew(bench, gone, seed),
             task=bench.task,
             data=bench.data,
             device=bench.device,
