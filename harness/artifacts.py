@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from harness.errors import StoreError
 from harness.leases import lease
-from harness.schema import Json, Options, Schema
+from harness.schema import Json, Options, Schema, digest
 
 MANIFEST = "manifest.json"
 
@@ -77,6 +77,11 @@ class Artifacts:
             intact, key=lambda a: (a.manifest.machine_class == maker.machine_class, a.manifest.made), default=None
         )
 
+    def exact(self, stage: str, key: str, content: str) -> Artifact | None:
+        """The intact artifact of this very content, as a record names it."""
+        folder = self.root / stage / key / content
+        return self._read(folder) if folder.is_dir() else None
+
     def obtain(
         self, stage: str, asked: Options, key: str, maker: Maker, make: Callable[[Path], str], since: float = 0.0
     ) -> tuple[Artifact, bool]:
@@ -95,6 +100,17 @@ class Artifacts:
             if not is_mine:
                 return held[-1], True
             return self._made(stage, asked, key, maker, make), False
+
+    def unfinished(self, stage: str, key: str, maker: Maker, since: float = 0.0) -> Path:
+        """Where work on an artifact keeps how far it came, for a later process on the same kind of machine to go on.
+
+        It need not exist, is emptied of what is older than `since`, and is gone once the artifact is there.
+        """
+        where = digest([maker.machine_class, maker.software_class])
+        folder = self.root / stage / key / f".unfinished-{where}"
+        if folder.is_dir() and max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < since:
+            shutil.rmtree(folder, ignore_errors=True)
+        return folder
 
     def _made(self, stage: str, asked: Options, key: str, maker: Maker, make: Callable[[Path], str]) -> Artifact:
         home = self.root / stage / key
@@ -117,7 +133,9 @@ class Artifacts:
                 software_class=maker.software_class,
                 elapsed_s=time.perf_counter() - started,
             )
-            return _placed(draft, home / content, manifest)
+            placed = _placed(draft, home / content, manifest)
+            shutil.rmtree(self.unfinished(stage, key, maker), ignore_errors=True)
+            return placed
         except OSError as error:
             raise StoreError(f"the artifact {stage}/{key} cannot be written: {error.strerror or error}") from error
         finally:

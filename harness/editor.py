@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
+from harness.checks import known_targets
 from harness.collectors.base import collectors
 from harness.criteria.base import criteria
 from harness.datasets.base import datasets
@@ -12,7 +13,8 @@ from harness.recoveries.base import recoveries
 from harness.registry import Registry
 from harness.searches.base import searches
 from harness.site import Site
-from harness.spec import Study
+from harness.spec import Stage, Study
+from harness.transforms.base import transforms
 
 RESERVED: dict[str, dict[str, Any]] = {
     "Label": {"label": {"type": "string", "description": "the word for tables"}},
@@ -21,7 +23,11 @@ RESERVED: dict[str, dict[str, Any]] = {
         "draws": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "draws of a random criterion"},
         "for": {"$ref": "#/$defs/Restriction"},
     },
+    "Transform": {"from": {"enum": list(get_args(Stage)), "description": "the first stage whose network has it"}},
 }
+
+
+TRANSFORM = {"$ref": "#/$defs/transform"}
 
 
 def study_schema() -> dict[str, Any]:
@@ -35,6 +41,7 @@ def study_schema() -> dict[str, Any]:
         "search": (searches, {}),
         "recovery": (recoveries, RESERVED["Label"]),
         "collector": (collectors, RESERVED["Label"]),
+        "transform": (transforms, RESERVED["Label"] | RESERVED["Transform"]),
         "executor": (executors, {}),
     }
     for name, (registry, extra) in members.items():
@@ -45,6 +52,9 @@ def study_schema() -> dict[str, Any]:
         "criteria": _one_or_many("criterion"),
         "recoveries": _one_or_many("recovery"),
         "collectors": _one_or_many("collector"),
+        "targets": _one_or_many_of({"enum": list(known_targets())}),
+        "transforms": _one_or_many_of({"anyOf": [{"const": "none"}, TRANSFORM, _list(TRANSFORM)]}),
+        "references": _one_or_many_of({"anyOf": [{"$ref": f"#/$defs/{n}"} for n in ("ReferenceModel", "Published")]}),
         "executor": {"$ref": "#/$defs/executor"},
         "models": _one_or_many_of({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/ModelSpec"}]}),
         "seeds": {"anyOf": [{"type": "integer"}, _list({"type": "integer"}), {"$ref": "#/$defs/Seeds"}]},

@@ -17,10 +17,20 @@ SINGULAR = {
     "criterion": "criteria",
     "count": "counts",
     "ratio": "ratios",
+    "budget": "budgets",
     "removal": "removals",
     "recovery": "recoveries",
+    "transform": "transforms",
     "seed": "seeds",
 }
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The share of a cost that a removal is to save."""
+
+    cost: str
+    share: float
 
 
 @dataclass(frozen=True)
@@ -48,17 +58,25 @@ def seed_count(seeds: Seeds) -> int:
 
 def axes_of(study: Study) -> dict[str, tuple[Any, ...]]:
     """Every axis that the study has, by its plural name, as entries of the study."""
-    amounts: dict[str, tuple[Any, ...]]
-    amounts = {"counts": study.counts} if study.counts is not None else {"ratios": study.ratios or ()}
     return {
         "models": study.models,
         "targets": study.targets,
         "criteria": study.criteria,
-        **amounts,
+        **_amounts(study),
         "removals": study.removals,
         "recoveries": study.recoveries,
+        "transforms": study.transforms,
         "seeds": seed_choices(study.seeds),
     }
+
+
+def _amounts(study: Study) -> dict[str, tuple[Any, ...]]:
+    """The one axis that says how much goes; a single blank where every criterion brings its own counts."""
+    if study.ratios is not None:
+        return {"ratios": study.ratios}
+    if study.budgets is not None:
+        return {"budgets": tuple(Budget(cost, share) for cost, shares in study.budgets.items() for share in shares)}
+    return {"counts": study.counts or (None,)}
 
 
 def zip_problems(study: Study, axes: Mapping[str, Sequence[Any]]) -> list[Problem]:

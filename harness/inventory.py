@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, StoreError, UnknownNameError, unknown
-from harness.families.base import Sublayer, Unit, units
+from harness.families.base import Branch, Frame, Sublayer, Unit, units
 from harness.schema import Options, Schema, digest
 
 if TYPE_CHECKING:
     from torch import nn
 
-REVISION = 1  # raised when an inventory of the same network would say something else
+REVISION = 2  # raised when an inventory of the same network would say something else
 
 
 class SublayerInfo(Schema):
-    """One sublayer with all it owns: parameters, MACs per item, and a digest of what they follow from (`shape`)."""
+    """One sublayer with all it owns: parameters, MACs per item, and a digest of what they follow from (`shape`).
+
+    `block_params` and `block_macs` are of what belongs to no branch of the block and goes with the last of them.
+    """
 
     name: str
     kind: str
@@ -32,6 +35,10 @@ class SublayerInfo(Schema):
     params: int
     macs: int
     shape: str
+    block_params: int = 0
+    block_macs: int = 0
+    branch: Branch = Branch("", "", ())
+    frame: Frame = Frame()
 
 
 class Inventory(Schema):
@@ -52,9 +59,17 @@ class Inventory(Schema):
             raise UnknownNameError(unknown("sublayer", name, known) for name in sorted(wanted - set(known)))
         return tuple(s for s in self.sublayers if s.name in wanted)
 
+    def saved(self, names: Iterable[str]) -> tuple[int, int]:
+        """Parameters, and MACs per item, that go with these sublayers, and with blocks of which none is left."""
+        gone = self.chosen(names)
+        heads = Counter(s.block for s in gone)
+        empty = {s.block: s for s in gone if s.frame.is_whole and heads[s.block] == len(s.frame.heads)}
+        params = sum(s.params for s in gone) + sum(s.block_params for s in empty.values())
+        return params, sum(s.macs for s in gone) + sum(s.block_macs for s in empty.values())
+
     def units(self, target: str) -> tuple[Unit, ...]:
         """What a target can remove, in order of depth."""
-        return units(tuple(Sublayer(s.name, s.kind, s.depth, s.block, s.modules) for s in self.sublayers), target)
+        return units(tuple(_sublayer(info) for info in self.sublayers), target)
 
 
 def removable(inventory: Inventory, target: str) -> tuple[str, ...]:
@@ -72,16 +87,21 @@ def structure(inventory: Inventory, removed: Iterable[str]) -> str:
 
 def take_inventory(architecture: str, options: Options, task_options: Options) -> Inventory:
     """Builds the network without its weights and counts it; raises what `models.create` and `family_of` raise."""
-    import torch
-
-    from harness.counting import count_macs
-    from harness.families.catalogue import family_of
     from harness.models import create
     from harness.tasks.classification import Classification  # the task of every family so far
 
     net = create(architecture, options, task_options, device="meta")
+    return inventory_of(net, architecture, Classification().input_config(net).size)
+
+
+def inventory_of(net: nn.Module, architecture: str, size: tuple[int, ...]) -> Inventory:
+    """Counts a network on the meta device for items of `size`; raises what `family_of` raises."""
+    import torch
+
+    from harness.counting import count_macs
+    from harness.families.catalogue import family_of
+
     family = family_of(net)
-    size = Classification().input_config(net).size
     count = count_macs(net, torch.empty((1, *size), device="meta"))
     return Inventory(
         architecture=architecture,
@@ -132,21 +152,44 @@ def write_kept(path: Path, text: str) -> None:
         raise StoreError(f"{path.name}: an inventory cannot be kept: {error.strerror}") from None
 
 
+def _sublayer(info: SublayerInfo) -> Sublayer:
+    return Sublayer(info.name, info.kind, info.depth, info.block, info.modules, info.branch, info.frame)
+
+
 def _described(net: nn.Module, sublayer: Sublayer, macs: dict[str, int]) -> SublayerInfo:
-    paths = [f"{sublayer.block}.{name}" for name in sublayer.modules]
-    owned = {path: net.get_submodule(path) for path in paths}
-    cost = sum(macs.get(path, 0) for path in paths)
-    shapes = [_shape(name, owned[path]) for name, path in zip(sublayer.modules, paths, strict=True)]
+    owned = {name: net.get_submodule(f"{sublayer.block}.{name}") for name in sublayer.modules}
+    bare = {name: getattr(net.get_submodule(sublayer.block), name) for name in sublayer.branch.parameters}
+    shared = [net.get_submodule(f"{sublayer.block}.{name}") for name in sublayer.frame.shared]
+    cost = sum(macs.get(f"{sublayer.block}.{name}", 0) for name in owned) + _loose_macs(net, sublayer, macs)
+    shapes = [_shape(name, module) for name, module in owned.items()]
+    shapes += [[name, f"{tuple(parameter.shape)} {parameter.dtype}"] for name, parameter in bare.items()]
     return SublayerInfo(
         name=sublayer.name,
         kind=sublayer.kind,
         depth=sublayer.depth,
         block=sublayer.block,
         modules=sublayer.modules,
-        params=sum(p.numel() for module in owned.values() for p in module.parameters()),
+        params=sum(p.numel() for p in (*_parameters(owned.values()), *bare.values())),
         macs=cost,
         shape=digest([shapes, cost]),
+        block_params=sum(p.numel() for p in _parameters(shared)),
+        block_macs=sum(macs.get(f"{sublayer.block}.{name}", 0) for name in sublayer.frame.shared),
+        branch=sublayer.branch,
+        frame=sublayer.frame,
     )
+
+
+def _loose_macs(net: nn.Module, sublayer: Sublayer, macs: dict[str, int]) -> int:
+    """What a block multiplies in its own code, outside its modules: the only branch's, if it has one."""
+    if len(sublayer.frame.heads) > 1:
+        return 0
+    children = (f"{sublayer.block}.{name}" for name, _ in net.get_submodule(sublayer.block).named_children())
+    return macs.get(sublayer.block, 0) - sum(macs.get(path, 0) for path in children)
+
+
+def _parameters(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
+    """Each once, however many of the modules hold it."""
+    return list({id(p): p for module in modules for p in module.parameters()}.values())
 
 
 def _shape(name: str, module: nn.Module) -> list[str]:

@@ -41,6 +41,7 @@ class Job(Schema):
     executor: str = "inline"
     paths: dict[str, str] = {}
     files: dict[str, str] = {}
+    plugins: tuple[str, ...] = ()  # files of the user's own plug-ins
     workers: int = 0
     timeout_s: float = 3600.0
     fresh: tuple[str, ...] = ()

@@ -152,6 +152,7 @@ def _write_plan(store: Store, plan: Plan, file: StudyFile, orders: Orders) -> No
             collectors=tuple(c.name for c in plan.collectors),
             command=orders.command,
             is_synthetic=plan.is_synthetic,
+            references=plan.references,
             random_criteria=tuple(entry.label for entry in plan.criteria if entry.plugin.is_random),
             trials=plan.trials,
         )
@@ -192,6 +193,7 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
             executor=executor.name,
             paths=site.paths,
             files=plan.files,
+            plugins=plan.plugins,
             workers=site.workers,
             timeout_s=site.resources.default.timeout_min * 60.0,
             fresh=fresh,

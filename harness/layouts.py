@@ -1,57 +1,75 @@
-"""Which of timm's architectures have sublayers that can be removed, and why the others have not; kept once found."""
+"""Which family addresses each of timm's architectures, and why the others are refused; kept once found."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from harness import __version__
-from harness.errors import HarnessError, SpecError
-from harness.families.catalogue import families, family_of
+from harness.errors import HarnessError
+from harness.families.catalogue import families, family_of, written_in
+from harness.families.refused import REFUSED
 from harness.inventory import write_kept
 from harness.schema import digest
 
+UNCLASSIFIED = "no family describes it yet"
 
-def kept_layouts(folder: Path) -> dict[str, str | None]:
-    """Every architecture with None, or with the reason why nothing can be removed from it.
 
-    The first call builds each candidate on the meta device (some seconds); later calls import no torch.
+@dataclass(frozen=True)
+class Standing:
+    """Where an architecture stands: `module` is timm's; either a `family` addresses it or there is a `reason`."""
+
+    module: str
+    family: str = ""
+    reason: str = ""
+
+
+def kept_layouts(folder: Path) -> dict[str, Standing]:
+    """Every architecture by name, sorted.
+
+    The first call loads timm and builds what cannot be told from its module alone; later calls import no torch.
     """
-    known = [[f.name, f.model_classes, f.block_classes] for f in families()]
-    path = folder / f"layouts-{digest([version('timm'), __version__, known])}.json"
+    path = folder / f"layouts-{digest([version('timm'), __version__, written_in()])}.json"
     try:
-        found: dict[str, str | None] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = _layouts()
-        write_kept(path, json.dumps(found, indent=0))
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Standing(**fields) for name, fields in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        found = layouts()
+        write_kept(path, json.dumps({name: asdict(standing) for name, standing in found.items()}, indent=0))
     return found
 
 
-def _layouts() -> dict[str, str | None]:
+def layouts() -> dict[str, Standing]:
+    """The same, found anew."""
     import timm
 
-    from harness.models import architectures
-
-    # A network's class is made in the module that registers it: most are refused without being built.
-    homes = {name.rpartition(".")[0].rpartition(".")[2] for family in families() for name in family.model_classes}
-    candidates = {name for home in homes for name in timm.list_models(module=home)}
-    named = ", ".join(sorted(family.name for family in families()))
-    return {
-        name: _refusal(name) if name in candidates else f"no family describes it; known families: {named}"
-        for name in architectures()
-    }
+    found = {name: standing(name, module) for module in timm.list_modules() for name in timm.list_models(module=module)}
+    return dict(sorted(found.items()))
 
 
-def _refusal(architecture: str) -> str | None:
+def standing(name: str, module: str) -> Standing:
+    """Where one architecture stands.
+
+    All of a module have blocks that its family knows, or none has; only where a module is both addressed and refused
+    the network itself tells.
+    """
+    near = [family.name for family in families() if module in family.homes]
+    if module in REFUSED and near:
+        family = _built_family(name)
+        return Standing(module, family) if family else Standing(module, reason=REFUSED[module])
+    if near:
+        return Standing(module, near[0])
+    return Standing(module, reason=REFUSED.get(module, UNCLASSIFIED))
+
+
+def _built_family(name: str) -> str:
     from harness.models import create
 
     try:
-        try:
-            net = create(architecture, {"depth": 1}, {}, device="meta")  # blocks of one network are of one class
-        except SpecError:
-            net = create(architecture, {}, {}, device="meta")
-        family_of(net)
-    except HarnessError as error:
-        return str(error)
-    return None
+        net = create(name, {}, {}, device="meta")
+        family = family_of(net)
+    except HarnessError:
+        return ""
+    return family.name if family.sublayers(net) else ""

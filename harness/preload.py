@@ -15,7 +15,8 @@ from harness.datasets.base import datasets
 from harness.families.catalogue import families
 from harness.recoveries.base import recoveries
 from harness.searches.base import searches
+from harness.transforms.base import transforms
 
-for registry in (collectors, criteria, datasets, recoveries, searches):
+for registry in (collectors, criteria, datasets, recoveries, searches, transforms):
     registry.members()
 families()

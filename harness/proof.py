@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -30,9 +31,9 @@ def prove(
     The removal is proved before any training: afterwards the weights differ for a good reason.
     """
     sublayers = tuple(sublayers)
-    gone = inventory.chosen(s.name for s in sublayers)
-    params = (inventory.params - sum(s.params for s in gone), sum(p.numel() for p in candidate.parameters()))
-    macs = (inventory.macs - sum(s.macs for s in gone), count_macs(candidate, inputs[:1]).total)
+    params = (_left(net, sublayers, removal), sum(p.numel() for p in candidate.parameters()))
+    saved = inventory.saved(s.name for s in sublayers)[1] if removal == "skip" else _owned_macs(inventory, sublayers)
+    macs = (inventory.macs - saved, count_macs(candidate, inputs[:1]).total)
     found, expected = _outputs(net, candidate, sublayers, removal, inputs)
     difference, tolerance = _difference(found, expected)
     reasons = [
@@ -50,6 +51,26 @@ def prove(
         macs_expected=macs[0],
         macs_found=macs[1],
     )
+
+
+def _left(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> int:
+    """Parameters of the network less those that only the sublayers own; what others hold too stays, and counts once."""
+    owned = {f"{s.block}.{name}" for s in sublayers for name in (*s.modules, *s.branch.parameters)}
+    heads = Counter(s.block for s in sublayers)
+    if removal == "skip":
+        owned |= {s.block for s in sublayers if s.frame.is_whole and heads[s.block] == len(s.frame.heads)}
+    named = net.named_parameters(remove_duplicate=False)
+    return sum({id(p): p.numel() for name, p in named if not owned.intersection(_ancestors(name))}.values())
+
+
+def _ancestors(path: str) -> list[str]:
+    """A path and all that it lies in: `a.b` and `a`."""
+    parts = path.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _owned_macs(inventory: Inventory, sublayers: tuple[Sublayer, ...]) -> int:
+    return sum(s.macs for s in inventory.chosen(s.name for s in sublayers))
 
 
 def _outputs(

@@ -165,9 +165,12 @@ class SelectionInfo(Schema):
     items: int | None = None
     labels_used: bool = False
     gradients_used: bool = False
+    forward_passes: float | None = None  # over the calibration items, as whole passes
+    backward_passes: float | None = None
     micro_batch: dict[str, int] | None = None
     ties: tuple[tuple[str, ...], ...] = ()
     evaluations: int | None = None
+    budget: dict[str, Json] | None = None  # what was asked to be saved, what this set saves, and its count
     stability: dict[str, Json] | None = None
     optimum: dict[str, Json] | None = None
 
@@ -255,4 +258,5 @@ class StudyIndex(Schema):
     command: str
     is_synthetic: bool = False
     random_criteria: tuple[str, ...] = ()
+    references: tuple[Options, ...] = ()
     trials: tuple[TrialInfo, ...]

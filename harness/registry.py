@@ -50,6 +50,14 @@ class Registry(Generic[P]):
             self._is_complete = True
         return dict(sorted(self._members.items()))
 
+    def from_module(self, module: str) -> tuple[type[P], ...]:
+        """The members that a module defines, among those known so far."""
+        return tuple(member for member in self._members.values() if member.__module__ == module)
+
+    def forget(self, module: str) -> None:
+        """Takes out what a module defines, before it is loaded again."""
+        self._members = {name: member for name, member in self._members.items() if member.__module__ != module}
+
     def get(self, name: str, where: str = "") -> type[P]:
         """The class called `name`; raises UnknownNameError with the nearest known name."""
         members = self.members()
@@ -62,8 +70,11 @@ class Registry(Generic[P]):
 
         `also` names keys that a study may put beside the options.
         """
-        options = {key: value for key, value in identity.items() if key not in {"name", "revision"}}
+        options = {key: value for key, value in identity.items() if key not in {"name", "revision", "code"}}
         member = self.get(str(identity["name"]), f"{where}.name".lstrip("."))
+        if identity.get("code", member.code) != member.code:
+            message = f"{self.kind} {member.name!r} is not the code that was planned: its file was edited since"
+            raise SpecError(Problem(where, f"{message}; run the command again"))
         try:
             return member(**options)
         except ValidationError as error:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 
 from harness import device as devices
-from harness import models
-from harness.artifacts import Artifacts, Maker
-from harness.collectors.base import CostCollector, OutcomeCollector, collectors
-from harness.datasets.base import datasets
+from harness.collectors.base import Collector, CostCollector, OutcomeCollector, SelectionCollector, collectors
 from harness.environment import environment_of
 from harness.failures import failure_of
-from harness.inventory import kept_inventory
 from harness.jobs import Assignment, Job
 from harness.records import (
     Environment,
@@ -31,7 +26,9 @@ from harness.records import (
     Warned,
 )
 from harness.runs import new_run_id, now
-from harness.stages.base import Bench, Network, Removed, StageTimes
+from harness.stages.assure import assure
+from harness.stages.base import Bench, Network, Removed, StageTimes, transformed
+from harness.stages.bench import bench_of
 from harness.stages.cost import cost
 from harness.stages.evaluate import evaluate
 from harness.stages.measured import answers
@@ -39,8 +36,6 @@ from harness.stages.prepare import prepare
 from harness.stages.recover import ProofError, proved, recover, without
 from harness.stages.select import select
 from harness.surgery import recipe_of
-from harness.tasks.catalogue import task_called
-from harness.trials import TrialSpec
 
 Progress = Callable[[str, str], None]
 
@@ -80,77 +75,74 @@ def run_trial(job: Job, assignment: Assignment, progress: Progress, log: str | N
 
 def prepare_only(job: Job, assignment: Assignment, progress: Progress) -> None:
     """Makes the first stage of a trial ahead of its turn; a failure is left to the trial to meet and record."""
-    prepare(_bench(job, assignment, _environment(job), new_run_id(), progress))
+    prepare(bench_of(job, assignment, _environment(job), new_run_id(), progress))
 
 
 def _environment(job: Job) -> Environment:
     return environment_of(devices.resolve(job.device), torch.get_num_threads())
 
 
-def _bench(job: Job, assignment: Assignment, environment: Environment, run_id: str, progress: Progress) -> Bench:
-    spec = TrialSpec.model_validate(assignment.trial.spec)
-    paths = {label: Path(place) for label, place in job.paths.items()}
-    dataset = datasets.create(spec.data, "data")
-    description = dataset.describe(paths)
-    task = task_called(description.task)
-    task_options = task.model_options(description)
-    shell = models.create(spec.architecture, spec.options, task_options)
-    config = task.input_config(shell)
-    results = Path(job.results)
-    return Bench(
-        job=job,
-        assignment=assignment,
-        spec=spec,
-        task=task,
-        task_options=task_options,
-        config=config,
-        data=dataset.load(paths, config, job.workers),
-        inventory=kept_inventory(results / "artifacts" / "inventory", spec.architecture, spec.options, task_options),
-        shell=shell,
-        artifacts=Artifacts(results),
-        maker=Maker(assignment.trial.id, run_id, environment.machine_class, environment.software_class),
-        device=environment.device,
-        threads=environment.threads,
-        progress=progress,
-    )
-
-
 def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress) -> None:
     times = found.times
     found.environment = environment = _environment(job)
     with times.timing("prepare", progress) as used:
-        bench = _bench(job, assignment, environment, found.run_id, progress)
+        bench = bench_of(job, assignment, environment, found.run_id, progress)
         found.data = bench.data.info()
         prepared, artifact, reused = prepare(bench)
         used.append((artifact, reused))
-    if bench.spec.count is not None:
+    shown = transformed(bench, prepared, "select")
+    if bench.spec.removes:
         with times.timing("select", progress) as used:
-            found.removed, found.selection, artifact, reused = select(bench, prepared)
+            found.removed, found.selection, artifact, reused = select(bench, shown)
             used.append((artifact, reused))
     with times.timing("recover", progress) as used:
-        candidate = without(bench, prepared, found.removed)
-        found.proof = proved(bench, prepared, candidate, found.removed)
-        recovered, made, reused = recover(bench, prepared, candidate, found.removed)
+        plain = without(bench, prepared, found.removed)
+        found.proof = proved(bench, prepared, plain, found.removed)
+        candidate = transformed(bench, Network(plain, prepared.content), "select", "recover").net
+        whole = transformed(bench, prepared, "select", "recover")
+        recovered, made, reused = recover(bench, whole, candidate, found.removed)
         used += [(made, reused)] if made else []
-    _measure(bench, prepared, recovered, found)
+    _assure(bench, shown, found)
+    _measure(bench, whole, recovered, found)
 
 
-def _measure(bench: Bench, prepared: Network, recovered: Network, found: Findings) -> None:
+def _assure(bench: Bench, shown: Network, found: Findings) -> None:
+    """How good and how sure the selection is, where that is asked for."""
+    wanted = [c for c in _wanted(bench) if isinstance(c, SelectionCollector)]
+    if not wanted:
+        return
+    with found.times.timing("assure", bench.progress) as used:
+        found_answers, details, artifacts = assure(bench, shown, found.removed, wanted)
+        found.measurements += found_answers
+        used += artifacts
+        if found.selection is not None:
+            found.selection = found.selection.model_copy(update=details)
+
+
+def _wanted(bench: Bench) -> list[Collector]:
+    """The collectors that answer anything that is still to be measured."""
+    asked = frozenset(a.key for a in bench.assignment.asked)
+    return [c for c in (collectors.create(identity) for identity in bench.job.collectors) if answers(c, asked)]
+
+
+def _measure(bench: Bench, whole: Network, recovered: Network, found: Findings) -> None:
     """The last two stages, as far as they are asked for."""
-    times, progress, job, assignment = found.times, bench.progress, bench.job, bench.assignment
-    asked = frozenset(a.key for a in assignment.asked)
-    wanted = [c for c in (collectors.create(identity) for identity in job.collectors) if answers(c, asked)]
+    times, progress = found.times, bench.progress
+    wanted = _wanted(bench)
+    shown = transformed(bench, recovered, "evaluate")
     outcome_collectors = [c for c in wanted if isinstance(c, OutcomeCollector)]
     if outcome_collectors:
         with times.timing("evaluate", progress) as used:
-            measured, artifacts = evaluate(bench, recovered, outcome_collectors)
+            measured, artifacts = evaluate(bench, shown, outcome_collectors)
             found.measurements += measured.measurements
             found.outcomes += measured.outcomes
             used += artifacts
     cost_collectors = [c for c in wanted if isinstance(c, CostCollector)]
     if cost_collectors:
         with times.timing("cost", progress) as used:
-            costs, artifacts = cost(bench, recovered.net, prepared.net, found.removed, cost_collectors)
+            candidate = transformed(bench, shown, "cost").net
+            baseline = transformed(bench, whole, "evaluate", "cost").net
+            costs, artifacts = cost(bench, candidate, baseline, found.removed, cost_collectors)
             found.measurements += costs
             used += artifacts
 

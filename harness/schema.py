@@ -49,6 +49,7 @@ class Plugin(Schema):
     name: ClassVar[str]
     revision: ClassVar[int] = 1  # raised when the numbers change; enters every identity that uses the plug-in
     needs: ClassVar[tuple[str, ...]] = ()  # modules that must be importable; the worker loads them once
+    code: ClassVar[str] = ""  # of a class from a user's own file: the digest of that file, part of every identity
 
     @classmethod
     def summary(cls) -> str:
@@ -61,9 +62,10 @@ class Plugin(Schema):
         return found
 
     def identity(self) -> Options:
-        """Name, non-default options and, once raised, the revision: what a digest holds of a plug-in."""
+        """Name, non-default options, the revision once raised, the code of one's own file: what a digest holds."""
         revised: Options = {"revision": self.revision} if self.revision > 1 else {}
-        return {"name": self.name, **self.options(), **revised}
+        own: Options = {"code": self.code} if self.code else {}
+        return {"name": self.name, **self.options(), **revised, **own}
 
 
 class _OneOrMany:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from harness.recipes import TrainRecipe
 from harness.schema import NAME, SHA256, Json, Label, OneOrMany, Options, Schema
 
-Target: TypeAlias = Literal["attention", "mlp", "block"]
+Target: TypeAlias = Annotated[str, StringConstraints(pattern=NAME)]  # what a model has of it is checked by `plan`
 Removal: TypeAlias = Literal["skip", "identity"]
-AXES = ("models", "targets", "criteria", "counts", "ratios", "removals", "recoveries", "seeds")
+Stage: TypeAlias = Literal["prepare", "select", "recover", "evaluate", "cost"]
+Budgeted: TypeAlias = Literal["macs", "params", "latency"]
+AMOUNTS = ("counts", "ratios", "budgets")
+AXES = ("models", "targets", "criteria", *AMOUNTS, "removals", "recoveries", "transforms", "seeds")
 COLLECTORS = ("accuracy", "macs", "params", "latency", "throughput", "memory", "energy")
 
 
@@ -65,6 +76,12 @@ class CriterionChoice(Choice):
     search: Annotated[Choice, BeforeValidator(Choice.split)] | None = None
     draws: int | None = Field(None, ge=1, le=1000)
     for_: Restriction = Field(Restriction(), alias="for")
+
+
+class TransformChoice(Choice):
+    """A transform, and the first stage whose network has it; without a word the transform's own."""
+
+    from_: Stage | None = Field(None, alias="from")
 
 
 class Pretrained(Schema):
@@ -146,6 +163,44 @@ class Seeds(Schema):
         return {"model": list(self.model), "selection": list(self.selection), "recovery": list(self.recovery)}
 
 
+class Stability(Schema):
+    """Selections made again on other calibration items: `subsets` seeded subsets of each size."""
+
+    subsets: int = Field(10, ge=2, le=1000, description="subsets of each size")
+    sizes: Annotated[tuple[Annotated[int, Field(ge=2)], ...], OneOrMany] = Field(
+        (), description="items of a subset; empty: half of the calibration part"
+    )
+
+
+class Optimum(Schema):
+    """Every set of units evaluated, so that a selection is told from the best and the mean of all sets."""
+
+    up_to: int | None = Field(None, ge=1, description="largest sets that are evaluated; null: all")
+
+
+class ReferenceModel(Schema):
+    """A network beside the study: evaluated and measured whole, never removed from."""
+
+    model: ModelSpec
+
+
+class Published(Schema):
+    """Published values by the name of their list (`harness/published/`)."""
+
+    published: Annotated[str, StringConstraints(pattern=NAME)]
+
+
+def _reference(value: Any) -> Any:
+    if isinstance(value, ReferenceModel | Published):
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        if "model" in value:
+            return ReferenceModel.model_validate(value)
+        if "published" in value:
+            return Published.model_validate(value)
+    raise ValueError("must be {model: {...}} or {published: NAME}")
+
+
 class ReportOptions(Schema):
     """What the report is asked to say."""
 
@@ -158,8 +213,24 @@ class Limits(Schema):
     trials: int = Field(10_000, ge=1)
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
 Criterion = Annotated[CriterionChoice, BeforeValidator(CriterionChoice.split)]
 Plain = Annotated[Choice, BeforeValidator(Choice.split)]
+Reference = Annotated[ReferenceModel | Published, BeforeValidator(_reference)]
+
+
+def _chain(value: Any) -> Any:
+    """`none`, one transform, or a list of them that is a chain."""
+    entries = value if isinstance(value, list | tuple) else [value]
+    return tuple(TransformChoice.split(entry) for entry in entries if entry != "none")
+
+
+def _chain_as_written(chain: tuple[TransformChoice, ...]) -> Any:
+    written = [entry.model_dump(mode="json", by_alias=True) for entry in chain]
+    return written[0] if len(written) == 1 else written or "none"
+
+
+Chain = Annotated[tuple[TransformChoice, ...], BeforeValidator(_chain), PlainSerializer(_chain_as_written)]
 
 
 class Study(Schema):
@@ -168,24 +239,34 @@ class Study(Schema):
     study: str = Field(pattern=NAME, description="name of the study and of its folders")
     question: str | None = Field(None, max_length=500, description="the question in words, on top of the report")
     example: bool = Field(False, description="marks a shipped study that the tests run")
+    plugins: Annotated[tuple[str, ...], OneOrMany] = Field((), description="one's own plug-ins: Python files")
     data: Plain
     models: Annotated[tuple[ModelSpec, ...], OneOrMany] = Field(min_length=1)
     targets: Annotated[tuple[Target, ...], OneOrMany] = Field(("attention",), min_length=1)
     criteria: Annotated[tuple[Criterion, ...], OneOrMany] = Field(min_length=1)
     counts: Annotated[tuple[Annotated[int, Field(strict=True)], ...] | None, OneOrMany] = None
     ratios: Annotated[tuple[float, ...] | None, OneOrMany] = None
+    budgets: dict[Budgeted, Annotated[tuple[Share, ...], OneOrMany]] | None = Field(
+        None, description="instead of counts: the share of a cost that is to be saved"
+    )
     removals: Annotated[tuple[Removal, ...], OneOrMany] = Field(("skip",), min_length=1)
     recoveries: Annotated[tuple[Plain, ...], OneOrMany] = Field((Choice(name="none"),), min_length=1)
+    transforms: Annotated[tuple[Chain, ...], OneOrMany] = Field(((),), min_length=1)
     seeds: Seeds = Seeds()
     collectors: Annotated[tuple[Plain, ...], OneOrMany] = Field(tuple(Choice(name=n) for n in COLLECTORS), min_length=1)
     costs: Literal["shared", "each"] = "shared"
+    stability: Stability | None = None
+    optimum: Optimum | None = None
+    references: Annotated[tuple[Reference, ...], OneOrMany] = ()
     zip: tuple[tuple[str, ...], ...] = ()
     exclude: tuple[dict[str, Json], ...] = ()
     report: ReportOptions = ReportOptions()
     limits: Limits = Limits()
 
     @model_validator(mode="after")
-    def _has_counts_or_ratios(self) -> Study:
-        if (self.counts is None) == (self.ratios is None):
-            raise ValueError("needs exactly one of 'counts' and 'ratios'")
+    def _has_one_kind_of_amount(self) -> Study:
+        given = [name for name in AMOUNTS if getattr(self, name) is not None]
+        brings_its_own = all(choice.name == "fixed" for choice in self.criteria)
+        if len(given) > 1 or (not given and not brings_its_own):
+            raise ValueError("needs exactly one of 'counts', 'ratios' and 'budgets'")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,41 +21,127 @@ def tapped(net: nn.Module, units: Iterable[Unit], seen: Seen) -> Iterator[None]:
     x is the residual stream that enters the unit and `added` what the unit adds to it, both in the stream's layout
     (n, ..., width or channels): the branch's output for a sublayer, output minus input for a block. What `seen` gives
     back, if anything, is added instead. Every hook is gone afterwards.
+
+    Parallel branches read, and add to, the same x. Where a branch writes only the first tokens of its stream (a class
+    attention), x and `added` are those. In a network without some sublayers only units that are still there may be
+    tapped, and within `removed`, not around it.
     """
     hooks: list[Any] = []
     try:
         for unit in units:
-            entered: list[Tensor] = []
-            first, last = _ends(unit)
-            hooks.append(net.get_submodule(first).register_forward_pre_hook(_enter(entered)))
-            hooks.append(net.get_submodule(last).register_forward_hook(_leave(unit, entered, seen)))
+            tap = _BlockTap(unit, seen) if unit.kind == "block" else _BranchTap(unit, seen)
+            hooks += tap.placed(net)
         yield
     finally:
         for hook in hooks:
             hook.remove()
 
 
-def _ends(unit: Unit) -> tuple[str, str]:
-    """Paths of the module that reads x and of the module that gives the branch's output, or y itself for a block."""
-    if unit.kind == "block":
-        return unit.name, unit.name
-    (sublayer,) = unit.sublayers
-    return f"{sublayer.block}.{sublayer.modules[0]}", f"{sublayer.block}.{sublayer.modules[-1]}"
+class _BlockTap:
+    """Hooks around a block."""
+
+    def __init__(self, unit: Unit, seen: Seen) -> None:
+        self._unit, self._seen = unit, seen
+        self._frame = unit.sublayers[0].frame
+        self._is_folded = all(sublayer.branch.is_folded for sublayer in unit.sublayers)
+        self._items = 0
+
+    def placed(self, net: nn.Module) -> Iterator[Any]:
+        """The hooks, as they are placed."""
+        yield net.register_forward_pre_hook(self._begin)
+        yield net.get_submodule(self._unit.name).register_forward_hook(self._leave)
+
+    def _begin(self, _: Any, inputs: tuple[Any, ...]) -> None:
+        self._items = len(inputs[0])
+
+    def _leave(self, _: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+        x = inputs[self._frame.stream]
+        is_tuple = isinstance(output, tuple)
+        at = self._frame.returns.index(self._frame.stream) if is_tuple else 0
+        added = (output[at] if is_tuple else output) - x
+        if self._is_folded:
+            whole = (self._items, -1, x.shape[-1])
+            changed = self._seen(self._unit, x.reshape(whole), added.reshape(whole))
+        else:
+            changed = self._seen(self._unit, x, added)
+        if changed is None:
+            return None
+        changed = changed.reshape(x.shape)
+        return (*output[:at], x + changed, *output[at + 1 :]) if is_tuple else x + changed
 
 
-def _enter(entered: list[Tensor]) -> Callable[[Any, Any], None]:
-    def hook(_: Any, inputs: tuple[Tensor, ...]) -> None:
-        entered.append(inputs[0])
+class _BranchTap:
+    """Hooks where a branch's stream is to be seen and where its output is; x is in the layout of the output."""
 
-    return hook
+    def __init__(self, unit: Unit, seen: Seen) -> None:
+        (self._sublayer,) = unit.sublayers
+        self._unit, self._seen = unit, seen
+        self._x: Any = None
+        self._calls = 0
+        self._window = 0
+        self._items = 0
+
+    def placed(self, net: nn.Module) -> Iterator[Any]:
+        """The hooks, as they are placed."""
+        sublayer, branch = self._sublayer, self._sublayer.branch
+        block = net.get_submodule(sublayer.block)
+        self._window = getattr(block, branch.windows) if branch.windows else 0
+        yield net.register_forward_pre_hook(self._count)
+        yield block.register_forward_pre_hook(self._begin)
+        if branch.carrier:
+            yield block.get_submodule(branch.carrier).register_forward_hook(self._carried)
+        elif branch.entry != ".":
+            entry = branch.entry or sublayer.modules[0]
+            yield block.get_submodule(entry).register_forward_pre_hook(self._enter)
+        yield net.get_submodule(sublayer.tap).register_forward_hook(self._leave)
+
+    def _count(self, _: Any, inputs: tuple[Any, ...]) -> None:
+        self._items = len(inputs[0])
+
+    def _begin(self, _: Any, inputs: tuple[Any, ...]) -> None:
+        self._calls = 0
+        if self._sublayer.branch.entry == ".":
+            self._x = inputs[self._sublayer.frame.stream]
+
+    def _enter(self, _: Any, inputs: tuple[Any, ...]) -> None:
+        self._x = inputs[0]
+
+    def _carried(self, _: Any, __: Any, output: Any) -> None:
+        self._x = output
+
+    def _leave(self, _: Any, __: Any, output: Any) -> Any:
+        call, self._calls = self._calls, self._calls + 1
+        if call != self._sublayer.branch.call:
+            return None
+        x, self._x = self._x, None
+        branch = self._sublayer.branch
+        if x.dim() > output.dim():  # a map, channels first, of which the branch made tokens
+            x = x.flatten(2).transpose(1, 2)
+        if branch.tokens is not None:
+            x = x[:, : branch.tokens]
+        if branch.is_folded:
+            whole = (self._items, -1, x.shape[-1])
+            changed = self._seen(self._unit, x.reshape(whole), output.reshape(whole))
+            return None if changed is None else changed.reshape(output.shape)
+        if self._window:
+            changed = self._seen(self._unit, x, _joined(output, x.shape, self._window))
+            return None if changed is None else _cut(changed, self._window)
+        return self._seen(self._unit, x, output)
 
 
-def _leave(unit: Unit, entered: list[Tensor], seen: Seen) -> Callable[[Any, Any, Any], Tensor | None]:
-    is_block = unit.kind == "block"
+def _joined(windows: Tensor, shape: Sequence[int], side: int) -> Tensor:
+    """(n, height, width, channels) from (n windows, side, side, channels), without what the last ones jut out."""
+    n, height, width, channels = shape
+    rows, columns = -(-height // side), -(-width // side)
+    joined = windows.reshape(n, rows, columns, side, side, channels).transpose(2, 3)
+    return joined.reshape(n, rows * side, columns * side, channels)[:, :height, :width]
 
-    def hook(_: Any, __: Any, output: Tensor) -> Tensor | None:
-        x = entered.pop()
-        changed = seen(unit, x, output - x if is_block else output)
-        return x + changed if changed is not None and is_block else changed
 
-    return hook
+def _cut(x: Tensor, side: int) -> Tensor:
+    """The inverse, with zeros where the last windows jut out."""
+    n, height, width, channels = x.shape
+    rows, columns = -(-height // side), -(-width // side)
+    padded = x.new_zeros(n, rows * side, columns * side, channels)
+    padded[:, :height, :width] = x
+    cut = padded.reshape(n, rows, side, columns, side, channels).transpose(2, 3)
+    return cut.reshape(-1, side, side, channels)

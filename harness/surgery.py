@@ -5,55 +5,31 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from harness.errors import SpecError, UnknownNameError, unknown
-from harness.families.base import Sublayer
+from harness.families.base import Sublayer, Unit
+from harness.stand_ins import Absent, Lenient, Through
+from harness.streams import tapped
 
-REMOVALS = ("skip", "identity")  # u = x; u = 2x, the attention's output replaced by the input of its block
-
-
-class Nothing:
-    """The output of a branch that is gone: a sum with it is the other summand itself, without a copy."""
-
-    def __add__(self, other: Tensor) -> Tensor:
-        return other
-
-    __radd__ = __add__
-
-
-class Absent(nn.Module):
-    """Stands at the head of a skipped branch and has no output."""
-
-    def forward(self, x: Tensor, *_: Any, **__: Any) -> Tensor | Nothing:
-        """Nothing; for a compiler, which knows tensors only, a zero that it folds into the sum."""
-        return x.new_zeros(()) if torch.compiler.is_compiling() else Nothing()
-
-
-class Through(nn.Module):
-    """Hands its input on, whatever else it is given."""
-
-    def forward(self, x: Any, *_: Any, **__: Any) -> Any:
-        """`x` itself."""
-        return x
+REMOVALS = ("skip", "identity")  # u = x; u = 2x, the attention's output replaced by the input of its branch
 
 
 @contextmanager
 def removed(net: nn.Module, sublayers: Iterable[Sublayer], removal: str) -> Iterator[None]:
     """Within it `net` runs without the sublayers, which are swapped out and back in; no weight is copied."""
-    swaps = _stand_ins(net, tuple(sublayers), removal)
-    originals = {path: net.get_submodule(path) for path in swaps}
+    sublayers = tuple(sublayers)
+    _check(sublayers, removal)
+    edits = _edits(net, sublayers, removal)
     try:
-        for path, stand_in in swaps.items():
-            _put(net, path, stand_in)
+        edits.make(net)
         yield
     finally:
-        for path, original in originals.items():
-            _put(net, path, original)
+        edits.undo(net)
 
 
 def remove(net: nn.Module, sublayers: Iterable[Sublayer], removal: str) -> nn.Module:
@@ -64,20 +40,15 @@ def remove(net: nn.Module, sublayers: Iterable[Sublayer], removal: str) -> nn.Mo
 
 @contextmanager
 def masked(net: nn.Module, sublayers: Iterable[Sublayer], removal: str) -> Iterator[None]:
-    """Within it everything of `net` still runs, but the outputs of the branches are replaced on their way to the sum.
+    """Within it everything of `net` still runs, but what the sublayers add is replaced on its way to the sum.
 
-    What `removed` and `remove` must equal: zeros for `skip`, the input of the block for `identity`.
+    What `removed` and `remove` must equal: zeros for `skip`, the input of the branch for `identity`. Where all of a
+    block is skipped, the block as a whole adds zeros.
     """
     sublayers = tuple(sublayers)
     _check(sublayers, removal)
-    handles: list[RemovableHandle] = []
-    try:
-        for sublayer in sublayers:
-            handles += _mask(net, sublayer, removal)
+    with tapped(net, _masks(net, sublayers, removal), _echo if removal == "identity" else _zeros):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def recipe_of(sublayers: Iterable[Sublayer]) -> dict[str, tuple[int, ...]]:
@@ -88,21 +59,42 @@ def recipe_of(sublayers: Iterable[Sublayer]) -> dict[str, tuple[int, ...]]:
     return {kind: tuple(sorted(found)) for kind, found in sorted(depths.items())}
 
 
-def _stand_ins(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> dict[str, nn.Module]:
-    """What takes the place of which path; of a block that keeps no child, the whole block."""
-    _check(sublayers, removal)
-    gone: dict[str, dict[str, nn.Module]] = {}
-    for sublayer in sublayers:
-        first, *rest = sublayer.modules
-        branch: dict[str, nn.Module] = {first: Absent() if removal == "skip" else Through()}
-        branch |= {name: Through() for name in rest}
-        gone.setdefault(sublayer.block, {}).update(branch)
-    swaps: dict[str, nn.Module] = {}
-    for block, modules in gone.items():
-        children = {name for name, _ in net.get_submodule(block).named_children()}
-        is_empty = removal == "skip" and children <= set(modules)
-        swaps |= {block: Through()} if is_empty else {f"{block}.{name}": module for name, module in modules.items()}
-    return {path: stand_in.train(net.get_submodule(path).training) for path, stand_in in swaps.items()}
+@dataclass
+class _Edits:
+    """What takes the place of which module, method and bare parameter, and what was there."""
+
+    modules: dict[str, nn.Module] = field(default_factory=dict)
+    methods: dict[tuple[str, str], nn.Module] = field(default_factory=dict)
+    parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _originals: dict[str, nn.Module] = field(default_factory=dict)
+    _kept: dict[str, dict[str, nn.Parameter | None]] = field(default_factory=dict)
+
+    def make(self, net: nn.Module) -> None:
+        """Puts everything in its place."""
+        for block, names in self.parameters.items():
+            module = net.get_submodule(block)
+            self._kept[block] = dict(module._parameters)
+            for name in names:
+                del module._parameters[name]
+                module.__dict__[name] = 1.0  # the factor that a scale is without its parameter
+        for (block, name), stand_in in self.methods.items():
+            net.get_submodule(block).__dict__[name] = stand_in  # before the class's own, and no child of the block
+        for path, stand_in in self.modules.items():
+            self._originals[path] = net.get_submodule(path)
+            _put(net, path, stand_in.train(self._originals[path].training))
+
+    def undo(self, net: nn.Module) -> None:
+        """Puts back what was there."""
+        for path, original in self._originals.items():
+            _put(net, path, original)
+        for block, name in self.methods:
+            net.get_submodule(block).__dict__.pop(name, None)
+        for block, kept in self._kept.items():
+            module = net.get_submodule(block)
+            for name in self.parameters[block]:
+                module.__dict__.pop(name, None)
+            module._parameters.clear()
+            module._parameters.update(kept)
 
 
 def _put(net: nn.Module, path: str, module: nn.Module) -> None:
@@ -110,35 +102,84 @@ def _put(net: nn.Module, path: str, module: nn.Module) -> None:
     setattr(net.get_submodule(parent), name, module)
 
 
-def _mask(net: nn.Module, sublayer: Sublayer, removal: str) -> tuple[RemovableHandle, ...]:
-    block = net.get_submodule(sublayer.block)
-    last = block.get_submodule(sublayer.modules[-1])
-    if removal == "skip":
-        return (last.register_forward_hook(_zeros),)
-    echo = _Echo()
-    return block.register_forward_pre_hook(echo.keep), last.register_forward_hook(echo.replace)
+def _edits(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> _Edits:
+    edits = _Edits()
+    for block, gone in _by_block(sublayers).items():
+        frame = gone[0].frame
+        if removal == "skip" and _leaves_nothing(net, block, gone):
+            edits.modules[block] = Through(frame.stream, frame.returns)
+            continue
+        for sublayer in gone:
+            _edit(edits, sublayer, removal)
+        for name in frame.shared if removal == "skip" else ():
+            if _lets_nothing_in(net, f"{block}.{name}"):
+                edits.modules[f"{block}.{name}"] = Lenient(net.get_submodule(f"{block}.{name}"))
+    return edits
 
 
-def _zeros(_module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-    return torch.zeros_like(output)
+def _edit(edits: _Edits, sublayer: Sublayer, removal: str) -> None:
+    """One branch out of a block that stays."""
+    block, head = sublayer.block, sublayer.head
+    passes = sublayer.branch.passes
+    whole = Through(returns=(0, *passes) if passes else ())
+    ends: dict[str, nn.Module] = {head: Absent(passes) if removal == "skip" else whole}
+    edits.modules |= {f"{block}.{name}": ends.get(name, Through()) for name in sublayer.modules}
+    if head not in sublayer.modules:
+        edits.methods[block, head] = ends[head]
+    if sublayer.branch.parameters:
+        edits.parameters[block] = (*edits.parameters.get(block, ()), *sublayer.branch.parameters)
 
 
-class _Echo:
-    """Hooks that put the input of a block in place of a branch's output."""
+def _by_block(sublayers: tuple[Sublayer, ...]) -> dict[str, list[Sublayer]]:
+    found: dict[str, list[Sublayer]] = {}
+    for sublayer in sublayers:
+        found.setdefault(sublayer.block, []).append(sublayer)
+    return found
 
-    def keep(self, _block: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Before the block runs."""
-        self._input: Tensor = inputs[0]
 
-    def replace(self, _module: nn.Module, _inputs: tuple[Any, ...], _output: Tensor) -> Tensor:
-        """After the branch has run."""
-        return self._input
+def _leaves_nothing(net: nn.Module, path: str, gone: list[Sublayer]) -> bool:
+    """Whether no branch of the block is left, with those that went before, and nothing else holds the block."""
+    frame, block = gone[0].frame, net.get_submodule(path)
+    left = set(frame.heads) - {sublayer.head for sublayer in gone}
+    return frame.is_whole and all(isinstance(_at(block, head), Absent) for head in left)
+
+
+def _at(block: nn.Module, head: str) -> Any:
+    owner, _, name = head.rpartition(".")
+    return getattr(block.get_submodule(owner), name)  # a module, a method, or what stands in for either
+
+
+def _lets_nothing_in(net: nn.Module, path: str) -> bool:
+    """Whether a module that branches share may be given the output of one that is gone, and is not made for that."""
+    module = net.get_submodule(path)
+    return not isinstance(module, nn.Identity) and not any(True for _ in module.parameters())
+
+
+def _masks(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> Iterator[Unit]:
+    for block, gone in _by_block(sublayers).items():
+        if removal == "skip" and _leaves_nothing(net, block, gone):
+            yield Unit(block, "block", gone[0].depth, tuple(gone))
+        else:
+            yield from (Unit(s.name, s.kind, s.depth, (s,)) for s in gone)
+
+
+def _zeros(_: Unit, __: Tensor, added: Tensor) -> Tensor:
+    return torch.zeros_like(added)
+
+
+def _echo(_: Unit, x: Tensor, __: Tensor) -> Tensor:
+    return x
 
 
 def _check(sublayers: tuple[Sublayer, ...], removal: str) -> None:
     if removal not in REMOVALS:
         raise UnknownNameError(unknown("removal", removal, REMOVALS))
-    others = [s for s in sublayers if s.kind != "attention"]
-    if removal == "identity" and others:
-        named = f"{others[0].name} is of kind {others[0].kind}"
-        raise SpecError(f"removal 'identity' (u = 2x) is for attention only, and {named}; use 'skip'")
+    if removal == "skip":
+        return
+    for sublayer in sublayers:
+        if sublayer.kind != "attention":
+            named = f"{sublayer.name} is of kind {sublayer.kind}"
+            raise SpecError(f"removal 'identity' (u = 2x) is for attention only, and {named}; use 'skip'")
+        if removal not in sublayer.branch.removals:
+            reason = f"what {sublayer.name} adds is not of the shape of its input"
+            raise SpecError(f"removal 'identity' (u = 2x) is not possible here: {reason}; use 'skip'")

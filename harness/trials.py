@@ -26,9 +26,16 @@ class TrialSpec(Schema):
     selection_seed: int | None = None
     draw: int | None = None
     count: int | None = None
+    budget: Options | None = None  # {"macs": 0.1}: instead of a count
     removal: str = "skip"
     recovery: Options | None = None
     recovery_seed: int | None = None
+    transforms: tuple[Options, ...] = ()
+
+    @property
+    def removes(self) -> bool:
+        """False for a baseline, which has nothing to select."""
+        return self.criterion is not None
 
     def identity(self) -> Options:
         """The nested plain JSON that is digested and kept as `trial.spec`."""
@@ -45,6 +52,7 @@ class TrialSpec(Schema):
             model_seed=self.model_seed,
             recovery=self.recovery,
             recovery_seed=self.recovery_seed,
+            transforms=self.transforms,
         )
 
     def untouched(self) -> TrialSpec:
@@ -60,6 +68,7 @@ class Labels(Schema):
     data: str
     criterion: str | None = None
     recovery: str = "none"
+    transform: str = "none"
     of: int | None = None
 
 
@@ -82,8 +91,8 @@ def uses_model_seed(weights: Options) -> bool:
 def trial_info(spec: TrialSpec, labels: Labels) -> TrialInfo:
     """The flat axes of a trial, its readable id, and the ids it is compared with."""
     identity = spec.identity()
-    count, of = spec.count, labels.of
-    is_baseline = count is None
+    is_baseline = not spec.removes
+    count, of = 0 if is_baseline else spec.count, labels.of
     return TrialInfo(
         id=trial_id(spec, labels),
         digest=digest(identity),
@@ -93,11 +102,13 @@ def trial_info(spec: TrialSpec, labels: Labels) -> TrialInfo:
         target=spec.target,
         criterion=labels.criterion,
         draw=spec.draw,
-        count=0 if is_baseline else count,
+        budget=budget_word(spec.budget),
+        count=count,
         of=of,
-        ratio=None if count is None or not of else count / of,
+        ratio=None if is_baseline or count is None or not of else count / of,
         removal=None if is_baseline else spec.removal,
         recovery=labels.recovery,
+        transform=labels.transform,
         model_seed=spec.model_seed,
         selection_seed=spec.selection_seed,
         recovery_seed=spec.recovery_seed,
@@ -111,12 +122,19 @@ def trial_id(spec: TrialSpec, labels: Labels) -> str:
     """`vit_digits-attention-entropy-k4-s0-3f9a1c02d4e7`: readable first, then the digest that decides."""
     seed = spec.model_seed if spec.model_seed is not None else spec.selection_seed
     parts = [labels.model]
-    if spec.count is None:
-        parts += ["baseline"]
-    else:
+    if spec.removes:
         parts += [str(spec.target), str(labels.criterion)]
         parts += [f"d{spec.draw}"] if spec.draw is not None else []
-        parts += [f"k{spec.count}"] + ([spec.removal] if spec.removal != "skip" else [])
+        parts += [budget_word(spec.budget) or f"k{spec.count}"]
+        parts += [spec.removal] if spec.removal != "skip" else []
+    else:
+        parts += ["baseline"]
+    parts += [labels.transform] if spec.transforms else []
     parts += [labels.recovery] if spec.recovery is not None else []
     parts += [f"s{seed}"] if seed is not None else []
     return f"{'-'.join(parts)[:MAX_READABLE]}-{digest(spec.identity())}"
+
+
+def budget_word(budget: Options | None) -> str | None:
+    """`macs0.1`: the cost and the share of it that is to be saved."""
+    return None if budget is None else "".join(f"{cost}{share}" for cost, share in budget.items())

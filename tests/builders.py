@@ -28,7 +28,7 @@ from harness.schema import digest
 from harness.store import Store
 
 ATTENTION, MLP, REST, PARAMS, LOST = 315_520, 557_056, 22_000, 402_954, 16_640
-LOSS = {"entropy": 0.011, "similarity": 0.016, "last": 0.030, "random": 0.042}
+LOSS = {"entropy": 0.011, "similarity": 0.016, "last": 0.030, "random": 0.042, "magnitude": 0.02, "taylor": 0.014}
 BASE = 0.957
 
 
@@ -111,6 +111,7 @@ def _grid(plan: Plan) -> Iterator[tuple[str, int, str, int | None, int]]:
 
 def _record(plan: Plan, model: str, seed: int, criterion: str | None, draw: int | None, count: int) -> Record:
     info = _info(plan, model, seed, criterion, draw, count)
+    order = tuple(f"blocks.{place}.attn" for place in _places(plan, model, seed, criterion, draw))
     places = _places(plan, model, seed, criterion, draw)[:count]
     removed = tuple(f"blocks.{place}.attn" for place in sorted(places))
     measurements = (*_outcomes(plan, info, places), *(_costs(plan, model, count, info) if plan.has_costs else ()))
@@ -141,9 +142,7 @@ def _record(plan: Plan, model: str, seed: int, criterion: str | None, draw: int 
         run=run,
         removed=removed,
         recipe={"attention": tuple(sorted(places))} if places else {},
-        selection=None
-        if criterion is None
-        else SelectionInfo(search="one_shot", nested=True, order=removed, items=256),
+        selection=None if criterion is None else SelectionInfo(search="one_shot", nested=True, order=order, items=256),
         measurements=measurements,
         proof=Proof(status="passed", max_abs_difference=1.2e-6, tolerance=1e-4) if criterion else None,
         data={
@@ -176,8 +175,21 @@ def _info(plan: Plan, model: str, seed: int, criterion: str | None, draw: int | 
         selection_seed=seed if criterion == "random" else None,
         baseline=baseline,
         untouched=baseline,
-        spec=dict(identity),
+        spec=_spec(model, seed, criterion, draw, count),
     )
+
+
+def _spec(model: str, seed: int, criterion: str | None, draw: int | None, count: int) -> dict[str, Any]:
+    whole = {
+        "architecture": model,
+        "weights": {"train": {"epochs": 10}},
+        "data": {"name": "digits"},
+        "model_seed": seed,
+    }
+    if criterion is None:
+        return whole
+    drawn = {} if draw is None else {"draw": draw, "selection_seed": seed}
+    return whole | {"target": "attention", "criterion": {"name": criterion}, "count": count} | drawn
 
 
 def _places(plan: Plan, model: str, seed: int, criterion: str | None, draw: int | None) -> list[int]:

@@ -22,28 +22,35 @@ FLOORS = (
     ("records", "recipes"),
     ("spec", "site"),
     ("trials", "study_file", "grid", "jobs"),
-    ("store", "stats", "leases", "failures", "runs"),
+    ("stats", "fairness", "published", "tabular", "degradation"),
+    ("store", "rankings", "resampling", "leases", "failures", "runs"),
     ("nvml", "host_memory", "counting"),
     ("snapshots", "device", "hardware"),
     ("environment", "machine"),
     ("tasks", "families", "architectures"),
     ("models", "datasets", "artifacts"),
-    ("streams",),
+    ("stand_ins", "streams"),
     ("inventory", "surgery"),
-    ("prefixes", "proof", "checkpoints"),
-    ("training", "fading"),
+    ("prefixes", "proof", "merging"),
+    ("averaging", "checkpoints", "fading", "parameter_groups", "schedules"),
+    ("training_state",),
+    ("training",),
     ("criteria", "recoveries", "transforms"),
-    ("searches", "collectors", "executors"),
-    ("checks",),
+    ("searches", "collectors", "executors", "export", "formats", "notebook"),
+    ("stability", "plugins"),
+    ("entries",),
+    ("model_checks",),
+    ("checks", "points"),
     ("plan",),
     ("stages", "pending", "layouts", "editor", "doctor", "tables", "lint", "regressions"),
     ("run_trial", "compare", "plots"),
     ("child",),
     ("launch", "worker", "preload", "report"),
+    ("tabulation",),
     ("cli",),
     ("__main__",),
 )
-GROUND = 7  # floors that the read half may stand on
+GROUND = 8  # floors that the read half may stand on
 READ_HALF = {"tables", "lint", "regressions", "compare", "plots", "report"}
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
@@ -77,7 +84,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 
 def _unit(module: str) -> str:
-    return module.partition(".")[0]
+    return module.partition(".")[0] or "__main__"  # the package itself is what users import: it stands on top
 
 
 def _pairs() -> list[tuple[str, str]]:
@@ -100,7 +107,7 @@ def test_the_two_halves_meet_only_in_what_is_shared() -> None:
         if _unit(a) in READ_HALF:
             crosses = _unit(b) not in READ_HALF and FLOOR_OF[_unit(b)] >= GROUND
         else:
-            crosses = _unit(b) in READ_HALF and _unit(a) != "cli"
+            crosses = _unit(b) in READ_HALF and _unit(a) not in ("cli", "__main__")
         crossing += [f"{a} imports {b}"] if crosses else []
     assert crossing == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benc
 EXAMPLES = [path for path in sorted(ROOT.glob("studies/*.yaml")) if read_yaml(path).get("example")]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"^(?:\.venv/bin/)?python -m (harness .+)$", re.MULTILINE)
+SNIPPET = re.compile(r"^```(python|yaml|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```(?:console|sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 pytestmark = pytest.mark.docs
@@ -55,6 +57,24 @@ def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
         shorter = f"{command} --set seeds=0 --limit 2" if command.startswith("harness run") else command
         done = harness(shorter, tmp_path)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+
+def test_the_page_about_ones_own_runs_from_top_to_bottom(tmp_path: Path) -> None:
+    """Blocks that begin with a file's name are that file; the others run where they stand."""
+    names: dict[str, object] = {}
+    for kind, text in SNIPPET.findall((ROOT / "docs" / "own.md").read_text(encoding="utf-8")):
+        named = re.match(r"# (my_\w+\.(?:py|yaml))\n", text)
+        if named:
+            (tmp_path / named[1]).write_text(text, encoding="utf-8")
+        elif kind == "python":
+            with contextlib.chdir(tmp_path):
+                exec(compile(text, "docs/own.md", "exec", dont_inherit=True), names)
+        else:
+            for command in COMMAND.findall(text):
+                words = [sys.executable, "-m", *command.split()]
+                done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
+                assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    assert names["logits"].shape == (1, 10)  # type: ignore[attr-defined]  # what the page's last lines give
 
 
 @pytest.mark.parametrize("study", EXAMPLES, ids=lambda study: study.stem)

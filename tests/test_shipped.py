@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from given_files import npz_folder, write_images
 
 from harness.editor import study_schema
+from harness.plan import make_plan
 from harness.study_file import load_study
 
 ROOT = Path(__file__).parent.parent
@@ -24,3 +26,28 @@ def test_a_shipped_study_names_its_schema_and_has_no_problem(study: Path) -> Non
     assert (study.parent / first.partition("$schema=")[2]).resolve() == ROOT / "studies" / "schema.json"
     assert load_study(study).problems == ()
     assert load_study(study).study is not None
+
+
+@pytest.fixture(scope="module")
+def planned_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data of the right layout, a few items of it; the first plan of a network keeps its inventory here."""
+    home = tmp_path_factory.mktemp("planned")
+    for part in ("train", "val"):
+        write_images(home / "imagenet" / part, 2, seed=0)
+    npz_folder(home / "fashion_mnist", (28, 28))
+    npz_folder(home / "openclipart64", (64, 64, 3))
+    return home
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: "-".join(path.relative_to(ROOT / "studies").parts))
+def test_a_shipped_study_is_planned_whole(study: Path, planned_in: Path) -> None:
+    labels = ("imagenet", "fashion_mnist", "openclipart64")
+    overrides = [f"paths={{{', '.join(f'{label}: {planned_in / label}' for label in labels)}}}"]
+    text = study.read_text()
+    overrides += ["data.splits={}"] if "fashion_mnist" in text or "npz" in text else []
+    file = load_study(study, overrides)
+    if "weights: {file:" in text:
+        file = load_study(study, [*overrides, "models.0.weights=random"])
+    plan = make_plan(file, planned_in)
+    assert sum(not trial.is_baseline for trial in plan.trials) > 0
+    assert len({trial.id for trial in plan.trials}) == len(plan.trials)

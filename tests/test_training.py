@@ -1,103 +1,31 @@
-"""The training loop: its schedule, its groups, and that a seed decides everything."""
+"""The training loop: that a seed decides everything, and that a killed training goes on to the same end."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from trainings import OPTIONS, Items, are_equal, net_of, trained, weights
 
 from harness import training
-from harness.datasets.base import Part
-from harness.errors import DataError, SpecError
+from harness.errors import DataError, DeviceError, SpecError
+from harness.parameter_groups import weight_decay_groups
 from harness.recipes import Initialisation, TrainOptions
-from harness.records import PartInfo
+from harness.schedules import learning_rate
+from harness.schema import digest
 from harness.tasks.base import Batch
 from harness.tasks.classification import Classification
-from harness.training import initialise, learning_rate, train, weight_decay_groups
+from harness.training import Course, initialise, train
 
-OPTIONS = TrainOptions(epochs=2, batch=16)
-
-
-class Items(Part):
-    """Seeded items in two kinds that a network can tell apart; remembers the order it was asked for."""
-
-    def __init__(self, items: int = 40) -> None:
-        generator = torch.Generator().manual_seed(5)
-        self.info = PartInfo(items=items, sha256="0" * 64, transform="none")
-        self.targets = torch.arange(items) % 2
-        self.inputs = torch.randn(items, 1, 8, 8, generator=generator) + self.targets.reshape(-1, 1, 1, 1)
-        self.shuffles: list[int | None] = []
-
-    def batches(self, size: int, shuffle: int | None = None) -> Iterator[Batch]:
-        self.shuffles.append(shuffle)
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(shuffle or 0))
-        return (Batch(self.inputs[chosen], self.targets[chosen]) for chosen in torch.split(order, size))
-
-
-def net_of(seed: int = 0, **options: Any) -> nn.Module:
-    """Two blocks, width 16."""
-    import timm
-
-    torch.manual_seed(seed)
-    sizes: dict[str, Any] = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "num_heads": 2, "depth": 2}
-    net: nn.Module = timm.create_model("deit_tiny_patch16_224", num_classes=10, in_chans=1, **sizes, **options)
-    return net.eval()
-
-
-def weights(net: nn.Module) -> dict[str, Tensor]:
-    return {key: value.clone() for key, value in net.state_dict().items()}
-
-
-def trained(
-    options: TrainOptions = OPTIONS, seed: int = 0, items: int = 40, chance: int = 0, **network: Any
-) -> dict[str, Tensor]:
-    """The same network after training; `chance` is the caller's random state."""
-    net = net_of(**network)
-    torch.manual_seed(chance)
-    train(net, Classification(), Items(items), options, "cpu", seed, lambda _: None)
-    return weights(net)
-
-
-def are_equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
-    return all(torch.equal(first[key], second[key]) for key in first)
-
-
-# Twenty steps, of which four rise; a cosine over the sixteen others.
-@pytest.mark.parametrize(
-    ("step", "expected"),
-    [(0, 0.2), (1, 0.4), (3, 0.8), (4, 1.0), (8, 0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2), (12, 0.55), (20, 0.1)],
-)
-def test_the_rate_rises_in_a_line_and_falls_in_a_cosine(step: int, expected: float) -> None:
-    options = TrainOptions(steps=20, lr=1.0, min_lr=0.1, warmup=0.2)
-    assert learning_rate(step, 20, options) == pytest.approx(expected)
-
-
-def test_without_warmup_the_first_step_has_the_full_rate() -> None:
-    assert learning_rate(0, 10, TrainOptions(steps=10, lr=0.3, warmup=0.0)) == 0.3
-
-
-def test_no_step_has_a_rate_of_zero() -> None:
-    for steps in (1, 2, 7, 100):
-        assert all(learning_rate(step, steps, OPTIONS) > 0 for step in range(steps))
-
-
-def test_only_matrices_decay() -> None:
-    net = net_of(qkv_bias=True, class_token=True)
-    decaying, kept = weight_decay_groups(net, 0.05)
-    names = {id(parameter): name for name, parameter in net.named_parameters()}
-
-    def found(group: dict[str, Any]) -> set[str]:
-        return {names[id(parameter)] for parameter in group["params"]}
-
-    assert (decaying["weight_decay"], kept["weight_decay"]) == (0.05, 0.0)
-    in_blocks = {f"blocks.{i}.{m}.weight" for i in (0, 1) for m in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")}
-    assert found(decaying) == in_blocks | {"patch_embed.proj.weight", "head.weight"}
-    assert found(kept) == set(names.values()) - found(decaying)
-    assert {"pos_embed", "cls_token", "norm.weight", "blocks.0.attn.qkv.bias"} <= found(kept)
+RICH = TrainOptions(epochs=3, batch=16, mixup=0.8, cutmix=1.0, erase=0.25, ema=0.9, layer_decay=0.8)
+DROPS: dict[str, Any] = {"drop_path_rate": 0.3, "proj_drop_rate": 0.2}
 
 
 def test_a_parameter_that_is_frozen_is_in_no_group() -> None:
@@ -109,9 +37,32 @@ def test_a_parameter_that_is_frozen_is_in_no_group() -> None:
     assert not torch.equal(net.state_dict()["norm.weight"], before["norm.weight"])
 
 
-@pytest.mark.parametrize("network", [{}, {"drop_path_rate": 0.3, "proj_drop_rate": 0.2}], ids=["plain", "dropout"])
-def test_the_same_seed_gives_the_same_weights_to_the_bit(network: dict[str, Any]) -> None:
-    assert are_equal(trained(**network, chance=0), trained(**network, chance=1))
+@pytest.mark.parametrize("network", [{}, DROPS], ids=["plain", "dropout"])
+@pytest.mark.parametrize("options", [OPTIONS, RICH], ids=["plain", "mixup and average"])
+def test_the_same_seed_gives_the_same_weights_to_the_bit(options: TrainOptions, network: dict[str, Any]) -> None:
+    course = Course(outputs=10)
+    first, second = (trained(options, course=course, chance=chance, **network) for chance in (0, 1))
+    assert are_equal(first, second)
+
+
+def test_plain_options_are_the_plain_loop_to_the_bit() -> None:
+    net, part, options = net_of(**DROPS), Items(), TrainOptions(epochs=2, batch=16, lr=2e-3)
+    optimizer = torch.optim.AdamW(weight_decay_groups(net, options.weight_decay), lr=options.lr, fused=True)
+    net.train()
+    step = 0
+    for epoch in (1, 2):
+        own = int(digest([3, epoch], length=8), 16)
+        torch.manual_seed(own)
+        for batch in part.batches(16, shuffle=own):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, 6, options)
+            loss = torch.nn.functional.cross_entropy(net(batch.inputs), batch.targets, label_smoothing=0.1)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+            step += 1
+    assert are_equal(trained(options, seed=3, **DROPS), weights(net))
 
 
 def test_another_seed_gives_other_weights() -> None:
@@ -282,3 +233,160 @@ def test_an_initialisation_without_changes_changes_nothing() -> None:
 def test_a_network_without_a_position_embedding_is_the_users_to_fix() -> None:
     with pytest.raises(SpecError, match="pos_embed_std: Linear has no position embedding; leave this option out"):
         initialise(nn.Linear(2, 2), Initialisation(pos_embed_std=0.5), seed=0)
+
+
+class KilledError(Exception):
+    """Stands for a signal that ends the process."""
+
+
+def kill_in(epoch: int) -> Callable[[int, int], None]:
+    """A `before_step` that raises in the first step of an epoch."""
+
+    def before_step(now: int, step: int) -> None:
+        if now == epoch:
+            raise KilledError
+
+    return before_step
+
+
+@pytest.mark.parametrize("options", [TrainOptions(epochs=4, batch=16), RICH.model_copy(update={"epochs": 4})])
+def test_a_killed_training_goes_on_to_the_same_weights_to_the_bit(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.checkpoints.EVERY_S", 0.0)
+    whole = trained(options, course=Course(outputs=10), **DROPS)
+    with pytest.raises(KilledError):
+        trained(options, course=Course(outputs=10, checkpoints=tmp_path, before_step=kill_in(2)), **DROPS)
+    begun: list[int] = []
+    seen = Course(outputs=10, checkpoints=tmp_path, before_step=lambda epoch, _: begun.append(epoch))
+    resumed = trained(options, course=seen, chance=7, **DROPS)
+    assert set(begun) == {2, 3}
+    assert are_equal(whole, resumed)
+
+
+def test_figures_of_a_resumed_training_are_those_of_an_uninterrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.checkpoints.EVERY_S", 0.0)
+    found = []
+    for course in (Course(checkpoints=tmp_path, before_step=kill_in(1)), Course(checkpoints=tmp_path), Course()):
+        try:
+            figures = train(net_of(), Classification(), Items(), OPTIONS, "cpu", 0, lambda _: None, course)
+        except KilledError:
+            continue
+        found.append((figures["loss"], figures["steps"]))
+    assert found[0] == found[1]
+
+
+def test_a_checkpoint_of_another_training_is_not_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.checkpoints.EVERY_S", 0.0)
+    with pytest.raises(KilledError):
+        trained(OPTIONS, course=Course(checkpoints=tmp_path, before_step=kill_in(1)))
+    other = OPTIONS.model_copy(update={"lr": 1e-2})
+    assert are_equal(trained(other, course=Course(checkpoints=tmp_path)), trained(other))
+    assert are_equal(trained(OPTIONS, seed=1, course=Course(checkpoints=tmp_path)), trained(OPTIONS, seed=1))
+
+
+def test_a_training_whose_end_is_kept_is_not_done_twice(tmp_path: Path) -> None:
+    steps: list[int] = []
+    course = Course(checkpoints=tmp_path, keeps_end=True, before_step=lambda _, step: steps.append(step))
+    options = TrainOptions(epochs=2, batch=16, ema=0.5)
+    first, second = (trained(options, course=course) for _ in range(2))
+    assert steps == list(range(6))
+    assert are_equal(first, second)
+
+
+def test_a_short_training_writes_no_checkpoint(tmp_path: Path) -> None:
+    trained(OPTIONS, course=Course(checkpoints=tmp_path / "place"))
+    assert not (tmp_path / "place").exists()
+
+
+def test_checkpoints_are_tensors_and_json(tmp_path: Path) -> None:
+    trained(OPTIONS, course=Course(checkpoints=tmp_path, keeps_end=True))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert [Path(name).suffix for name in names] == [".safetensors", ".json"]
+    position = json.loads((tmp_path / "position.json").read_text())
+    assert (position["epochs"], position["steps"]) == (2, 6)
+    assert names[0] == f"{position['state']}.safetensors"
+
+
+def test_the_weights_that_are_kept_are_the_average(tmp_path: Path) -> None:
+    decay, net = 0.75, net_of()
+    options = TrainOptions(steps=3, batch=16, ema=decay)
+    expected = {name: p.detach().clone().double() for name, p in net.named_parameters()}
+    plain = options.model_copy(update={"ema": None})
+    for steps in (1, 2, 3):
+        # The same schedule, stopped earlier.
+        after = _stopped_after(plain, steps)
+        expected = {name: decay * value + (1 - decay) * after[name].double() for name, value in expected.items()}
+    found = trained(options)
+    assert all(torch.allclose(found[name].double(), value, atol=1e-6) for name, value in expected.items())
+    assert not are_equal(found, trained(plain))
+
+
+def _stopped_after(options: TrainOptions, steps: int) -> dict[str, Tensor]:
+    net = net_of()
+
+    def before_step(_: int, step: int) -> None:
+        if step == steps:
+            raise KilledError
+
+    with contextlib.suppress(KilledError):
+        train(net, Classification(), Items(), options, "cpu", 0, lambda _: None, Course(before_step=before_step))
+    return weights(net)
+
+
+def test_layer_decay_lowers_the_rate_of_the_stem_and_not_of_the_head() -> None:
+    start = weights(net_of())
+    plain, decayed = (
+        trained(TrainOptions(steps=1, lr=1e-3, warmup=0, weight_decay=0, clip=None, layer_decay=factor))
+        for factor in (None, 0.5)
+    )
+    stem, head = "patch_embed.proj.weight", "head.weight"
+    assert torch.equal(plain[head], decayed[head])
+    moved = [float((end[stem] - start[stem]).abs().max()) for end in (plain, decayed)]
+    assert moved[1] / moved[0] == pytest.approx(0.5**3, rel=0.01)
+
+
+def test_mixing_needs_to_know_the_size_of_the_head() -> None:
+    with pytest.raises(ValueError, match="number of outputs"):
+        trained(TrainOptions(steps=1, mixup=0.5))
+
+
+def test_half_precision_on_the_cpu_is_refused() -> None:
+    with pytest.raises(DeviceError, match="'amp: true' needs a GPU, and this runs on the CPU"):
+        trained(TrainOptions(steps=1, amp=True))
+
+
+@pytest.mark.gpu
+def test_half_precision_on_a_gpu_trains_weights_of_full_precision() -> None:
+    net = net_of().cuda()
+    options = TrainOptions(epochs=16, lr=1e-2, amp=True, mixup=0.2, ema=0.9, erase=0.2)
+    lines: list[str] = []
+    figures = train(net, Classification(), Items(), options, "cuda:0", 0, lines.append, Course(outputs=10))
+    assert figures["loss"] < 2.0
+    assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
+
+
+def test_augmentation_of_items_that_cannot_be_augmented_is_refused() -> None:
+    with pytest.raises(DataError, match="'augment: rand' is for images"):
+        trained(TrainOptions(steps=1, augment="rand"))
+
+
+def test_every_step_is_told_its_epoch() -> None:
+    told: list[tuple[int, int]] = []
+    trained(OPTIONS, course=Course(before_step=lambda epoch, step: told.append((epoch, step))))
+    assert told == [(0, 0), (0, 1), (0, 2), (1, 3), (1, 4), (1, 5)]
+
+
+def test_a_loss_of_ones_own_takes_the_place_of_the_tasks() -> None:
+    def constant(outputs: Tensor, batch: Batch) -> Tensor:
+        return outputs.square().mean() * 0 + len(batch)
+
+    figures = train(net_of(), Classification(), Items(40), OPTIONS, "cpu", 0, lambda _: None, Course(loss=constant))
+    assert figures["loss"] == pytest.approx((16 * 16 + 16 * 16 + 8 * 8) / 40)
+
+
+def test_seconds_are_told() -> None:
+    figures = train(net_of(), Classification(), Items(), OPTIONS, "cpu", 0, lambda _: None)
+    assert figures["elapsed_s"] > 0

@@ -107,6 +107,40 @@ def report(study: StudyArgument, results: Results = RESULTS, reports: Reports = 
     raise typer.Exit(report_study(study, results, reports))
 
 
+@app.command()
+def export(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="Id of a trial, as status and tables print it.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is new or empty.", show_default=False)],
+    onnx: Annotated[bool, typer.Option("--onnx", help="Also as ONNX, compared with the network.")] = False,
+    torch_export: Annotated[bool, typer.Option("--torch-export", help="Also as a torch.export program.")] = False,
+    results: Results = RESULTS,
+) -> None:
+    """Take a trial's network home: recipe and weights in a folder that harness.load reads."""
+    from harness.cli.export import export_trial
+
+    raise typer.Exit(export_trial(trial, to, results, onnx, torch_export))
+
+
+@app.command()
+def tabulate(
+    study: StudyFileArgument,
+    up_to: Annotated[int | None, typer.Option("--up-to", min=1, help="Largest sets; without a word all sets.")] = None,
+    score: Annotated[
+        str | None, typer.Option(metavar="CRITERION", help="A criterion by name, or a plug-in file that registers one.")
+    ] = None,
+    search: Annotated[str | None, typer.Option(metavar="SEARCH", help="Its search; without a word its own.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="Where the tables go.")] = None,
+    site: Site = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    set_: Set = None,
+    results: Results = RESULTS,
+) -> None:
+    """Evaluate every set of a study's models into one file each, and score a criterion among all sets."""
+    from harness.cli.tabulate import TableOrders, tabulate_study
+
+    raise typer.Exit(tabulate_study(study, site, set_ or [], TableOrders(up_to, score, search, to, device), results))
+
+
 @app.command("list")
 def list_(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="models, criteria, searches, collectors, ...")],

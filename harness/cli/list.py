@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import typer
 
@@ -17,13 +16,14 @@ from harness.recoveries.base import recoveries
 from harness.registry import Registry
 from harness.schema import Plugin
 from harness.searches.base import searches
-from harness.spec import Target
+from harness.transforms.base import transforms
 
 REGISTRIES: dict[str, Registry[Plugin]] = {
     "criteria": criteria,  # type: ignore[dict-item]  # only read
     "searches": searches,  # type: ignore[dict-item]
     "collectors": collectors,  # type: ignore[dict-item]
     "recoveries": recoveries,  # type: ignore[dict-item]
+    "transforms": transforms,  # type: ignore[dict-item]
     "datasets": datasets,  # type: ignore[dict-item]
     "executors": executors,  # type: ignore[dict-item]
 }
@@ -31,6 +31,7 @@ TARGETS = {
     "attention": "attention sublayers",
     "mlp": "MLP sublayers",
     "block": "whole blocks, attention and MLP together",
+    "joint": "attention and MLP sublayers in one list",
 }
 
 
@@ -39,9 +40,7 @@ def list_kind(kind: str, why: bool, results: Path) -> int:
     if kind == "models":
         return _list_models(why, results)
     if kind == "targets":
-        for name in get_args(Target):
-            typer.echo(f"{name:<16} {TARGETS[name]}")
-        return FINE
+        return _list_targets()
     if kind not in REGISTRIES:
         raise UnknownNameError(unknown("kind", kind, [*REGISTRIES, "models", "targets"]))
     for name, member in REGISTRIES[kind].members().items():
@@ -53,12 +52,25 @@ def list_kind(kind: str, why: bool, results: Path) -> int:
     return FINE
 
 
+def _list_targets() -> int:
+    from harness.families.catalogue import families
+
+    kinds = {kind for family in families() for kind in family.kinds}
+    added = {
+        kind: f"of families {', '.join(family.name for family in families() if kind in family.kinds)}"
+        for kind in sorted(kinds - set(TARGETS))
+    }
+    for name, meaning in {**TARGETS, **added}.items():
+        typer.echo(f"{name:<16} {meaning}")
+    return FINE
+
+
 def _list_models(why: bool, results: Path) -> int:
     from harness.layouts import kept_layouts
 
-    for name, reason in kept_layouts(results / "artifacts" / "inventory").items():
-        if reason is None:
+    for name, standing in kept_layouts(results / "artifacts" / "inventory").items():
+        if why:
+            typer.echo(f"{name:<48} {standing.family or f'no: {standing.reason}'}")
+        elif standing.family:
             typer.echo(name)
-        elif why:
-            typer.echo(f"{name:<48} no: {reason}")
     return FINE

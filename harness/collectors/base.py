@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from harness.records import Asked, Measurement, Outcome
 from harness.registry import Registry
-from harness.schema import Plugin
+from harness.schema import Json, Plugin
 from harness.tasks.base import Batch, Task
 
 if TYPE_CHECKING:
@@ -72,6 +72,29 @@ class CostCollector(Collector):
     @abstractmethod
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         """One measurement for each that was asked for."""
+
+
+class SelectionCollector(Collector):
+    """Asks how good or how sure the selection itself is; one metric, null for a trial with nothing removed."""
+
+    metric: ClassVar[str]
+
+    def asked(self) -> tuple[Asked, ...]:
+        return (Asked(metric=self.metric, at=self.options()),)
+
+    def answer(self, value: float | None, reason: str | None, details: dict[str, Json] | None = None) -> Measurement:
+        """The measurement with its details, or null with the reason."""
+        at = self.options()
+        return Measurement(
+            metric=self.metric,
+            unit="1",
+            better="higher",
+            kind="exact",
+            at=at,
+            value=value,
+            reason=reason,
+            details=details or {},
+        )
 
 
 collectors: Registry[Collector] = Registry("collector", "harness.collectors")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
@@ -57,6 +58,15 @@ class Criterion(Plugin, ABC):
         return None
 
     @property
+    def reads_labels(self) -> bool:
+        """Whether it reads labels with these options."""
+        return self.uses_labels
+
+    def chosen(self, batches: Sequence[Batch]) -> tuple[Batch, ...]:
+        """Those of the calibration items that it goes by; choosing from what was chosen gives the same again."""
+        return tuple(batches)
+
+    @property
     def own_counts(self) -> tuple[int, ...] | None:
         """The counts that a criterion brings itself, instead of the study's; None for every other criterion."""
         return None
@@ -70,6 +80,40 @@ class UnitCriterion(Criterion):
     @abstractmethod
     def scores(self, scoring: Scoring) -> Mapping[str, float]:
         """A score for each unit by name."""
+
+
+class ListCriterion(Criterion):
+    """Names the sets themselves, one for each count that it has a set for; they need not be nested."""
+
+    searches: ClassVar[tuple[str, ...]] = ("given",)
+
+    @abstractmethod
+    def sets(self, scoring: Scoring) -> Mapping[int, tuple[str, ...]]:
+        """For each count the names of the units to remove, in the order of removal where they have one."""
+
+    def faults(self, units: tuple[Unit, ...]) -> tuple[str, ...]:
+        """Why its sets cannot be had of these units, in sentences; nothing where they can. Asked before any run."""
+        return ()
+
+
+class SpanCriterion(Criterion):
+    """Scores runs of adjacent units that are removed together, which `consecutive` needs."""
+
+    searches: ClassVar[tuple[str, ...]] = ("consecutive",)
+
+    @abstractmethod
+    def span_scores(self, scoring: Scoring) -> Mapping[tuple[str, ...], float]:
+        """A score for each run of units that `runs` gives, by the names of its units in order of depth."""
+
+
+def runs(units: tuple[Unit, ...]) -> Iterator[tuple[Unit, ...]]:
+    """All runs of adjacent units but the one of all units: no block lies between two that follow each other."""
+    for start in range(len(units)):
+        for stop in range(start + 1, len(units) + 1):
+            if stop - start > 1 and units[stop - 1].depth - units[stop - 2].depth > 1:
+                break
+            if stop - start < len(units):
+                yield units[start:stop]
 
 
 class Tally(Protocol):
@@ -95,9 +139,12 @@ class SetCriterion(Criterion):
         """What of the network counts, (n, ...) for a batch of n on its device; without a word, its outputs."""
         return scoring.task.forward(scoring.net, batch)
 
-    @abstractmethod
     def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
-        """Makes an empty tally for each set; `untouched` is what was read of the whole network, batch by batch."""
+        """Makes an empty tally for each set; `untouched` is what was read of the whole network, batch by batch.
+
+        Not asked of a criterion that has a `set_score` of its own: its sets are run one by one.
+        """
+        raise TypeError(f"criterion {self.name!r} has neither tallies nor a set_score of its own")
 
     def set_score(self, scoring: Scoring) -> SetScore:
         """A function from a set to its score, each set run by itself: what every shared way must equal."""
@@ -115,9 +162,21 @@ class SetCriterion(Criterion):
             with scoring.without(units):
                 for index, (read, batch) in enumerate(zip(reads(), scoring.batches, strict=True)):
                     tally.update(read, batch.to(scoring.device), index)
-            return tally.score()
+            return score_of(tally, units)
 
         return score
+
+
+def score_of(tally: Tally, units: tuple[Unit, ...]) -> float:
+    """The score of a set whose batches are all in; raises ArithmeticError with its units where it is not finite."""
+    names = ", ".join(unit.name for unit in units) or "nothing"
+    try:
+        score = tally.score()
+    except ArithmeticError as error:
+        raise ArithmeticError(f"{error} with {names} removed") from None
+    if not math.isfinite(score):
+        raise ArithmeticError(f"the score is {score}, not a finite number, with {names} removed")
+    return score
 
 
 criteria: Registry[Criterion] = Registry("criterion", "harness.criteria")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.criteria.base import Scoring, SetCriterion, Tally, criteria
-from harness.errors import SpecError
+from harness.criteria.features import check_class_token, final_tokens, head_input, reduced
+from harness.criteria.labels import balanced
+from harness.criteria.moments import Base, Deviation, Gaussian, Moments
 from harness.tasks.base import Batch
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -23,82 +27,118 @@ class Entropy(SetCriterion):
     the calibration items, in float64, and F (items x channels) the feature: on a DeiT the class token after the last
     norm. From "MLP Can Be A Good Transformer Learner" (lambda-ViT, arXiv 2404.05657), which takes channels as Gaussian
     and drops the constant; how it searches is not published, greedy growth is our reading of its nested sets.
-    Targets are not read. One forward pass over the calibration items for the untouched network and one for each set.
+    Targets are not read, unless items are balanced by them. One forward pass over the calibration items for the
+    untouched network and one for each set.
+
+    `site: head` takes the logits instead, in bits and with the unbiased deviation: the authors' second variant.
+    `feature` names what of the last block's output is F: what the head makes of it, the class token (the first), the
+    mean of all tokens, or all tokens, each token of each item being a sample; the last two read what the head of a
+    class-token network never sees.
 
     sigma_j is never taken smaller than `guard`: a channel that is dead with and without S adds 0 to TE, and one that
     dies with S makes S expensive, where leaving it out of both sums would hide the loss. So TE({}) = 0 and H is a
-    function of the set alone. A network whose channels are all dead cannot be scored.
+    function of the set alone. A channel that is dead in the untouched network and comes alive with S raises H by up
+    to -log guard, as much as one that dies lowers it; `dead: drop` leaves it out, for every set alike, since the head
+    never learned to read it. What is left out never depends on S: each set could then hide its own loss. A network
+    whose channels are all dead cannot be scored.
     """
 
-    feature: Literal["head_input"] = Field("head_input", description="what the head reads, after the last norm")
+    feature: Literal["head_input", "class", "mean", "all"] = Field(
+        "head_input", description="what the head reads, after the last norm; or the class token, mean or all tokens"
+    )
+    site: Literal["block_output", "head"] = Field(
+        "block_output", description="the last block's output after the last norm, or the head's: the logits"
+    )
     signed: bool = Field(False, description="score TE itself: a set that raises the entropy is the cheapest to lose")
     items: int | None = Field(None, ge=2, description="calibration items; null: the whole part")
+    balance: Literal["none", "classes"] = Field(
+        "none", description="classes: equally many items of each, the first of each in order; reads labels"
+    )
+    base: Base | None = Field(None, description="of the logarithm; null: e, and 2 at site head")
+    deviation: Deviation | None = Field(
+        None, description="standard deviation by n or by n - 1; null: population, and unbiased at site head"
+    )
     guard: float = Field(1e-6, gt=0, description="smallest standard deviation that counts; a smaller one is a constant")
+    dead: Literal["floor", "drop"] = Field(
+        "floor", description="channels below the guard count as the guard, or are left out if untouched ones are"
+    )
+
+    @model_validator(mode="after")
+    def _has_tokens(self) -> Entropy:
+        if self.site == "head" and self.feature != "head_input":
+            raise ValueError(f"feature {self.feature!r} is made of tokens, which site 'head' has not; leave one out")
+        return self
 
     @property
     def calibration_items(self) -> int | None:
-        return self.items
+        # A balanced choice is made from the whole part.
+        return self.items if self.balance == "none" else None
+
+    @property
+    def reads_labels(self) -> bool:
+        return self.balance == "classes"
+
+    def chosen(self, batches: Sequence[Batch]) -> tuple[Batch, ...]:
+        picks = self._picks(batches)
+        if picks is None:
+            return tuple(batches)
+        found = (Batch(b.inputs[rows], b.targets[rows]) for b, rows in zip(batches, picks, strict=True) if len(rows))
+        return tuple(found)
 
     def read(self, scoring: Scoring, batch: Batch) -> Tensor:
-        """What the head reads, (n, channels)."""
-        net: Any = scoring.net
-        if not (hasattr(net, "forward_features") and hasattr(net, "forward_head")):
-            raise SpecError(f"criteria.entropy.feature: {type(net).__name__} doesn't show what its head reads")
-        feature: Tensor = net.forward_head(net.forward_features(batch.inputs), pre_logits=True)
-        return feature
+        """(n, channels), or (n, tokens, channels) where all tokens are samples."""
+        if self.site == "head":
+            return scoring.task.forward(scoring.net, batch)
+        where = "criteria.entropy.feature"
+        if self.feature == "head_input":
+            return head_input(scoring.net, batch.inputs, where)
+        if self.feature == "class":
+            check_class_token(scoring.net, where)
+        tokens = final_tokens(scoring.net, batch.inputs, where)
+        return tokens if self.feature == "all" else reduced(tokens, self.feature)
 
     def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
-        whole = _Moments()
-        for feature in untouched:
-            whole.add(feature)
-        if bool((whole.sigma() < self.guard).all()):
-            raise ArithmeticError(f"entropy: no channel varies over the {whole.items} items; more items may help")
-        entropy = whole.entropy(self.guard)
-        return lambda: _Transfer(entropy, self.guard, is_signed=self.signed)
+        picks = self._picks(scoring.batches)
+        measure, whole = self._measure(), Moments()
+        for index, feature in enumerate(untouched):
+            whole.add(_samples(feature, picks, index))
+        alive = measure.sigma(whole) >= self.guard
+        if not bool(alive.any()):
+            raise ArithmeticError(f"entropy: no channel varies over the {whole.samples} items; more items may help")
+        counted = alive if self.dead == "drop" else None
+        entropy = measure.entropy(whole, counted)
+
+        def score(moments: Moments) -> float:
+            transfer = entropy - measure.entropy(moments, counted)
+            return transfer if self.signed else abs(transfer)
+
+        return lambda: _Transfer(picks, score)
+
+    def _picks(self, batches: Sequence[Batch]) -> tuple[NDArray[np.int64], ...] | None:
+        return balanced(batches, self.items, "criteria.entropy.balance") if self.balance == "classes" else None
+
+    def _measure(self) -> Gaussian:
+        is_head = self.site == "head"
+        base: Base = self.base or (2 if is_head else "e")
+        deviation: Deviation = self.deviation or ("unbiased" if is_head else "population")
+        return Gaussian(self.guard, base, deviation)
 
 
 class _Transfer:
     """The transfer entropy of one set: the untouched network's entropy minus the set's."""
 
-    def __init__(self, untouched: float, guard: float, *, is_signed: bool) -> None:
-        self.untouched, self.guard, self.is_signed = untouched, guard, is_signed
-        self.moments = _Moments()
+    def __init__(self, picks: tuple[NDArray[np.int64], ...] | None, measure: Callable[[Moments], float]) -> None:
+        self._picks, self._measure = picks, measure
+        self._moments = Moments()
 
     def update(self, read: Tensor, batch: Batch, index: int) -> None:
-        self.moments.add(read)
+        self._moments.add(_samples(read, self._picks, index))
 
     def score(self) -> float:
-        transfer = self.untouched - self.moments.entropy(self.guard)
-        return transfer if self.is_signed else abs(transfer)
+        return self._measure(self._moments)
 
 
-class _Moments:
-    """Mean and sum of squared deviations by channel, merged batch by batch (Chan, Golub and LeVeque, 1979)."""
-
-    def __init__(self) -> None:
-        self.items = 0
-        self.mean: Tensor | float = 0.0
-        self.squares: Tensor | float = 0.0
-
-    def add(self, feature: Tensor) -> None:
-        values = feature.double()
-        items, mean = values.shape[0], values.mean(0)
-        gap, total = mean - self.mean, self.items + items
-        self.squares = self.squares + (values - mean).square().sum(0) + gap.square() * (self.items * items / total)
-        self.mean = self.mean + gap * (items / total)
-        self.items = total
-
-    def sigma(self) -> Tensor:
-        """Population standard deviation by channel."""
-        import torch
-
-        return torch.as_tensor(self.squares / self.items).sqrt()
-
-    def entropy(self, guard: float) -> float:
-        """Sum of the logarithms of sigma, each at least `guard`; raises ArithmeticError where one is not finite."""
-        import torch
-
-        sigma = self.sigma()
-        if not bool(torch.isfinite(sigma).all()):
-            raise ArithmeticError("entropy: the feature is not finite")
-        return float(sigma.clamp(min=guard).log().sum())
+def _samples(read: Tensor, picks: tuple[NDArray[np.int64], ...] | None, index: int) -> Tensor:
+    """Samples by channel of what was read of a batch, of the picked items only."""
+    picked = read if picks is None else read[picks[index]]
+    return reduced(picked, "all") if picked.dim() > 2 else picked

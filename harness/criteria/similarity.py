@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from harness.criteria.base import Scoring, UnitCriterion, criteria
-from harness.errors import Problem, SpecError
+from harness.criteria.base import Scoring, SpanCriterion, UnitCriterion, criteria
+from harness.criteria.layouts import tokens_of
+from harness.criteria.means import Mean
+from harness.criteria.tokens import Tokens, kept
+from harness.errors import SpecError
+from harness.families.base import Unit
+from harness.streams import tapped
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from harness.families.base import Unit
-
-Turned: TypeAlias = "Callable[[Tensor, Tensor], None]"
+Passed: TypeAlias = "Callable[[Unit, Tensor, Tensor], None]"
 
 
 @criteria.register("similarity")
-class Similarity(UnitCriterion):
+class Similarity(UnitCriterion, SpanCriterion):
     """How little a unit turns the residual stream: S = 1 - mean over tokens of cos(x, y).
 
     Equations 1-6 of "What Matters in Transformers?" (LLM-Drop, arXiv 2406.15786). x is the stream entering the unit:
     what its norm reads; y leaves it: x + branch(norm(x)) for a sublayer, its output for a block. Cosines over the
     width in float32, of every token of every item, averaged in float64. S lies in [0, 2]; a unit whose branch gives
-    zero has S = 0. One forward pass of the untouched network over the calibration items, for all units together.
+    zero has S = 0. One forward pass of the untouched network over the calibration items, for all units together. With
+    `target: joint` attention and MLP stand in one list, on this common scale.
+
+    Other streams than the paper's: layer scale is part of the branch, and is removed with it. Where a norm comes after
+    (x + norm(branch(x))), that norm is part of the unit. Parallel branches read, and add to, the same x, so each is
+    scored as if it were alone there; a norm that they share belongs to the block and stays. In maps, every place is a
+    token and the channels are the width. A class attention writes the class token only, and is scored on that.
+
+    `residual: false` is the paper's ablation: the branch's output alone stands for y (for a block, its output minus its
+    input), S = 1 - mean cos(x, branch(norm(x))); a branch that gives zero then has S = 1. `tokens: used` leaves out
+    what nothing reads: the last block of a class-token network writes its other tokens for nobody. Which those are is
+    told by derivatives of the outputs, one backward pass of four items.
     """
 
-    tokens: Literal["all", "class", "patch"] = Field(
-        "all", description="tokens that are averaged: all, the leading ones that stand for no place, or the others"
+    searches: ClassVar[tuple[str, ...]] = ("one_shot", "iterative", "consecutive")
+
+    tokens: Tokens = Field(
+        "all",
+        description="tokens that are averaged: all, the leading ones that stand for no place (without registers), the "
+        "others, or those that something later reads",
     )
+    residual: bool = Field(True, description="y is the stream that leaves; false: what the unit adds to it, alone")
     items: int | None = Field(None, ge=1, description="calibration items; null: the whole part")
 
     @property
@@ -39,91 +58,85 @@ class Similarity(UnitCriterion):
         return self.items
 
     def scores(self, scoring: Scoring) -> Mapping[str, float]:
-        import torch
+        means = {unit.name: Mean() for unit in scoring.units}
+        chosen = kept(scoring, self.tokens, "criteria.similarity.tokens")
 
-        first, end = self._kept(scoring.net)
-        means = {unit.name: _Mean() for unit in scoring.units}
+        def passed(unit: Unit, x: Tensor, y: Tensor) -> None:
+            means[unit.name].add(chosen(unit, _cosines(x, y)))
 
-        def watch(unit: Unit) -> Turned:
-            return lambda x, y: means[unit.name].add(_cosines(x, y)[:, first:end])
-
-        device = str(next(scoring.net.parameters()).device)
-        with torch.inference_mode(), _watched(scoring, watch):
-            for batch in scoring.batches:
-                scoring.task.forward(scoring.net, batch.to(device))
+        self._pass(scoring, passed)
         return {name: 1 - mean.value() for name, mean in means.items()}
 
-    def _kept(self, net: nn.Module) -> tuple[int | None, int | None]:
-        prefix = int(getattr(net, "num_prefix_tokens", 0))
-        if self.tokens == "class" and prefix == 0:
-            message = f"{type(net).__name__} has no class token; 'all' or 'patch' would do"
-            raise SpecError(Problem("criteria.similarity.tokens", message))
-        return {"all": (None, None), "class": (None, prefix), "patch": (prefix, None)}[self.tokens]
+    def span_scores(self, scoring: Scoring) -> Mapping[tuple[str, ...], float]:
+        """1 - mean cos(input of the first, output of the last) for every run of adjacent blocks but the longest.
 
+        LLM-Drop's consecutive Block Drop. Blocks between which the stream changes shape are not adjacent.
+        """
+        if not self.residual:
+            raise SpecError("criteria.similarity.residual: a run of blocks is scored by its stream; leave it true")
+        others = [unit for unit in scoring.units if unit.kind != "block"]
+        if others:
+            message = f"a run is of whole blocks, which {others[0].name} is not; the target must be block"
+            raise SpecError(f"criteria.similarity: {message}")
+        means: dict[tuple[str, ...], Mean] = {}
+        chosen = kept(scoring, self.tokens, "criteria.similarity.tokens")
+        open_runs: list[tuple[tuple[Unit, ...], Tensor]] = []
 
-class _Mean:
-    """A running mean in float64; the sum stays on the device."""
+        def passed(unit: Unit, x: Tensor, y: Tensor) -> None:
+            open_runs[:] = [*((run, first) for run, first in open_runs if _go_on(run, first, unit, x)), ((), x)]
+            for place, (run, first) in enumerate(open_runs):
+                open_runs[place] = ((*run, unit), first)
+                names = tuple(member.name for member in open_runs[place][0])
+                means.setdefault(names, Mean()).add(chosen(unit, _cosines(first, y)))
 
-    def __init__(self) -> None:
-        self.total: Tensor | float = 0.0
-        self.count = 0
+        self._pass(scoring, passed)
+        return {names: 1 - mean.value() for names, mean in means.items() if len(names) < len(scoring.units)}
 
-    def add(self, values: Tensor) -> None:
-        self.total = self.total + values.double().sum()
-        self.count += values.numel()
+    def _pass(self, scoring: Scoring, passed: Passed) -> None:
+        """Calls `passed(unit, x, y)`, both (n, tokens, width), at every pass through a unit, for all items."""
+        import torch
 
-    def value(self) -> float:
-        # Nothing seen has no mean; the search says which unit that was.
-        return float(self.total) / self.count if self.count else float("nan")
+        def seen(unit: Unit, x: Tensor, added: Tensor) -> None:
+            if x.shape != added.shape:
+                shapes = f"{tuple(x.shape)} goes in, {tuple(added.shape)} comes out"
+                raise SpecError(f"criteria.similarity: {unit.name} is no residual branch: {shapes}")
+            whole = given.pop(unit.name, None)
+            y = added if not self.residual else whole if whole is not None else x.float() + added.float()
+            passed(unit, tokens_of(scoring.net, unit, x), tokens_of(scoring.net, unit, y))
+
+        net, units = scoring.net, scoring.units
+        with torch.inference_mode(), _outputs(net, units) as given, tapped(net, units, seen):
+            for batch in scoring.batches:
+                scoring.task.forward(net, batch.to(scoring.device))
 
 
 def _cosines(x: Tensor, y: Tensor) -> Tensor:
-    """(n, tokens) from two (n, ..., width)."""
+    """(n, tokens) from two (n, tokens, width)."""
     import torch
 
-    cosines = torch.nn.functional.cosine_similarity(x.float(), y.float(), dim=-1)
-    return cosines.clamp(-1, 1).flatten(1)
+    return torch.nn.functional.cosine_similarity(x.float(), y.float(), dim=-1).clamp(-1, 1)
+
+
+def _go_on(run: tuple[Unit, ...], first: Tensor, unit: Unit, x: Tensor) -> bool:
+    """Whether a unit that reads x continues a run of blocks whose stream was `first`."""
+    return run[-1].depth + 1 == unit.depth and first.shape == x.shape
 
 
 @contextmanager
-def _watched(scoring: Scoring, watch: Callable[[Unit], Turned]) -> Iterator[None]:
-    """Calls `watch(unit)(x, y)` at every pass through a unit; every hook is gone afterwards."""
-    hooks: list[Any] = []
-    try:
-        for unit in scoring.units:
-            entered: list[Tensor] = []
-            first, last = _ends(unit)
-            hooks.append(scoring.net.get_submodule(first).register_forward_pre_hook(_enter(entered)))
-            leave = _leave(unit, entered, watch(unit))
-            hooks.append(scoring.net.get_submodule(last).register_forward_hook(leave))
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _outputs(net: nn.Module, units: Iterable[Unit]) -> Iterator[dict[str, Tensor]]:
+    """Within it, what each block gives, by its name: its input plus what it adds is that only up to rounding."""
+    given: dict[str, Tensor] = {}
 
+    def keep(name: str) -> Callable[[Any, Any, Any], None]:
+        def hook(_: Any, __: Any, output: Any) -> None:
+            if not isinstance(output, tuple):
+                given[name] = output
 
-def _ends(unit: Unit) -> tuple[str, str]:
-    """Paths of the module that reads x and of the module that gives the branch's output, or y itself for a block."""
-    if unit.kind == "block":
-        return unit.name, unit.name
-    (sublayer,) = unit.sublayers
-    return f"{sublayer.block}.{sublayer.modules[0]}", f"{sublayer.block}.{sublayer.modules[-1]}"
+        return hook
 
-
-def _enter(entered: list[Tensor]) -> Callable[[Any, Any], None]:
-    def hook(_: Any, inputs: tuple[Tensor, ...]) -> None:
-        entered.append(inputs[0])
-
-    return hook
-
-
-def _leave(unit: Unit, entered: list[Tensor], turned: Turned) -> Callable[[Any, Any, Any], None]:
-    def hook(_: Any, __: Any, output: Any) -> None:
-        given = output[0] if isinstance(output, tuple) else output
-        x = entered.pop()
-        if x.shape != given.shape:
-            shapes = f"{tuple(x.shape)} goes in, {tuple(given.shape)} comes out"
-            raise SpecError(f"criteria.similarity: {unit.name} is no residual branch of the pre-norm form: {shapes}")
-        turned(x, given if unit.kind == "block" else x.float() + given.float())
-
-    return hook
+    with ExitStack() as stack:
+        for unit in units:
+            if unit.kind == "block":
+                hook = net.get_submodule(unit.name).register_forward_hook(keep(unit.name))
+                stack.callback(hook.remove)
+        yield given

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.datasets.augment import RandAugmented, shifted_and_mirrored, shifts
 from harness.datasets.base import Data, Part
 from harness.datasets.carving import carve
 from harness.datasets.fingerprints import check_overlap, item_digests, part_sha256
@@ -42,6 +43,17 @@ class ArrayPart(Part):
         for indices in batch_indices(len(self), size, shuffle):
             targets = torch.from_numpy(self._given.targets[indices])
             yield Batch(self._inputs(indices), targets)
+
+    def augmented(self, size: int, shuffle: int, augment: str) -> Iterator[Batch]:
+        import torch
+
+        chance, changed = shifts(shuffle), RandAugmented(self._pixels.mean)
+        for indices in batch_indices(len(self), size, shuffle):
+            if augment == "rand":
+                inputs = self._pixels(changed(self._given.images[indices], indices.tolist(), shuffle))
+            else:
+                inputs = shifted_and_mirrored(self._inputs(indices), chance)
+            yield Batch(inputs, torch.from_numpy(self._given.targets[indices]))
 
     def _inputs(self, indices: NDArray[np.int64]) -> Tensor:
         import torch

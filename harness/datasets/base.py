@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from harness.errors import DataError
 from harness.records import PartInfo
 from harness.registry import Registry
 from harness.schema import Label, Plugin
@@ -24,6 +25,10 @@ class Part(ABC):
     @abstractmethod
     def batches(self, size: int, shuffle: int | None = None) -> Iterator[Batch]:
         """Batches on the CPU, the last one as short as it comes; `shuffle` is a seed, None keeps the order."""
+
+    def augmented(self, size: int, shuffle: int, augment: str) -> Iterator[Batch]:
+        """The batches of `shuffle`, randomly changed as `augment` says; the seed is the same, so is the change."""
+        raise DataError(f"items of this kind cannot be augmented; 'augment: {augment}' is for images")
 
     def __len__(self) -> int:
         return self.info.items

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from harness.datasets.augment import training_transform
 from harness.datasets.base import Data, Dataset, datasets
 from harness.datasets.carving import carve
 from harness.datasets.fingerprints import check_overlap, part_sha256
@@ -41,9 +42,9 @@ class Folder(Dataset):
     """Image files PART/CLASS/*.png (jpg, jpeg, webp, bmp) of a folder; parts train, val, test, calibration.
 
     Missing parts are carved from those that are there; a folder of classes alone is carved into four. Class indices
-    follow the sorted names. Every part gets timm's evaluation transform: an augmented train part would draw from the
-    global random states of every loader process, and could not be repeated. Each file of a part is decoded once when
-    the data is loaded, so a part that a study does not need is best kept small with `splits`.
+    follow the sorted names. Every part gets timm's evaluation transform; a training that augments draws by each file's
+    own number. Each file of a part is decoded once when the data is loaded, so a part that a study does not need is
+    best kept small with `splits`.
     """
 
     has_path: ClassVar[bool] = True
@@ -68,11 +69,12 @@ class Folder(Dataset):
         check_overlap(seen_by_source, place)
         mean, std = (config.mean, config.std) if self.normalize == "model" else _statistics(chosen["train"].seen)
         turn, transform = _transform(config, mean, std)
+        training = Prepared(training_transform(config, mean, std))
         parts = {}
         for name, part in chosen.items():
             sha256 = part_sha256([seen.digest for seen in part.seen], part.targets)
             info = PartInfo(items=len(part.files), sha256=sha256, transform=transform)
-            parts[name] = FilePart(Files(part.files, turn), part.targets, info, workers)
+            parts[name] = FilePart(Files(part.files, turn), part.targets, info, workers, training)
         return Data(self.describe(paths), parts)
 
     def _chosen(self, root: Path, workers: int) -> dict[str, Chosen]:

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.arrays import batch_indices
+from harness.datasets.augment import shifted_and_mirrored, shifts
 from harness.datasets.base import Part
+from harness.datasets.chance import derived, seeded
 from harness.datasets.fingerprints import item_digests
+from harness.errors import DataError
 from harness.records import PartInfo
 from harness.tasks.base import Batch
 
@@ -83,6 +86,17 @@ class Files:
         return self.turn(self.paths[index])
 
 
+@dataclass(frozen=True)
+class Drawn(Files):
+    """Files whose turning draws random numbers: those of a file follow `seed` and its index, in whatever process."""
+
+    seed: int
+
+    def __getitem__(self, index: int) -> Any:
+        with seeded(derived(self.seed, index)):
+            return self.turn(self.paths[index])
+
+
 def looked_through(paths: Sequence[Path], workers: int) -> list[Seen]:
     """One look at each file, in order."""
     order = list(range(len(paths)))
@@ -101,19 +115,40 @@ class Prepared:
 
 
 class FilePart(Part):
-    """Image files of one part, decoded whenever they are asked for."""
+    """Image files of one part, decoded whenever they are asked for; `training` is the transform of `augment: rand`."""
 
-    def __init__(self, files: Files, targets: NDArray[np.int64], info: PartInfo, workers: int) -> None:
+    def __init__(
+        self,
+        files: Files,
+        targets: NDArray[np.int64],
+        info: PartInfo,
+        workers: int,
+        training: Callable[[Path], Any] | None = None,
+    ) -> None:
         self._files = files
         self._targets = targets
         self._workers = workers
+        self._training = training
         self.info = info
 
     def batches(self, size: int, shuffle: int | None = None) -> Iterator[Batch]:
+        return self._batches(self._files, size, shuffle)
+
+    def augmented(self, size: int, shuffle: int, augment: str) -> Iterator[Batch]:
+        if augment == "rand":
+            if self._training is None:
+                raise DataError("this part has no training transform for 'augment: rand'")
+            yield from self._batches(Drawn(self._files.paths, self._training, shuffle), size, shuffle)
+            return
+        chance = shifts(shuffle)
+        for batch in self._batches(self._files, size, shuffle):
+            yield Batch(shifted_and_mirrored(batch.inputs, chance), batch.targets)
+
+    def _batches(self, files: Files, size: int, shuffle: int | None) -> Iterator[Batch]:
         import torch
 
         order = list(batch_indices(len(self), size, shuffle))
-        loader = _loader(self._files, [indices.tolist() for indices in order], torch.stack, self._workers)
+        loader = _loader(files, [indices.tolist() for indices in order], torch.stack, self._workers)
         for indices, inputs in zip(order, loader, strict=True):
             yield Batch(inputs, torch.from_numpy(self._targets[indices]))
 

@@ -1,20 +1,114 @@
-"""Where a model keeps its blocks, attention and MLP, and what belongs to each: data, not code."""
+"""Where a model keeps its blocks, what they add to the residual stream, and what belongs to each: data, not code."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import nn
 
+JOINT = ("attention", "mlp")  # kinds that the target `joint` puts in one list
+
 
 @dataclass(frozen=True)
 class Branch:
-    """A residual branch of a block: `core` names it in paths, `modules` are all it owns, in order of execution."""
+    """What a block adds to its stream in one place, and all that goes with it; paths are relative to the block.
 
+    `core` names it in paths. `modules` are all modules that only it runs, in order of execution; those that a block
+    lacks (absent or None) are left out, and a block without the module `core` has no such branch. `core` and
+    `modules` may hold `*`: one branch for each child of that container (`attns.*`). `parameters` are bare ones that
+    only it uses (`gamma_1`).
+
+    `head` (default: the first module) is a module, or a method of the block, that takes the place where nothing comes
+    out: whatever follows must be linear in it. `passes` are positions of further arguments that the head gives back
+    after its output.
+
+    `tap` (default: the last module) is the module whose output, in the stream's layout, is added to the stream; where
+    several branches share it, `call` says which of its calls in a pass of the block is this branch's, from 0.
+    x, the stream that the branch's output is added to, is the input of `entry` (default: the first module; `.` is the
+    block's own stream), or else the output of `carrier`. Where only the first tokens of x are, `tokens` is how many.
+    `windows` names the block's attribute with the side of its windows, where the tap's output is still cut into those,
+    and `is_folded` says that its first axis runs over parts of items, all parts of an item in turn.
+
+    `removals` are the forms it may be removed in; `identity` needs an output of its input's shape, and attention.
+    Where what `core` is decides the kind, `of` are the classes that it is one of.
+    """
+
+    kind: str
     core: str
     modules: tuple[str, ...]
+    head: str = ""
+    passes: tuple[int, ...] = ()
+    tap: str = ""
+    call: int = 0
+    entry: str = ""
+    carrier: str = ""
+    tokens: int | None = None
+    windows: str = ""
+    is_folded: bool = False
+    parameters: tuple[str, ...] = ()
+    removals: tuple[str, ...] = ("skip", "identity")
+    of: tuple[str, ...] = ()
+
+    def at(self, child: str) -> Branch:
+        """The same for one child of a container: `*` becomes its name."""
+        paths = ("core", "head", "tap", "entry", "carrier")
+        named = {name: str(getattr(self, name)).replace("*", child) for name in paths}
+        modules = tuple(name.replace("*", child) for name in self.modules)
+        return Branch(**{**vars(self), **named, "modules": modules})
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a block handles its stream: it is argument `stream`; a block that gives a tuple gives arguments `returns`.
+
+    `shared` are modules and parameters that belong to no branch and go when all branches go; `heads` are those of all
+    its branches. Where `is_whole` is false the block as a whole must stay although some of its branches may go.
+    """
+
+    stream: int = 0
+    returns: tuple[int, ...] = ()
+    shared: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    is_whole: bool = True
+
+
+def _always(_: nn.Module) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What is not offered and why: a `kind` of branch, `block` (the whole, while branches may go), or all of a block.
+
+    `when` tells from a block whether it is one of those.
+    """
+
+    reason: str
+    when: Callable[[nn.Module], bool] = _always
+    kind: str = ""
+
+    @property
+    def is_general(self) -> bool:
+        """Whether it holds for every block of the class."""
+        return self.when is _always
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Blocks of one class: branches in order of execution, the stream, what cannot go, and notes for the reader.
+
+    Blocks inside a block are not looked for.
+    """
+
+    branches: tuple[Branch, ...]
+    stream: int = 0
+    returns: tuple[int, ...] = ()
+    shared: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -26,6 +120,18 @@ class Sublayer:
     depth: int
     block: str
     modules: tuple[str, ...]
+    branch: Branch = Branch("", "", ())
+    frame: Frame = Frame()
+
+    @property
+    def head(self) -> str:
+        """Module or method of the block that gives nothing in place of the branch's output."""
+        return self.branch.head or self.modules[0]
+
+    @property
+    def tap(self) -> str:
+        """Path of the module whose output is added to the stream."""
+        return f"{self.block}.{self.branch.tap or self.modules[-1]}"
 
 
 @dataclass(frozen=True)
@@ -40,36 +146,143 @@ class Unit:
 
 @dataclass(frozen=True)
 class Family:
-    """Models that share a layout; `model_classes` and `block_classes` are qualified class names."""
+    """Models that share their kinds of blocks: qualified class names of the models, a layout for each class of block.
+
+    Every child of the modules `containers` must be a known block. Where more than one stream passes between blocks,
+    `no_chain` says so. `modules` are timm's that register such models, where those of the classes are not.
+    """
 
     name: str
     model_classes: tuple[str, ...]
-    blocks: str
-    block_classes: tuple[str, ...]
-    branches: dict[str, Branch]
+    layouts: dict[str, Layout]
+    containers: tuple[str, ...] = ()
+    no_chain: str = ""
+    modules: tuple[str, ...] = ()
+
+    @property
+    def homes(self) -> tuple[str, ...]:
+        """timm's modules that register these models: `modules`, or else those of the classes."""
+        return self.modules or tuple(dict.fromkeys(name.split(".")[-2] for name in self.model_classes))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of sublayers that its models may have."""
+        return tuple(dict.fromkeys(b.kind for layout in self.layouts.values() for b in layout.branches))
 
     def fits(self, net: nn.Module) -> bool:
         """Whether this family describes the network, every block included."""
-        kind = type(net)
-        if f"{kind.__module__}.{kind.__qualname__}" not in self.model_classes:
-            return False
-        blocks = list(net.get_submodule(self.blocks).children())
-        names = {f"{type(block).__module__}.{type(block).__qualname__}" for block in blocks}
-        return bool(blocks) and names <= set(self.block_classes)
+        return class_name(net) in self.model_classes and not self.strangers(net) and any(self._blocks(net))
+
+    def strangers(self, net: nn.Module) -> tuple[str, ...]:
+        """Classes of blocks that the family does not know, sorted."""
+        held = [net.get_submodule(path) for path in self.containers if _holds(net, path)]
+        blocks = [block for container in held for block in container.children()]
+        return tuple(sorted({class_name(block) for block in blocks} - set(self.layouts)))
 
     def sublayers(self, net: nn.Module) -> tuple[Sublayer, ...]:
         """Every removable sublayer in order of execution."""
-        return tuple(
-            Sublayer(f"{self.blocks}.{index}.{branch.core}", kind, int(index), f"{self.blocks}.{index}", branch.modules)
-            for index, _ in net.get_submodule(self.blocks).named_children()
-            for kind, branch in self.branches.items()
-        )
+        found: list[Sublayer] = []
+        for depth, (path, block, layout) in enumerate(self._blocks(net)):
+            found += _offered(path, depth, block, layout)
+        return tuple(found)
+
+    def refused(self, net: nn.Module) -> dict[str, str]:
+        """Sublayers, or whole blocks, that exist and cannot be removed: name and reason, in order of execution."""
+        return {
+            f"{path}.{core}" if core else path: reason
+            for path, block, layout in self._blocks(net)
+            for core, reason in _refused(block, layout)
+        }
+
+    def chain(self, net: nn.Module) -> tuple[str, ...]:
+        """Paths of all blocks, removable or not, in order of execution; empty where they are no chain.
+
+        In a chain all that follows a block depends on the network's input through that block's output alone.
+        """
+        return () if self.no_chain else tuple(path for path, _, _ in self._blocks(net))
+
+    def _blocks(self, net: nn.Module) -> Iterator[tuple[str, nn.Module, Layout]]:
+        inside = ""
+        for path, module in net.named_modules():
+            layout = self.layouts.get(class_name(module))
+            if layout is None or (inside and path.startswith(inside)):
+                continue
+            inside = f"{path}."
+            yield path, module, layout
 
 
 def units(sublayers: tuple[Sublayer, ...], target: str) -> tuple[Unit, ...]:
-    """What `target` can remove, in order of depth: sublayers of that kind, or whole blocks."""
+    """What `target` can remove, in order of execution: a kind, attention and MLPs in one list (`joint`), or blocks."""
     if target != "block":
-        return tuple(Unit(s.name, target, s.depth, (s,)) for s in sublayers if s.kind == target)
-    blocks = dict.fromkeys(s.block for s in sublayers)
+        kinds = JOINT if target == "joint" else (target,)
+        return tuple(Unit(s.name, s.kind, s.depth, (s,)) for s in sublayers if s.kind in kinds)
+    blocks = dict.fromkeys(s.block for s in sublayers if s.frame.is_whole)
     members = {block: tuple(s for s in sublayers if s.block == block) for block in blocks}
     return tuple(Unit(block, target, owned[0].depth, owned) for block, owned in members.items())
+
+
+def class_name(module: nn.Module) -> str:
+    """The qualified name of a module's class."""
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def _offered(path: str, depth: int, block: nn.Module, layout: Layout) -> Iterator[Sublayer]:
+    refused = {core for core, _ in _refused(block, layout)}
+    present = tuple(_present(block, layout))
+    if any(not refusal.kind and refusal.when(block) for refusal in layout.refusals):
+        return
+    is_whole = not refused and _is_covered(block, present, layout.shared)
+    shared = tuple(name for name in layout.shared if _holds(block, name) or hasattr(block, name))
+    heads = tuple(branch.head or branch.modules[0] for branch in present)
+    frame = Frame(layout.stream, layout.returns, shared, heads, is_whole)
+    for branch in present:
+        if branch.core not in refused:
+            yield Sublayer(f"{path}.{branch.core}", branch.kind, depth, path, branch.modules, branch, frame)
+
+
+def _refused(block: nn.Module, layout: Layout) -> Iterator[tuple[str, str]]:
+    """Names of branches with the reason against each; an empty name is the whole block."""
+    for refusal in layout.refusals:
+        if not refusal.when(block):
+            continue
+        if refusal.kind in ("", "block"):
+            yield "", refusal.reason
+        else:
+            yield from ((b.core, refusal.reason) for b in _present(block, layout) if b.kind == refusal.kind)
+
+
+def _present(block: nn.Module, layout: Layout) -> Iterator[Branch]:
+    """The branches that this block has, with the modules and parameters that it has of each."""
+    for branch in layout.branches:
+        container, star, _ = branch.core.partition(".*")
+        for one in [branch.at(n) for n, _ in block.get_submodule(container).named_children()] if star else [branch]:
+            modules = tuple(name for name in one.modules if _holds(block, name))
+            parameters = tuple(name for name in one.parameters if getattr(block, name, None) is not None)
+            if modules and (_holds(block, one.core) or one.core not in one.modules) and _is_of(block, one):
+                yield replace(one, modules=modules, parameters=parameters)
+
+
+def _is_of(block: nn.Module, branch: Branch) -> bool:
+    return not branch.of or class_name(block.get_submodule(branch.core)) in branch.of
+
+
+def _holds(block: nn.Module, path: str) -> bool:
+    try:
+        return block.get_submodule(path) is not None
+    except AttributeError:
+        return False
+
+
+def _is_covered(block: nn.Module, branches: tuple[Branch, ...], shared: tuple[str, ...]) -> bool:
+    """Whether the branches and what they share are all that the block has."""
+    owned = {*shared, *(name for branch in branches for name in (*branch.modules, *branch.parameters))}
+    parts = [name for name, module in block.named_modules() if name and _does_something(module)]
+    parts += [name for name, _ in block.named_parameters(recurse=False)]
+    return all(any(name == own or name.startswith(f"{own}.") for own in owned) for name in parts)
+
+
+def _does_something(module: nn.Module) -> bool:
+    """Whether a module is more than a container of others or an identity."""
+    is_leaf = not any(True for _ in module.children())
+    has_parameters = any(True for _ in module.parameters(recurse=False))
+    return has_parameters or (is_leaf and type(module).__name__ not in ("Identity", "ModuleList", "Sequential"))

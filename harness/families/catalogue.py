@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterable
 from functools import cache
@@ -10,7 +11,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownNameError, unknown
-from harness.families.base import Family, Sublayer
+from harness.families.base import Family, Sublayer, class_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +29,13 @@ def families() -> tuple[Family, ...]:
     for entry in entry_points(group=PACKAGE):
         found += entry.load()
     return tuple(found)
+
+
+def written_in() -> list[str]:
+    """The text that the families are written in, module by module: what was found with it is found with it again."""
+    homes = {module.name for module in pkgutil.iter_modules(importlib.import_module(PACKAGE).__path__, f"{PACKAGE}.")}
+    homes |= {entry.module for entry in entry_points(group=PACKAGE)}
+    return [inspect.getsource(importlib.import_module(home)) for home in sorted(homes)]
 
 
 def family_of(net: nn.Module) -> Family:
@@ -49,17 +57,12 @@ def sublayers_named(net: nn.Module, names: Iterable[str]) -> tuple[Sublayer, ...
 
 
 def _refusal(net: nn.Module) -> str:
-    kind = _class_name(net)
+    kind = class_name(net)
     near = next((family for family in families() if kind in family.model_classes), None)
     known = ", ".join(sorted(family.name for family in families()))
     if near is None:
         return f"no family says where a network of class {kind} keeps its blocks; known families: {known}"
-    blocks = list(net.get_submodule(near.blocks).children())
-    found = sorted({_class_name(block) for block in blocks} - set(near.block_classes))
-    held = f"blocks of class {', '.join(found)}" if found else "no blocks"
-    handled = ", ".join(near.block_classes)
+    strangers = near.strangers(net)
+    held = f"blocks of class {', '.join(strangers)}" if strangers else "no blocks"
+    handled = ", ".join(near.layouts)
     return f"a network of class {kind} has {held}; family {near.name!r} knows only {handled}; known families: {known}"
-
-
-def _class_name(module: nn.Module) -> str:
-    return f"{type(module).__module__}.{type(module).__qualname__}"

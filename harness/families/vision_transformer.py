@@ -1,22 +1,105 @@
-"""Vision transformers of timm whose blocks are pre-norm and residual: ViT, DeiT, DINOv2 and their like."""
+"""Vision transformers of timm's own module, DeiT's distilled ones, hybrids, and networks around the same blocks."""
 
 from __future__ import annotations
 
-from harness.families.base import Branch, Family
+from harness.families.base import Branch, Family, Layout, Refusal
+from harness.families.eva import EVA_BLOCKS
 
-# Both branches of timm's Block are x + drop_path(ls(f(norm(x)))); blocks of any other class compute something else.
+# Both branches of timm's Block are x + drop_path(ls(f(norm(x)))).
+PRE_NORM = Layout(
+    (
+        Branch("attention", "attn", ("norm1", "attn", "ls1", "drop_path1")),
+        Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
+    )
+)
+# x + drop_path(norm(f(x))): the norm, which carries the layer scale, is the branch's last word.
+POST_NORM = Layout(
+    (
+        Branch("attention", "attn", ("attn", "norm1", "drop_path1")),
+        Branch("mlp", "mlp", ("mlp", "norm2", "drop_path2")),
+    )
+)
+# Attention and MLP come out of one projection, and mostly go into one: the one cannot be had without the other.
+_FUSED = """in_norm in_proj q_norm k_norm attn_drop sub_norm mlp_drop mlp_act attn_out_proj mlp_out_proj out_proj ls
+    drop_path"""
+FUSED = Layout(
+    (
+        Branch(
+            "fused",
+            "fused",
+            tuple(_FUSED.split()),
+            parameters=("mlp_bias", "lambda_a", "lambda_b", "lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2"),
+            removals=("skip",),
+        ),
+    ),
+    notes=("attention and MLP share their first projection: they go together, as the kind `fused`",),
+)
+# x + the sum of several attentions of the same x, then the same with MLPs.
+PARALLEL = Layout((Branch("attention", "attns.*", ("attns.*",)), Branch("mlp", "ffns.*", ("ffns.*",))))
+# The convolutions that ViTamin has in place of a patch embedding.
+MBCONV = Layout(
+    (
+        Branch(
+            "convolution",
+            "conv2_kxk",
+            ("pre_norm", "down", "conv1_1x1", "act1", "conv2_kxk", "act2", "conv3_1x1", "drop_path"),
+        ),
+    ),
+    refusals=(
+        Refusal(
+            "it changes width or resolution, and so does its shortcut",
+            lambda block: type(block.shortcut).__name__ != "Identity",
+        ),
+    ),
+)
+
+HOME = "timm.models.vision_transformer"
+BLOCKS = {
+    f"{HOME}.Block": PRE_NORM,
+    f"{HOME}.ResPostBlock": POST_NORM,
+    f"{HOME}.ParallelScalingBlock": FUSED,
+    f"{HOME}.DiffParallelScalingBlock": FUSED,
+    f"{HOME}.ParallelThingsBlock": PARALLEL,
+}
+
 FAMILIES: tuple[Family, ...] = (
     Family(
         name="vision_transformer",
-        model_classes=(
-            "timm.models.vision_transformer.VisionTransformer",
-            "timm.models.deit.VisionTransformerDistilled",
-        ),
-        blocks="blocks",
-        block_classes=("timm.models.vision_transformer.Block",),
-        branches={
-            "attention": Branch("attn", ("norm1", "attn", "ls1", "drop_path1")),
-            "mlp": Branch("mlp", ("norm2", "mlp", "ls2", "drop_path2")),
+        model_classes=(f"{HOME}.VisionTransformer", "timm.models.deit.VisionTransformerDistilled"),
+        layouts={**BLOCKS, "timm.models.vitamin.MbConvLNBlock": MBCONV},
+        containers=("blocks",),
+        modules=("vision_transformer", "deit", "vision_transformer_hybrid", "vitamin"),
+    ),
+    Family(
+        name="naflexvit",
+        model_classes=("timm.models.naflexvit.NaFlexVit",),
+        layouts={**BLOCKS, **EVA_BLOCKS},
+        containers=("blocks",),
+    ),
+    Family(
+        name="vision_transformer_relpos",
+        model_classes=("timm.models.vision_transformer_relpos.VisionTransformerRelPos",),
+        layouts={
+            "timm.models.vision_transformer_relpos.RelPosBlock": PRE_NORM,
+            "timm.models.vision_transformer_relpos.ResPostRelPosBlock": POST_NORM,
         },
+        containers=("blocks",),
+    ),
+    Family(
+        name="vision_transformer_sam",
+        model_classes=("timm.models.vision_transformer_sam.VisionTransformerSAM",),
+        layouts={
+            # Windows are cut between the norm and the attention, and joined after the scale: the norm alone still runs
+            # as an identity, so that the cut sees a tensor.
+            "timm.models.vision_transformer_sam.Block": Layout(
+                (
+                    Branch(
+                        "attention", "attn", ("norm1", "attn", "ls1", "drop_path1"), head="attn", windows="window_size"
+                    ),
+                    Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
+                )
+            )
+        },
+        containers=("blocks",),
     ),
 )

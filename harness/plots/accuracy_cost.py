@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from harness.plots.drawing import Drawing
 from harness.plots.look import BASELINE, GRID, INK, PAPER, Look, canvas, dodge, legend_above, paper
 from harness.stats import pareto, spread
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
-from harness.tables.panels import Panel
+from harness.tables.panels import Panel, with_values
 
 BETTER = {"accuracy": "higher", "saved": "higher"}
+DENSE = ("p", "d", "8", "H")  # markers that no criterion has
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
                 "zorder": 4,
             }
             axes.errorbar([0.0], [shown.accuracy], yerr=[shown.spread], elinewidth=0.8, label="baseline", **style)
+        dense = _dense(panel)
+        _draw_dense(axes, dense)
         _draw_front(axes, best)
         axes.set_xlabel("MACs saved (%)")
         axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
@@ -61,6 +65,8 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
         "Grey: Pareto front of the means; filled markers lie on it, hollow ones are dominated. "
         "Points at equal MACs are set slightly apart."
     )
+    if dense:
+        caption += " Dense: whole networks beside the study, trained by themselves; the front leaves them out."
     return Drawing(f"accuracy_cost-{panel.slug}", f"Accuracy against compute: {panel.label}", caption, figure)
 
 
@@ -68,13 +74,33 @@ def _points(panel: Panel) -> list[Point]:
     accuracy, saved = panel.per_unit(OUTCOME), panel.per_unit("macs_saved")
     found = []
     for criterion in panel.criteria:
-        for count in panel.counts:
-            values = [float(v) for v in accuracy[criterion, count].dropna()]
-            costs = [float(v) for v in saved[criterion, count].dropna()]
+        for level in panel.levels:
+            values = [float(v) for v in accuracy[criterion, level].dropna()]
+            costs = [float(v) for v in saved[criterion, level].dropna()]
             if values and costs:
                 deviation = 100 * (spread(values) or 0.0)
                 found.append(Point(criterion, 100 * float(np.mean(costs)), 100 * float(np.mean(values)), deviation))
     return found
+
+
+def _dense(panel: Panel) -> list[Point]:
+    """Whole networks beside the study, their MACs against those of the baseline."""
+    whole = with_values(panel.baselines, "macs")["macs"]
+    found = []
+    for model, rows in panel.references.groupby("model", sort=False) if len(whole) else ():
+        values = [100 * float(v) for v in with_values(rows, OUTCOME)[OUTCOME]]
+        macs = with_values(rows, "macs")["macs"]
+        if values and len(macs):
+            saved = 100 * (1 - float(macs.mean()) / float(whole.mean()))
+            found.append(Point(str(model), saved, float(np.mean(values)), spread(values) or 0.0))
+    return found
+
+
+def _draw_dense(axes: Axes, dense: list[Point]) -> None:
+    marks: dict[str, Any] = {"color": INK, "markerfacecolor": PAPER, "linestyle": "none", "elinewidth": 0.8}
+    for point, marker in zip(dense, cycle(DENSE)):
+        where: dict[str, Any] = {"x": [point.saved], "y": [point.accuracy], "yerr": [point.spread]}
+        axes.errorbar(**where, marker=marker, markersize=5.5, zorder=3.5, label=f"{point.series} (dense)", **marks)
 
 
 def _draw_front(axes: Axes, best: list[Point]) -> None:

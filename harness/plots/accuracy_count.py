@@ -1,8 +1,10 @@
-"""Accuracy against the number of sublayers removed, for each criterion, with random choice as a band."""
+"""Accuracy against how much is removed, for each criterion, with random choice as a band."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,15 @@ MOST_TICKS = 10
 
 
 def accuracy_count(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
-    """Test accuracy by count; None when nothing was evaluated."""
+    """Test accuracy by count or budget; None when nothing was evaluated."""
     wide = panel.per_unit(OUTCOME)
     shown = [criterion for criterion in panel.criteria if wide[criterion].notna().to_numpy().any()]
     if not shown:
         return None
     bands = {name: band for name in shown if len(band := _band(panel, name)) > 1}
+    at = partial(_position, panel)
+    levels = [at(level) for level in panel.levels]
+    gap = min((b - a for a, b in pairwise(levels)), default=1.0) if panel.cost else 1.0
     with paper():
         figure, axes = canvas(2.75)
         base = panel.baseline_values(OUTCOME)
@@ -32,30 +37,32 @@ def accuracy_count(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
             level = 100 * float(np.mean(base))
             axes.axhline(level, color=BASELINE.colour, linestyle=BASELINE.line, linewidth=0.8, label="baseline")
         for i, criterion in enumerate(shown):
-            values = {n: [float(v) for v in wide[criterion, n].dropna()] for n in panel.counts}
+            values = {at(n): [float(v) for v in wide[criterion, n].dropna()] for n in panel.levels}
             if criterion in bands:
                 _draw(axes, criterion, values, look[criterion], shift=0.0, has_bars=False)
             else:
-                _draw(axes, criterion, values, look[criterion], dodge(i, len(shown), 1.0))
+                _draw(axes, criterion, values, look[criterion], dodge(i, len(shown), gap))
         for criterion, band in bands.items():
             x, low, high = zip(*band, strict=True)
             axes.fill_between(x, low, high, color=look[criterion].colour, alpha=0.22, linewidth=0, zorder=1)
-        of = f" of {panel.of}" if panel.of else ""
-        axes.set_xlabel(f"{panel.sublayers} removed{of}")
+        axes.set_xlabel(panel.axis)
         axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
-        axes.xaxis.set_major_locator(
-            MaxNLocator(integer=True) if len(panel.counts) > MOST_TICKS else FixedLocator(panel.counts)
-        )
-        if len(panel.counts) == 1:
-            axes.set_xlim(panel.counts[0] - 1, panel.counts[0] + 1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True) if len(levels) > MOST_TICKS else FixedLocator(levels))
+        if len(levels) == 1:
+            axes.set_xlim(levels[0] - 1, levels[0] + 1)
         legend_above(figure, axes)
-    return Drawing(f"accuracy_count-{panel.slug}", f"Accuracy by count: {panel.label}", _caption(panel, bands), figure)
+    name, word = ("accuracy_budget", "budget") if panel.cost else ("accuracy_count", "count")
+    return Drawing(f"{name}-{panel.slug}", f"Accuracy by {word}: {panel.label}", _caption(panel, bands), figure)
+
+
+def _position(panel: Panel, level: float) -> float:
+    return 100 * level if panel.cost else level
 
 
 def _draw(
     axes: Axes,
     criterion: str,
-    values: Mapping[int, Sequence[float]],
+    values: Mapping[float, Sequence[float]],
     look: Look,
     shift: float,
     *,
@@ -69,13 +76,14 @@ def _draw(
     axes.errorbar(x, y, yerr=bars, elinewidth=0.8, label=criterion, **style)
 
 
-def _band(panel: Panel, criterion: str) -> list[tuple[int, float, float]]:
-    ranges = ((count, panel.draw_range(OUTCOME, criterion, count)) for count in panel.counts)
-    return [(count, 100 * found[0], 100 * found[1]) for count, found in ranges if found]
+def _band(panel: Panel, criterion: str) -> list[tuple[float, float, float]]:
+    ranges = ((level, panel.draw_range(OUTCOME, criterion, level)) for level in panel.levels)
+    return [(_position(panel, level), 100 * found[0], 100 * found[1]) for level, found in ranges if found]
 
 
 def _caption(panel: Panel, bands: Mapping[str, object]) -> str:
-    text = f"Test {OUTCOME_WORD} by number of {panel.sublayers} removed ({panel.label}): {panel.spread}."
+    by = f"share of {panel.cost} to be saved" if panel.cost else f"number of {panel.sublayers} removed"
+    text = f"Test {OUTCOME_WORD} by {by} ({panel.label}): {panel.spread}."
     if bands:
         text += (
             f" Band of {', '.join(bands)}: lowest to highest mean over networks that any one draw gave;"

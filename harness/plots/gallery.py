@@ -7,22 +7,38 @@ from dataclasses import replace
 
 from harness.plots.accuracy_cost import accuracy_cost
 from harness.plots.accuracy_count import accuracy_count
+from harness.plots.agreement import agreement_matrix
 from harness.plots.depth import depth
 from harness.plots.drawing import Drawing
+from harness.plots.entropy import entropies
 from harness.plots.look import looks
 from harness.plots.realised import realised
+from harness.plots.scores import scores
+from harness.tables.assurance import agreement
 from harness.tables.panels import Panel
+from harness.tables.selections import Selected
+
+Chosen = Sequence[tuple[Panel, Sequence[Selected]]]
 
 
-def gallery(panels: Sequence[Panel], criteria: Sequence[str], random: Sequence[str] = ()) -> tuple[Drawing, ...]:
-    """The figures that the records can fill; a criterion looks the same in all of them."""
+def gallery(
+    panels: Sequence[Panel], criteria: Sequence[str], random: Sequence[str] = (), chosen: Chosen = ()
+) -> tuple[Drawing, ...]:
+    """The figures that the records can fill; a criterion looks the same in all of them.
+
+    `chosen` are the selections, panel by panel of those that share them.
+    """
     extra = sorted({name for panel in panels for name in panel.criteria} - set(criteria))
     look = looks([*criteria, *extra], random)
     found: list[Drawing] = []
     for panel in panels:
         drawings = (accuracy_cost(panel, look), accuracy_count(panel, look), depth(panel), realised(panel))
         found += [_noted(drawing, panel.note) for drawing in drawings if drawing is not None]
-    return tuple(found)
+    for panel, selected in chosen:
+        maps = (scores(panel, selected), agreement_matrix(panel, agreement(selected)))
+        found += [_noted(drawing, panel.note) for drawing in maps if drawing is not None]
+    note = panels[0].note if panels else ""
+    return (*found, *(_noted(drawing, note) for drawing in entropies(chosen)))
 
 
 def _noted(drawing: Drawing, note: str) -> Drawing:

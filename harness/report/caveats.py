@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from harness.published import names
 from harness.report.comparisons import FEWEST
 from harness.report.view import View
 from harness.tables.cells import counted
@@ -16,7 +17,7 @@ OF_A_MEASUREMENT = "measurement_"  # codes of warnings that a record repeats fro
 
 def caveats(view: View) -> tuple[str, ...]:
     """One sentence each, the weightiest first."""
-    rules = (_absent, _proofs, _data, _networks, _controls, _machine, _timings, _told, _code)
+    rules = (_absent, _proofs, _data, _networks, _controls, _targets, _publications, _machine, _timings, _told, _code)
     return tuple(sentence for rule in rules for sentence in rule(view))
 
 
@@ -82,8 +83,23 @@ def _controls(view: View) -> Iterator[str]:
     draws = {int(panel.candidates["draw"].nunique()) for panel in view.panels if random & set(panel.criteria)}
     if draws and min(draws) < 5:
         yield f"Random choice was drawn only {counted(min(draws), 'time')} per network; five or more are usual."
-    if any(len(panel.counts) == 1 for panel in view.panels):
-        yield "One count only: how the criteria compare at other counts is not known."
+    for word in dict.fromkeys("budget" if p.cost else "count" for p in view.panels if len(p.levels) == 1):
+        yield f"One {word} only: how the criteria compare at other {word}s is not known."
+
+
+def _targets(view: View) -> Iterator[str]:
+    counted_out = {panel.key["target"] for panel in view.panels if not panel.cost}
+    if len(counted_out) > 1:
+        yield (
+            "Targets differ in what one of their units costs, so equal counts are unequal savings: nothing here "
+            "compares targets (a study with 'budgets' does)."
+        )
+
+
+def _publications(view: View) -> Iterator[str]:
+    wanted = [str(one["published"]) for one in view.index.references if "published" in one]
+    for name in sorted(set(wanted) - set(names())):
+        yield f"No values published as {name!r} are known here; known: {', '.join(names())}."
 
 
 def _machine(view: View) -> Iterator[str]:

@@ -115,19 +115,23 @@ def _comparison(where: str, first: str, second: str, differences: Sequence[float
 
 
 def _differences(panels: Iterable[Panel], first: str, second: str) -> list[float]:
-    """One mean difference per network that has both criteria wherever any network has."""
+    return [value for values in differences_by_model(panels, first, second).values() for value in values]
+
+
+def differences_by_model(panels: Iterable[Panel], first: str, second: str) -> dict[tuple[str, str], list[float]]:
+    """By model and data, one mean difference per network that has both criteria wherever any network has."""
     cells: dict[tuple[str, str], dict[tuple[str, ...], list[pd.Series]]] = {}
     for panel in panels:
         if first not in panel.criteria or second not in panel.criteria:
             continue
         wide = panel.per_unit(OUTCOME)
         of_model = cells.setdefault((panel.key["model"], panel.key["data"]), {})
-        for count in panel.counts:
-            place = (*(panel.key[name] for name in KEY if name != "machine_class"), str(count))
-            of_model.setdefault(place, []).append(wide[first, count] - wide[second, count])
-    found: list[float] = []
-    for of_model in cells.values():
+        for level in panel.levels:
+            place = (*(panel.key[name] for name in KEY if name != "machine_class"), str(level))
+            of_model.setdefault(place, []).append(wide[first, level] - wide[second, level])
+    found: dict[tuple[str, str], list[float]] = {}
+    for model, of_model in cells.items():
         averaged = [pd.concat(series, axis=1).mean(axis=1) for series in of_model.values()]
         complete = pd.concat(averaged, axis=1).dropna(axis=1, how="all").dropna(axis=0)
-        found += [float(value) for value in complete.mean(axis=1)] if complete.shape[1] else []
+        found[model] = [float(value) for value in complete.mean(axis=1)] if complete.shape[1] else []
     return found

@@ -11,12 +11,16 @@ from harness.records import Record, StudyIndex, TrialInfo
 from harness.store import Damaged, Reading, Store, TrialResult, latest
 from harness.tables.columns import Column
 from harness.tables.frame import columns_of, conditions, frame
-from harness.tables.panels import Panel, panels
+from harness.tables.panels import Panel, of_selections, panels
+from harness.tables.selections import Selected, selections
 
 
 @dataclass(frozen=True)
 class View:
-    """A study as its records tell it; `missing` are planned trials without a record, `left_out` unplanned ones."""
+    """A study as its records tell it; `missing` are planned trials without a record, `left_out` unplanned ones.
+
+    `chosen` are the selections, panel by panel of those that share them.
+    """
 
     index: StudyIndex
     has_plan: bool
@@ -27,6 +31,12 @@ class View:
     missing: tuple[TrialInfo, ...]
     left_out: int
     damaged: tuple[Damaged, ...]
+    chosen: tuple[tuple[Panel, tuple[Selected, ...]], ...] = ()
+
+    @property
+    def reference_labels(self) -> frozenset[str]:
+        """Labels of the models that stand beside the study, whole."""
+        return frozenset(str(one["model"]) for one in self.index.references if "model" in one)
 
     @property
     def good(self) -> tuple[TrialResult, ...]:
@@ -68,16 +78,20 @@ def view_of(index: StudyIndex, reading: Reading, *, has_plan: bool = True) -> Vi
     results = tuple(sorted(results, key=lambda r: (places[r.info.id], r.machine_class)))
     seen = {result.info.id for result in found}
     table = frame(results)
+    beside = [str(one["model"]) for one in index.references if "model" in one]
+    found_panels = panels(table, index.criteria, conditions(results), _note(index, results), beside)
+    sharing = of_selections(found_panels, index.criteria)
     return View(
         index=index,
         has_plan=has_plan,
         results=results,
         table=table,
         columns=columns_of(results),
-        panels=panels(table, index.criteria, conditions(results), _note(index, results)),
+        panels=found_panels,
         missing=tuple(trial for trial in index.trials if trial.id not in seen),
         left_out=len(seen - set(planned)),
         damaged=reading.damaged,
+        chosen=tuple((panel, selections(panel, results)) for panel in sharing),
     )
 
 

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from harness.report.across import across, across_words
 from harness.report.comparisons import FEWEST, Comparison
+from harness.report.phrases import joined, listed
+from harness.report.variants import variants
 from harness.report.view import View
 from harness.tables.cells import between, counted, number, p_value, percent, points
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
@@ -15,15 +18,15 @@ from harness.tables.derived import FEWEST_PAIRS
 from harness.tables.panels import Panel, with_values
 from harness.tables.summaries import is_noisy, measured_structures, speed_interval
 
-LISTED = 6
-
 
 def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> tuple[str, ...]:
     """The paragraphs of the answer."""
     if not view.panels:
         return (_nothing(view),)
     paragraphs = [_losses(panel, view.index.random_criteria) for panel in view.panels]
+    paragraphs.append(variants(view))
     paragraphs.append(_contrast(view, contrast))
+    paragraphs.append(across_words(across(view)))
     paragraphs.append(_others(rest))
     paragraphs.append(_reach(view))
     return tuple(paragraph for paragraph in paragraphs if paragraph)
@@ -39,14 +42,12 @@ def _nothing(view: View) -> str:
 
 
 def _losses(panel: Panel, random: Sequence[str]) -> str:
-    count = panel.middle
-    rows = panel.candidates[panel.candidates["count"] == count]
+    level = panel.middle
+    rows = panel.at(level)
     saved = with_values(rows, "macs_saved")["macs_saved"]
-    of = f" of {panel.of}" if panel.of else ""
-    what = panel.sublayers if of or count > 1 else panel.sublayers.removesuffix("s")
     saves = f"saves {percent(float(saved.mean()))} of the MACs" if len(saved) else "saves MACs that were not counted"
-    sentences = [f"On {panel.setting} ({panel.key['data']}), removing {count}{of} {what} {saves}."]
-    losses = _all_losses(panel, count, random)
+    sentences = [f"On {panel.setting} ({panel.key['data']}), removing {_amount(panel, level)} {saves}."]
+    losses = _all_losses(panel, level, random)
     if losses:
         sentences.append(losses)
     elif not panel.baseline_values(OUTCOME):
@@ -55,8 +56,15 @@ def _losses(panel: Panel, random: Sequence[str]) -> str:
     return " ".join(sentences)
 
 
-def _all_losses(panel: Panel, count: int, random: Sequence[str]) -> str:
-    found = {criterion: panel.values(f"{OUTCOME}_drop", criterion, count) for criterion in panel.criteria}
+def _amount(panel: Panel, level: float) -> str:
+    if panel.cost:
+        return f"{panel.sublayers} to save {panel.amount(level)}"
+    what = panel.sublayers if panel.of or level > 1 else panel.sublayers.removesuffix("s")
+    return f"{panel.amount(level)} {what}"
+
+
+def _all_losses(panel: Panel, level: float, random: Sequence[str]) -> str:
+    found = {criterion: panel.values(f"{OUTCOME}_drop", criterion, level) for criterion in panel.criteria}
     held = {criterion: losses for criterion, losses in found.items() if losses}
     if not held:
         return ""
@@ -67,12 +75,13 @@ def _all_losses(panel: Panel, count: int, random: Sequence[str]) -> str:
     for i, (criterion, losses) in enumerate(held.items()):
         fewer = f" over {counted(len(losses), 'network')}" if len(losses) < most else ""
         unit = f" loses {points(losses)}{over}" if i == 0 else f" {points(losses)}"
-        parts.append(f"{criterion}{_drawn(panel, criterion, count) if criterion in random else ''}{unit}{fewer}")
-    return f"At that count {_joined(parts)}."
+        parts.append(f"{criterion}{_drawn(panel, criterion, level) if criterion in random else ''}{unit}{fewer}")
+    return f"At that {'budget' if panel.cost else 'count'} {joined(parts)}."
 
 
-def _drawn(panel: Panel, criterion: str, count: int) -> str:
-    rows = panel.candidates[(panel.candidates["criterion"] == criterion) & (panel.candidates["count"] == count)]
+def _drawn(panel: Panel, criterion: str, level: float) -> str:
+    rows = panel.at(level)
+    rows = rows[rows["criterion"] == criterion]
     draws = int(rows["draw"].nunique())
     return f" ({counted(draws, 'draw')})" if draws else ""
 
@@ -117,9 +126,10 @@ def _contrast(view: View, found: Comparison | None) -> str:
     kept = f"{amount} points {'more' if result.mean > 0 else 'less'}" if float(amount) else "as much"
     interval = f", 95 % interval {between(result.interval, 100)}" if result.interval else ""
     kind = "exact" if result.flips.is_exact else "sampled"
+    amounts = "budgets" if all(panel.cost for panel in view.panels) else "counts"
     head = (
-        f"The study's contrast, {first} against {second}, averaged over counts and tested once at 5 %: {first} keeps "
-        f"{kept} (difference {number(100 * result.mean)}{interval}; "
+        f"The study's contrast, {first} against {second}, averaged over {amounts} and tested once at 5 %: {first} "
+        f"keeps {kept} (difference {number(100 * result.mean)}{interval}; "
         f"{kind} sign-flip p = {p_value(found.p)}; {networks})."
     )
     return f"{head} {_verdict(found)}"
@@ -162,26 +172,17 @@ def _others(rest: Sequence[Comparison]) -> str:
         )
     shown = [f"{_better(c)} on {c.where} (p = {p_value(c.p)})" for c in rest if c.is_difference]
     if shown:
-        sentences.append(f"The tests show: {_listed(shown)}.")
+        sentences.append(f"The tests show: {listed(shown)}.")
     same = [f"{c.first} and {c.second} on {c.where}{_power(c)}" for c in rest if c.can_claim and not c.is_difference]
     if same:
-        sentences.append(f"No difference was found between {_listed(same)}.")
+        sentences.append(f"No difference was found between {listed(same)}.")
     return " ".join(sentences)
 
 
 def _reach(view: View) -> str:
-    data = _joined(sorted({panel.key["data"] for panel in view.panels}))
-    models = _joined(sorted({panel.key["model"] for panel in view.panels}))
+    data = joined(sorted({panel.key["data"] for panel in view.panels}))
+    models = joined(sorted({panel.key["model"] for panel in view.panels}))
     return (
         f"All of this was seen on {data} with {models}, on the machines named below; it says nothing about other data, "
         "other networks or other machines."
     )
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    more = [f"{len(parts) - LISTED} more in the table"] if len(parts) > LISTED else []
-    return "; ".join([*parts[:LISTED], *more])

@@ -13,14 +13,16 @@ from harness.errors import StoreError
 from harness.plots.drawing import Drawing
 from harness.plots.gallery import gallery
 from harness.report import appendix
+from harness.report.badge import Badge, badge
 from harness.report.caveats import caveats
-from harness.report.comparisons import comparison_table, others, primary
+from harness.report.comparisons import others, primary
 from harness.report.inline import bound, inline_svg
+from harness.report.library import every_table
+from harness.report.sureness import sureness
 from harness.report.view import View, view
 from harness.report.words import answer
 from harness.store import Store
 from harness.tables.frame import write_csv
-from harness.tables.summaries import accuracy_table, cost_table
 from harness.tables.table import Table, escape_markdown, latex, markdown
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -32,7 +34,9 @@ class Content:
 
     study: str
     question: str
+    badge: Badge | None
     answer: tuple[str, ...]
+    sureness: tuple[str, ...]
     caveats: tuple[str, ...]
     drawings: tuple[Drawing, ...]
     tables: tuple[Table, ...]
@@ -66,15 +70,16 @@ def write_report(store: Store, study: str, to: Path) -> Path:
 
 def _content(seen: View) -> Content:
     contrast, rest = primary(seen), others(seen)
-    per_panel = [table for panel in seen.panels for table in (accuracy_table(panel), cost_table(panel))]
-    tables = (*per_panel, comparison_table(contrast, rest))
+    tables = every_table(seen, contrast, rest)
     return Content(
         study=seen.index.study,
         question=seen.index.question or seen.index.study,
         answer=answer(seen, contrast, rest),
+        sureness=sureness(seen),
         caveats=caveats(seen),
-        drawings=gallery(seen.panels, seen.index.criteria, seen.index.random_criteria),
-        tables=tuple(table for table in tables if table is not None),
+        badge=badge(seen),
+        drawings=gallery(seen.panels, seen.index.criteria, seen.index.random_criteria, seen.chosen),
+        tables=tables,
         failed=appendix.failure_table(seen),
         retry=appendix.retry_command(seen),
         data=appendix.data_table(seen),

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from harness.criteria.base import Criterion, Scoring
+from harness.errors import SpecError
 from harness.records import SelectionInfo
 from harness.registry import Registry
 from harness.schema import Plugin, Schema
@@ -21,7 +22,10 @@ class Selection(Schema):
     info: SelectionInfo
 
     def at(self, count: int) -> tuple[str, ...]:
-        """The units to remove at this count, in order of removal where there is one."""
+        """The units to remove at this count, in order of removal where there is one; raises SpecError without a set."""
+        if count not in self.sets:
+            held = ", ".join(map(str, sorted(self.sets))) or "none"
+            raise SpecError(f"search {self.info.search} found no set of {count} units; it has sets of: {held}")
         return self.sets[count]
 
 
@@ -29,6 +33,11 @@ class Search(Plugin, ABC):
     """From scores to sets."""
 
     is_nested: ClassVar[bool] = True
+
+    @property
+    def largest_count(self) -> int | None:
+        """The most units that a set of its can hold; None where all but one can be reached."""
+        return None
 
     @abstractmethod
     def select(self, criterion: Criterion, scoring: Scoring) -> Selection:

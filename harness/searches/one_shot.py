@@ -9,6 +9,7 @@ from harness.errors import SpecError
 from harness.records import SelectionInfo
 from harness.searches.base import Search, Selection, searches
 from harness.searches.cheapest import cheapest
+from harness.searches.set_scores import scores_of
 
 
 @searches.register("one_shot")
@@ -46,6 +47,6 @@ def _scores(criterion: Criterion, scoring: Scoring) -> tuple[dict[str, float], i
         found: Mapping[str, float] = criterion.scores(scoring)
         return {unit.name: found[unit.name] for unit in scoring.units}, 1
     if isinstance(criterion, SetCriterion):
-        score = criterion.set_score(scoring)
-        return {unit.name: score((unit,)) for unit in scoring.units}, len(scoring.units)
+        by_set = scores_of(criterion, scoring, [(unit,) for unit in scoring.units])
+        return {unit.name: by_set[unit.name,] for unit in scoring.units}, len(scoring.units)
     raise SpecError(f"search one_shot: criterion {criterion.name!r} scores neither units nor sets")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from harness.jobs import Assignment, Job
 from harness.records import StageRun
 from harness.schema import Options, digest
 from harness.tasks.base import InputConfig, Task
+from harness.transforms.base import Transform, transforms
 from harness.trials import TrialSpec
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Bench:
     device: str
     threads: int  # of the CPU; a time taken with one is no time taken with two
     progress: Callable[[str, str], None]
+    transforms: tuple[tuple[str, Transform], ...] = ()  # each with the first stage whose network has it
 
     def since(self, stage: str) -> float:
         """Artifacts of this stage that are older do not count: `--fresh` was asked for."""
@@ -93,6 +96,24 @@ class Network:
 
     net: nn.Module
     content: str
+
+
+def chain_of(spec: TrialSpec) -> tuple[tuple[str, Transform], ...]:
+    """The transforms of a trial, each with its stage."""
+    plugins = [(entry, transforms.create({k: v for k, v in entry.items() if k != "from"})) for entry in spec.transforms]
+    return tuple((str(entry.get("from", plugin.starts)), plugin) for entry, plugin in plugins)
+
+
+def transformed(bench: Bench, network: Network, *stages: str) -> Network:
+    """A network with the transforms that start at these stages; itself, untouched, where there are none."""
+    chain = [(stage, plugin) for stage, plugin in bench.transforms if stage in stages]
+    if not chain:
+        return network
+    net = deepcopy(network.net)
+    for _, plugin in chain:
+        net = plugin.apply(net)
+    made_of = [network.content, [[stage, plugin.identity()] for stage, plugin in chain]]
+    return Network(net.to(bench.device).eval(), digest(made_of, 16))
 
 
 @dataclass(frozen=True)

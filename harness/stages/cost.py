@@ -65,6 +65,8 @@ def _asked(bench: Bench, gone: Removed, collector: CostCollector) -> Options:
         "collector": collector.identity(),
         "revision": REVISION,
     }
+    if bench.transforms:
+        asked["transforms"] = [[stage, plugin.identity()] for stage, plugin in bench.transforms]
     if collector.kind == "noisy":
         asked |= {"machine_class": bench.maker.machine_class, "software_class": bench.maker.software_class}
         asked |= {"device": bench.device, "threads": bench.threads}

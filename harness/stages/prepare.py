@@ -11,7 +11,7 @@ from harness.artifacts import Artifact
 from harness.errors import DataError
 from harness.recipes import TrainRecipe
 from harness.schema import Options
-from harness.stages.base import Bench, Network
+from harness.stages.base import Bench, Network, key_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +22,8 @@ WEIGHTS = "weights.safetensors"
 
 def prepare(bench: Bench) -> tuple[Network, Artifact, bool]:
     """The network with its weights on the device, from the artifact if there is one."""
-    artifact, reused = bench.obtain("prepare", _asked(bench), lambda folder: _make(bench, folder))
+    asked = _asked(bench)
+    artifact, reused = bench.obtain("prepare", asked, lambda folder: _make(bench, asked, folder))
     models.load_weights(bench.shell, artifact.folder / WEIGHTS)
     return Network(bench.shell.to(bench.device).eval(), artifact.manifest.content), artifact, reused
 
@@ -42,14 +43,19 @@ def _asked(bench: Bench) -> Options:
     return asked
 
 
-def _make(bench: Bench, folder: Path) -> str:
-    net, figures = _weighted(bench)
+def _make(bench: Bench, asked: Options, folder: Path) -> str:
+    net, figures = _weighted(bench, unfinished(bench, "prepare", asked))
     models.save_weights(net, folder / WEIGHTS)
     (folder / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
     return models.content_of(net)
 
 
-def _weighted(bench: Bench) -> tuple[nn.Module, dict[str, float]]:
+def unfinished(bench: Bench, stage: str, asked: Options) -> Path:
+    """Where a training of this stage keeps how far it came."""
+    return bench.artifacts.unfinished(stage, key_of(asked), bench.maker, bench.since(stage))
+
+
+def _weighted(bench: Bench, checkpoints: Path) -> tuple[nn.Module, dict[str, float]]:
     spec, weights = bench.spec, bench.spec.weights
     seed = spec.model_seed or 0
     if "pretrained" in weights:
@@ -62,7 +68,7 @@ def _weighted(bench: Bench) -> tuple[nn.Module, dict[str, float]]:
     if "file" in weights:
         models.load_weights(net, _weights_file(bench, str(weights["file"])))
         return net, {}
-    return (net, _trained(bench, net, seed)) if "train" in weights else (net, {})
+    return (net, _trained(bench, net, seed, checkpoints)) if "train" in weights else (net, {})
 
 
 def _weights_file(bench: Bench, sha256: str) -> Path:
@@ -72,11 +78,12 @@ def _weights_file(bench: Bench, sha256: str) -> Path:
     return path
 
 
-def _trained(bench: Bench, net: nn.Module, seed: int) -> dict[str, float]:
+def _trained(bench: Bench, net: nn.Module, seed: int, checkpoints: Path) -> dict[str, float]:
     recipe = TrainRecipe.model_validate(bench.spec.weights["train"])
     training.initialise(net, recipe.init, seed)
     net.to(bench.device)
     part = bench.data.parts["train"]
+    course = training.Course(outputs=bench.data.description.outputs, checkpoints=checkpoints)
     return training.train(
-        net, bench.task, part, recipe, bench.device, seed, lambda note: bench.progress("prepare", note)
+        net, bench.task, part, recipe, bench.device, seed, lambda note: bench.progress("prepare", note), course
     )

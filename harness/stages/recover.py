@@ -13,10 +13,10 @@ from harness.errors import HarnessError
 from harness.proof import prove
 from harness.recipes import TrainRecipe
 from harness.records import Proof
-from harness.recoveries.base import Recovering, recoveries
+from harness.recoveries.base import Recovering, Recovery, recoveries
 from harness.schema import Options, digest
-from harness.stages.base import Bench, Network, Removed
-from harness.stages.prepare import WEIGHTS
+from harness.stages.base import Bench, Network, Removed, transformed
+from harness.stages.prepare import WEIGHTS, unfinished
 from harness.surgery import remove
 from harness.training import initialise
 
@@ -73,7 +73,8 @@ def recover(
         "data": {name: {"sha256": part.sha256, "transform": part.transform} for name, part in parts.items()},
         "revision": REVISION,
     }
-    artifact, reused = bench.obtain("recover", asked, lambda folder: _make(bench, prepared, candidate, gone, folder))
+    recovering = _recovering(bench, prepared, candidate, gone, unfinished(bench, "recover", asked))
+    artifact, reused = bench.obtain("recover", asked, lambda folder: _make(recovery, recovering, folder))
     models.load_weights(candidate, artifact.folder / WEIGHTS)
     return Network(candidate.to(bench.device).eval(), artifact.manifest.content), artifact, reused
 
@@ -83,27 +84,30 @@ def anew(bench: Bench, gone: Removed, seed: int) -> nn.Module:
     fresh = models.create(bench.spec.architecture, bench.spec.options, bench.task_options, seed=seed)
     if "train" in bench.spec.weights:
         initialise(fresh, TrainRecipe.model_validate(bench.spec.weights["train"]).init, seed)
-    return remove(fresh, gone.sublayers, bench.spec.removal).to(bench.device)
+    small = remove(fresh, gone.sublayers, bench.spec.removal).to(bench.device)
+    return transformed(bench, Network(small, ""), "select", "recover").net
 
 
-def _make(bench: Bench, prepared: Network, candidate: nn.Module, gone: Removed, folder: Path) -> str:
-    recovery = recoveries.create(bench.spec.recovery or {})
+def _recovering(bench: Bench, prepared: Network, candidate: nn.Module, gone: Removed, checkpoints: Path) -> Recovering:
     if bench.spec.recovery_seed is None:
         raise HarnessError("a recovery that trains needs a recovery seed")
-    figures = recovery.recover(
-        Recovering(
-            net=candidate,
-            whole=prepared.net,
-            sublayers=gone.sublayers,
-            removal=bench.spec.removal,
-            anew=lambda seed: anew(bench, gone, seed),
-            task=bench.task,
-            data=bench.data,
-            device=bench.device,
-            seed=bench.spec.recovery_seed,
-            progress=lambda note: bench.progress("recover", note),
-        )
+    return Recovering(
+        net=candidate,
+        whole=prepared.net,
+        sublayers=gone.sublayers,
+        removal=bench.spec.removal,
+        anew=lambda seed: anew(bench, gone, seed),
+        task=bench.task,
+        data=bench.data,
+        device=bench.device,
+        seed=bench.spec.recovery_seed,
+        progress=lambda note: bench.progress("recover", note),
+        checkpoints=checkpoints,
     )
-    models.save_weights(candidate, folder / WEIGHTS)
+
+
+def _make(recovery: Recovery, recovering: Recovering, folder: Path) -> str:
+    figures = recovery.recover(recovering)
+    models.save_weights(recovering.net, folder / WEIGHTS)
     (folder / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
-    return models.content_of(candidate)
+    return models.content_of(recovering.net)

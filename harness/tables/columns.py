@@ -48,7 +48,7 @@ FIXED = (
     Column("target", "", "kind of sublayer that is removed"),
     Column("criterion", "", "what chose the sublayers; empty for a baseline"),
     Column("draw", "", "number of the draw of a random criterion"),
-    Column("budget", "", "share of a cost to save, where the study asks for one"),
+    Column("budget", "", "cost and the share of it to be saved, where the study asks for one"),
     Column("count", "", "sublayers removed"),
     Column("of", "", "sublayers of that kind that could be removed"),
     Column("ratio", "1", "count / of"),
@@ -61,7 +61,7 @@ FIXED = (
     Column("recovery_seed", "", "seed of the recovery"),
     Column("baseline", "", "trial with nothing removed and all else equal"),
     Column("removed", "", "removed sublayers, by name"),
-    Column("depths", "", "places of the removed sublayers, counted from the input"),
+    Column("depths", "", "places of the removed sublayers from the input on; by kind if of several"),
     Column("proof", "", "whether the removed network was shown to equal the masked one"),
 )
 DERIVED = (
@@ -76,6 +76,8 @@ DERIVED = (
     Column(
         "realised", "1", "(speedup - 1) / (1 / (1 - macs_saved) - 1): gain in speed over the gain that MACs promise"
     ),
+    Column("stability_tau", "1", "mean Kendall's tau of the ranking on all calibration items with those on parts"),
+    Column("optimum_gain", "1", "(accuracy - mean over all sets) / (best - mean over all sets), untrained, test split"),
     Column("costs_from", "", "trial whose structure was measured, where equal structures share one cost"),
 )
 

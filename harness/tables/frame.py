@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def _axes(result: TrialResult) -> dict[str, Json]:
-    info = result.info.model_dump(mode="json", include=set(AXES))
+    info = result.info.model_dump(mode="json", include=set(AXES)) | _count(result)
     return {
         "id": result.info.id,
         "machine_class": result.machine_class,
@@ -86,9 +86,29 @@ def _axes(result: TrialResult) -> dict[str, Json]:
         "limited": any(run.limited for run in result.runs),
         **{name: info[name] for name in AXES},
         "removed": " ".join(result.removed),
-        "depths": " ".join(map(str, sorted({place for places in result.recipe.values() for place in places}))),
+        "depths": _depths(result),
         "proof": result.proof.status if result.proof else None,
     }
+
+
+def _depths(result: TrialResult) -> str:
+    """Places in order; of sublayers of several kinds in one list, each kind with its own."""
+    if result.info.target == "joint":
+        return " ".join(f"{kind} {_spaced(places)}" for kind, places in sorted(result.recipe.items()) if places)
+    return _spaced({place for places in result.recipe.values() for place in places})
+
+
+def _spaced(places: Iterable[int]) -> str:
+    return " ".join(map(str, sorted(places)))
+
+
+def _count(result: TrialResult) -> dict[str, Json]:
+    """How many units went where the plan could not know it: a budget's count is the selection's finding."""
+    info, selection = result.info, result.selection
+    if info.budget is None or info.count is not None or selection is None or selection.budget is None:
+        return {}
+    count = selection.budget.get("count")
+    return {"count": count, "ratio": count / info.of} if isinstance(count, int) and info.of else {"count": count}
 
 
 def _measured(result: TrialResult, naming: Naming) -> dict[str, Json]:

@@ -1,15 +1,19 @@
-"""A study cut into panels: trials that differ only in criterion, count, draw and seeds, and so may be averaged."""
+"""A study cut into panels: trials that differ only in criterion, amount, draw and seeds, and so may be averaged."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-KEY = ("model", "data", "target", "removal", "recovery", "transform", "runtime", "machine_class")
+KEY = ("model", "data", "target", "removal", "recovery", "transform", "runtime", "cost", "machine_class")
 UNIT = "unit"  # one network with its own weights: what a claim about criteria counts
+LEVEL = "level"  # how much is removed: a count, or the share of a cost that a budget asks for
+COST = "cost"  # the cost of a budget; empty where counts are asked for
+OF_SELECTIONS = ("model", "data", "target", "removal", "transform", "machine_class")  # what a selection depends on
+COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Panel:
     """Candidates and their baselines; `label` tells what sets it apart from the study's other panels.
 
     `setting` is the label without the target. `note` is what every caption and table must say (synthetic data).
+    `references` are whole networks on the same data and machine, to be shown beside.
     """
 
     label: str
@@ -27,6 +32,7 @@ class Panel:
     criteria: tuple[str, ...]
     conditions: Mapping[str, str]
     note: str = ""
+    references: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def networks(self) -> int:
@@ -45,14 +51,38 @@ class Panel:
         return f"mean and standard deviation over {self.networks} networks"
 
     @property
-    def counts(self) -> tuple[int, ...]:
-        """Counts of removed sublayers, ascending."""
-        return tuple(sorted(int(count) for count in self.candidates["count"].dropna().unique()))
+    def levels(self) -> tuple[float, ...]:
+        """How much is removed, ascending: counts of units, or shares of a cost."""
+        found = sorted(float(level) for level in self.candidates[LEVEL].dropna().unique())
+        return tuple(found if self.cost else map(int, found))
 
     @property
-    def middle(self) -> int:
-        """The middle count, the lower one of two."""
-        return self.counts[(len(self.counts) - 1) // 2]
+    def middle(self) -> float:
+        """The middle level, the lower one of two."""
+        return self.levels[(len(self.levels) - 1) // 2]
+
+    @property
+    def cost(self) -> str:
+        """The cost that budgets are shares of, in words; empty where counts were asked for."""
+        name = self.key[COST]
+        return COST_WORDS.get(name, name)
+
+    def amount(self, level: float) -> str:
+        """A level in words: `4 of 8`, or `10 % of the MACs`."""
+        if self.cost:
+            return f"{100 * level:g} % of the {self.cost}"
+        return f"{level:g} of {self.of}" if self.of else f"{level:g}"
+
+    @property
+    def axis(self) -> str:
+        """What levels are, as the words of an axis."""
+        if self.cost:
+            return f"{self.cost} to be saved (%)"
+        return f"{self.sublayers} removed{f' of {self.of}' if self.of else ''}"
+
+    def at(self, level: float) -> pd.DataFrame:
+        """The candidates of one level."""
+        return self.candidates[self.candidates[LEVEL] == level]
 
     @property
     def of(self) -> int | None:
@@ -64,7 +94,8 @@ class Panel:
     def sublayers(self) -> str:
         """What is removed, in the plural."""
         target = self.key["target"]
-        return "blocks" if target == "block" else f"{target} sublayers".strip()
+        named = {"block": "blocks", "joint": "sublayers"}
+        return named.get(target, f"{target.replace('_', ' ')} sublayers".strip())
 
     @property
     def slug(self) -> str:
@@ -72,52 +103,89 @@ class Panel:
         return re.sub("[^a-z0-9]+", "-", self.label.lower()).strip("-")
 
     def per_unit(self, column: str) -> pd.DataFrame:
-        """Means over draws and selections, one row per network: index unit, columns (criterion, count).
+        """Means over draws and selections, one row per network: index unit, columns (criterion, level).
 
         A combination that nothing was measured for is NaN.
         """
         rows = with_values(self.candidates, column)
-        means = rows.groupby([UNIT, "criterion", "count"])[column].mean()
-        wide = means.unstack(["criterion", "count"])
-        return wide.reindex(columns=pd.MultiIndex.from_product([self.criteria, self.counts]))
+        means = rows.groupby([UNIT, "criterion", LEVEL])[column].mean()
+        wide = means.unstack(["criterion", LEVEL])
+        return wide.reindex(columns=pd.MultiIndex.from_product([self.criteria, self.levels]))
 
-    def values(self, column: str, criterion: str, count: int) -> list[float]:
+    def values(self, column: str, criterion: str, level: float) -> list[float]:
         """One mean per network."""
-        return [float(value) for value in self.per_unit(column)[criterion, count].dropna()]
+        return [float(value) for value in self.per_unit(column)[criterion, level].dropna()]
 
     def baseline_values(self, column: str) -> list[float]:
         """The baseline's value, one mean per network."""
         rows = with_values(self.baselines, column)
         return [float(value) for value in rows.groupby(UNIT)[column].mean()]
 
-    def draw_range(self, column: str, criterion: str, count: int) -> tuple[float, float, int] | None:
+    def draw_range(self, column: str, criterion: str, level: float) -> tuple[float, float, int] | None:
         """Lowest and highest mean over networks that one draw gave, and the number of draws."""
-        rows = with_values(self.candidates, column)
-        rows = rows[(rows["criterion"] == criterion) & (rows["count"] == count) & rows["draw"].notna()]
+        rows = with_values(self.at(level), column)
+        rows = rows[(rows["criterion"] == criterion) & rows["draw"].notna()]
         means = rows.groupby("draw")[column].mean()
         return (float(means.min()), float(means.max()), len(means)) if len(means) > 1 else None
 
 
 def panels(
-    table: pd.DataFrame, criteria: Sequence[str], conditions: Mapping[str, str] | None = None, note: str = ""
+    table: pd.DataFrame,
+    criteria: Sequence[str],
+    conditions: Mapping[str, str] | None = None,
+    note: str = "",
+    references: Sequence[str] = (),
 ) -> tuple[Panel, ...]:
-    """The panels of a study that have an ok trial with a count; criteria in the study's order.
+    """The panels of a study that have an ok trial with an amount; criteria in the study's order.
 
-    `conditions` says under which ones the bare column of a metric was measured.
+    `conditions` says under which ones the bare column of a metric was measured; `references` are labels of models that
+    stand beside the study.
     """
     is_ok = table["status"] == "ok"
-    table = table.assign(**{UNIT: _units(table)})
-    chosen = table[is_ok & table["criterion"].notna() & table["count"].notna()]
+    table = table.assign(**{UNIT: _units(table), **_amounts(table)})
+    chosen = table[is_ok & table["criterion"].notna() & table[LEVEL].notna()]
     groups = list(chosen.groupby(list(KEY), dropna=False, sort=False))
-    varying = [name for i, name in enumerate(KEY) if len({key[i] for key, _ in groups}) > 1]
+    varying = _varying([key for key, _ in groups], KEY)
+    dense = table[is_ok & table["model"].isin(references) & table["criterion"].isna()]
     found = []
     for key, rows in groups:
         texts = {name: _text(value) for name, value in zip(KEY, key, strict=True)}
         shown = [name for name in KEY if texts[name] and name in ("model", "target", *varying)]
         label, setting = (", ".join(texts[n] for n in shown if n != left_out) for left_out in (None, "target"))
         baselines = _baselines(table[is_ok], rows, texts["machine_class"])
-        found.append(Panel(label, setting, texts, rows, baselines, _ordered(rows, criteria), conditions or {}, note))
+        beside = dense[(dense["data"] == texts["data"]) & (dense["machine_class"] == texts["machine_class"])]
+        panel = Panel(label, setting, texts, rows, baselines, _ordered(rows, criteria), conditions or {}, note, beside)
+        found.append(panel)
     return tuple(found)
+
+
+def of_selections(found: Sequence[Panel], criteria: Sequence[str]) -> tuple[Panel, ...]:
+    """The panels put together that share their selections: recoveries, runtimes and amounts change none of them."""
+    groups: dict[tuple[str, ...], list[Panel]] = {}
+    for panel in found:
+        groups.setdefault(tuple(panel.key[name] for name in OF_SELECTIONS), []).append(panel)
+    varying = _varying(list(groups), OF_SELECTIONS)
+    return tuple(_together(key, members, varying, criteria) for key, members in groups.items())
+
+
+def _together(key: tuple[str, ...], members: Sequence[Panel], varying: Sequence[str], criteria: Sequence[str]) -> Panel:
+    texts = dict(zip(OF_SELECTIONS, key, strict=True))
+    shown = {name: text for name, text in texts.items() if text and name in ("model", "target", *varying)}
+    label, setting = (", ".join(text for name, text in shown.items() if name != out) for out in (None, "target"))
+    rows = pd.concat([panel.candidates for panel in members], ignore_index=True)
+    return replace(members[0], label=label, setting=setting, candidates=rows, criteria=_ordered(rows, criteria))
+
+
+def _varying(keys: Sequence[tuple[object, ...]], names: Sequence[str]) -> list[str]:
+    return [name for i, name in enumerate(names) if len({key[i] for key in keys}) > 1]
+
+
+def _amounts(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """The level of each trial, and the cost that it is a share of."""
+    parts = table["budget"].astype("string").str.extract(r"^([a-z]+)([0-9.e-]+)$")
+    counts = table["count"].astype("Float64").astype(float)
+    shares = parts[1].astype("Float64").astype(float)
+    return {LEVEL: shares.where(parts[0].notna(), counts), COST: parts[0].astype(object).where(parts[0].notna(), "")}
 
 
 def with_values(rows: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -18,20 +18,21 @@ NOISY = "†"
 
 
 def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
-    """Mean ± standard deviation over networks, in per cent, for each criterion and count; the baseline on top."""
+    """Mean ± standard deviation over networks, in per cent, for each criterion and amount; the baseline on top."""
     wide = panel.per_unit(column)
-    rows = [("none (baseline)", *[points(panel.baseline_values(column))] * len(panel.counts))]
+    rows = [("none (baseline)", *[points(panel.baseline_values(column))] * len(panel.levels))]
     for criterion in panel.criteria:
-        cells = [points([float(v) for v in wide[criterion, count].dropna()]) for count in panel.counts]
+        cells = [points([float(v) for v in wide[criterion, level].dropna()]) for level in panel.levels]
         rows.append((criterion, *cells))
     notes = [f"Test {OUTCOME_WORD} in per cent; {panel.spread}."]
     if panel.candidates["draw"].notna().any():
         notes.append("Draws of a random criterion are averaged within a network first.")
     if wide.isna().any(axis=None):
         notes.append("Some trials are missing or failed, so cells may rest on fewer networks.")
-    of = f" of {panel.of}" if panel.of else ""
-    header = ("criterion", *(f"{count}{of}" for count in panel.counts))
-    title = f"Accuracy by criterion and count: {panel.label}"
+    if panel.cost:
+        notes.append(f"Columns: share of the {panel.cost} that was to be saved; the set that saves nearest to it.")
+    header = ("criterion", *map(panel.amount, panel.levels))
+    title = f"Accuracy by criterion and {'budget' if panel.cost else 'count'}: {panel.label}"
     return Table(f"accuracy-{panel.slug}", title, header, tuple(rows), _noted(notes, panel))
 
 
@@ -81,15 +82,14 @@ COSTS = (
 
 
 def cost_table(panel: Panel) -> Table | None:
-    """What each count costs on the machine of the panel, over structures really measured; None when nothing was."""
+    """What each amount costs on the machine of the panel, over structures really measured; None when nothing was."""
     everything = pd.concat([panel.baselines, panel.candidates], ignore_index=True)
     shown = [cost for cost in COSTS if len(with_values(everything, cost.column))]
     if not shown:
         return None
     scales = {cost.column: _scale_of(everything, cost) for cost in shown}
     groups = [("0", measured_structures(panel.baselines))]
-    rows_of = panel.candidates
-    groups += [(str(n), measured_structures(rows_of[rows_of["count"] == n])) for n in panel.counts]
+    groups += [(_shown(panel, level), measured_structures(panel.at(level))) for level in panel.levels]
     rows = [(name, *(_cost_cell(rows, cost, scales[cost.column]) for cost in shown)) for name, rows in groups]
     noisy = any(NOISY in cell for row in rows for cell in row)
     notes = [
@@ -100,7 +100,8 @@ def cost_table(panel: Panel) -> Table | None:
     notes += [f"Conditions: {_conditions(panel, shown)}."] if panel.conditions else []
     notes += [f"{NOISY} noisy: cannot be told from the machine's own variation."] if noisy else []
     header = ("removed", *(_heading(c, scales[c.column]) for c in shown))
-    return Table(f"costs-{panel.slug}", f"Costs by count: {panel.label}", header, tuple(rows), _noted(notes, panel))
+    title = f"Costs by {'budget' if panel.cost else 'count'}: {panel.label}"
+    return Table(f"costs-{panel.slug}", title, header, tuple(rows), _noted(notes, panel))
 
 
 def measured_structures(rows: pd.DataFrame) -> pd.DataFrame:
@@ -133,6 +134,10 @@ def _cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
         interval = speed_interval(rows, cost.column)
         text = f"{text} {between(interval, digits=2)}" if interval else text
     return text + (NOISY if is_noisy(held, metric.get(cost.column, cost.column)) else "")
+
+
+def _shown(panel: Panel, level: float) -> str:
+    return panel.amount(level) if panel.cost else f"{level:g}"
 
 
 def _noted(notes: Sequence[str], panel: Panel) -> tuple[str, ...]:

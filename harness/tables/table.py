@@ -26,6 +26,7 @@ LATEX = {
     "×": r"$\times$",
     "µ": r"\textmu{}",
     "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
     "≥": r"$\geq$",
 }
 MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|_#~"} | {"\n": " ", "\r": " "})

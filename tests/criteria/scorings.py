@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,17 @@ def streams(net: nn.Module, inputs: Tensor, without: Iterable[str] = ()) -> list
                 found.append((path, x, y))
                 x = y
     return found
+
+
+def without_class_token(**options: Any) -> nn.Module:
+    """A small vision transformer whose head reads the mean of its tokens; eval mode, seeded."""
+    import timm
+
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {"img_size": 8, "patch_size": 2, "embed_dim": 32, "num_heads": 2, "depth": 3}
+    shape |= {"num_classes": 10, "in_chans": 1, "class_token": False, "global_pool": "avg"}
+    net: nn.Module = timm.create_model("deit_tiny_patch16_224", **shape | options)
+    return net.eval()
 
 
 def head_input(net: nn.Module, inputs: Tensor, without: Iterable[str] = ()) -> Array:

@@ -8,6 +8,7 @@ from conftest import TINY
 from torch import Tensor, nn
 
 from harness.errors import UnknownNameError
+from harness.families.base import Sublayer, Unit, units
 from harness.families.catalogue import families, family_of, sublayers_named
 from harness.models import create
 from harness.schema import Json, Options
@@ -17,32 +18,34 @@ def built(architecture: str, **options: Json) -> nn.Module:
     return create(architecture, options, {}, device="meta")
 
 
-def by_the_book(block: nn.Module, x: Tensor, branch: tuple[str, ...]) -> Tensor:
+def by_the_book(block: nn.Module, x: Tensor, sublayer: Sublayer) -> Tensor:
     u = x
-    for name in branch:
+    for name in sublayer.modules:
         u = block.get_submodule(name)(u)
     return x + u
 
 
+def assert_sum_of_branches(net: nn.Module) -> None:
+    attention, mlp = (s for s in family_of(net).sublayers(net) if s.block == "blocks.1")
+    block, x = net.get_submodule("blocks.1"), torch.randn(2, 17, 32)
+    assert torch.equal(block(x), by_the_book(block, by_the_book(block, x, attention), mlp))
+
+
 def test_a_block_is_the_sum_of_its_input_and_its_branches_in_order(tiny_net: nn.Module) -> None:
-    family = family_of(tiny_net)
-    block = tiny_net.get_submodule("blocks.1")
-    x = torch.randn(2, 17, 32)
-    u = by_the_book(block, x, family.branches["attention"].modules)
-    assert torch.equal(block(x), by_the_book(block, u, family.branches["mlp"].modules))
+    assert_sum_of_branches(tiny_net)
 
 
 def test_a_block_with_layer_scale_and_stochastic_depth_is_too() -> None:
     options: Options = {**TINY, "init_values": 0.1, "drop_path_rate": 0.3}
-    net = create("deit_tiny_patch16_224", options, {})
-    block, branches = net.get_submodule("blocks.2"), family_of(net).branches
-    x = torch.randn(2, 17, 32)
-    u = by_the_book(block, x, branches["attention"].modules)
-    assert torch.equal(block(x), by_the_book(block, u, branches["mlp"].modules))
+    assert_sum_of_branches(create("deit_tiny_patch16_224", options, {}))
+
+
+def test_a_block_that_norms_last_is_too() -> None:
+    assert_sum_of_branches(create("vit_base_patch16_rpn_224", {**TINY, "class_token": True}, {}))
 
 
 def test_the_branches_own_every_child_of_a_block(tiny_net: nn.Module) -> None:
-    owned = [name for branch in family_of(tiny_net).branches.values() for name in branch.modules]
+    owned = [name for s in family_of(tiny_net).sublayers(tiny_net)[:2] for name in s.modules]
     assert owned == [name for name, _ in tiny_net.get_submodule("blocks.0").named_children()]
 
 
@@ -51,11 +54,42 @@ def test_sublayers_come_in_order_of_execution(tiny_net: nn.Module) -> None:
     assert names == [f"blocks.{depth}.{core}" for depth in range(3) for core in ("attn", "mlp")]
 
 
+def test_blocks_are_a_chain(tiny_net: nn.Module) -> None:
+    assert family_of(tiny_net).chain(tiny_net) == ("blocks.0", "blocks.1", "blocks.2")
+    assert family_of(tiny_net).refused(tiny_net) == {}
+
+
 @pytest.mark.parametrize(
-    "architecture", ["deit_tiny_patch16_224", "deit_tiny_distilled_patch16_224", "deit3_small_patch16_224"]
+    "architecture",
+    [
+        "deit_tiny_patch16_224",
+        "deit_tiny_distilled_patch16_224",
+        "deit3_small_patch16_224",
+        "vit_base_patch16_18x2_224",
+        "vit_base_patch16_rpn_224",
+    ],
 )
 def test_relatives_of_deit_are_of_the_family(architecture: str) -> None:
-    assert family_of(built(architecture)).name == "vision_transformer"
+    assert family_of(built(architecture, depth=1)).name == "vision_transformer"
+
+
+def test_parallel_attentions_are_sublayers_of_their_own() -> None:
+    net = built("vit_base_patch16_18x2_224", depth=2)
+    names = [s.name for s in family_of(net).sublayers(net) if s.depth == 1]
+    assert names == ["blocks.1.attns.0", "blocks.1.attns.1", "blocks.1.ffns.0", "blocks.1.ffns.1"]
+
+
+def test_attention_and_mlp_of_one_projection_go_together() -> None:
+    net = built("vit_base_patch16_xp_224", depth=2)
+    sublayers = family_of(net).sublayers(net)
+    assert [(s.name, s.kind) for s in sublayers] == [("blocks.0.fused", "fused"), ("blocks.1.fused", "fused")]
+    assert units(sublayers, "attention") == units(sublayers, "mlp") == ()
+    assert [unit.name for unit in units(sublayers, "block")] == ["blocks.0", "blocks.1"]
+
+
+def test_joint_is_attention_and_mlp_in_one_list(tiny_net: nn.Module) -> None:
+    sublayers = family_of(tiny_net).sublayers(tiny_net)
+    assert units(sublayers, "joint") == tuple(Unit(s.name, s.kind, s.depth, (s,)) for s in sublayers)
 
 
 def test_a_network_of_another_class_is_refused_by_name() -> None:
@@ -63,21 +97,18 @@ def test_a_network_of_another_class_is_refused_by_name() -> None:
         family_of(built("resnet18"))
 
 
-@pytest.mark.parametrize(
-    ("architecture", "block"),
-    [("vit_base_patch16_18x2_224", "ParallelThingsBlock"), ("vit_base_patch16_rpn_224", "ResPostBlock")],
-)
-def test_blocks_of_another_class_are_refused_by_name(architecture: str, block: str) -> None:
-    with pytest.raises(
-        UnknownNameError, match=rf"has blocks of class timm\.models\.vision_transformer\.{block}; family"
-    ):
-        family_of(built(architecture, depth=2))
-
-
 def test_a_single_foreign_block_is_enough_to_refuse(tiny_net: nn.Module) -> None:
     tiny_net.get_submodule("blocks").register_module("1", nn.Identity())
     with pytest.raises(UnknownNameError, match=r"blocks of class torch\.nn\.modules\.linear\.Identity; family"):
         family_of(tiny_net)
+
+
+def test_a_block_without_a_removable_whole_offers_its_sublayers_only() -> None:
+    net = built("tnt_s_patch16_224", depth=1)
+    sublayers = family_of(net).sublayers(net)
+    assert [s.kind for s in sublayers] == ["inner_attention", "inner_mlp", "attention", "mlp"]
+    assert units(sublayers, "block") == ()
+    assert list(family_of(net).refused(net)) == ["blocks.0"]
 
 
 def test_sublayers_are_found_by_name_in_order(tiny_net: nn.Module) -> None:

@@ -58,8 +58,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everything_is_written(index: Path) -> None:
     slug = "vit-digits-attention"
-    tables = [f"{name}.{end}" for name in (f"accuracy-{slug}", "comparisons", f"costs-{slug}") for end in ("md", "tex")]
-    kinds = ("accuracy_cost", "accuracy_count", "depth", "realised")
+    names = ("comparisons", *(f"{kind}-{slug}" for kind in ("accuracy", "agreement", "costs", "prices")))
+    tables = [f"{name}.{end}" for name in names for end in ("md", "tex")]
+    kinds = ("accuracy_cost", "accuracy_count", "agreement", "depth", "realised", "scores")
     assert sorted(p.name for p in index.parent.iterdir()) == [
         "figures",
         "index.html",
@@ -97,7 +98,7 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(index: Path) -> None:
 
 def test_every_figure_has_a_text_for_those_who_cannot_see_it(index: Path) -> None:
     labels = [attrs.get("aria-label") for tag, attrs in Page(index.read_text()).tags if tag == "svg"]
-    assert len(labels) == 4
+    assert len(labels) == 6
     assert all(label and label.endswith(".") for label in labels)
 
 

@@ -7,8 +7,17 @@ import itertools
 import numpy as np
 import pytest
 from score_tables import UNITS, SetTable, UnitTable, scoring_of
+from torch import nn
+from walks import batches_of
+from walks import scoring_of as real_scoring
 
+from harness.criteria.base import SetCriterion
+from harness.criteria.calibration_loss import CalibrationLoss
+from harness.criteria.divergence import Divergence
+from harness.criteria.entropy import Entropy
 from harness.errors import SpecError
+from harness.families.base import Unit
+from harness.searches.cheapest import ROUNDED, cheapest
 from harness.searches.greedy import Greedy
 
 COUNTS = range(1, len(UNITS))
@@ -85,3 +94,49 @@ def test_a_criterion_of_units_is_refused() -> None:
 def test_a_score_that_is_not_finite_is_an_error() -> None:
     with pytest.raises(ArithmeticError, match=r"the score of blocks\.5\.attn is nan"):
         Greedy().select(SetTable(table=lambda depths: float("nan") if 5 in depths else 0.0), scoring_of())
+
+
+@pytest.mark.parametrize(
+    ("target", "removal"),
+    [("attention", "skip"), ("attention", "identity"), ("mlp", "skip"), ("block", "skip"), ("joint", "skip")],
+)
+@pytest.mark.parametrize("criterion", [Entropy(), CalibrationLoss(), Divergence()], ids=lambda one: one.name)
+def test_shared_passes_give_the_path_of_sets_run_by_themselves(
+    tiny_net: nn.Module, criterion: SetCriterion, target: str, removal: str
+) -> None:
+    scoring = real_scoring(tiny_net, batches_of(4, 4, 3), target, removal)
+    score = criterion.set_score(scoring)
+    chosen: list[Unit] = []
+    for step in Greedy().select(criterion, scoring).info.steps:
+        left = [unit for unit in scoring.units if unit not in chosen]
+        expected = {unit.name: score((*chosen, unit)) for unit in left}
+        assert step["candidates"] == expected
+        assert step["unit"] == cheapest(left, expected)[0].name
+        chosen.append(next(unit for unit in left if unit.name == step["unit"]))
+    assert len(chosen) == len(scoring.units) - 1
+
+
+def test_a_largest_set_ends_it_early() -> None:
+    search = Greedy(up_to=3)
+    found = search.select(SetTable(table=every_score(0).__getitem__), scoring_of())
+    assert search.largest_count == 3
+    assert sorted(found.sets) == [1, 2, 3]
+    assert len(found.info.order or ()) == 3
+    with pytest.raises(SpecError, match="search greedy found no set of 4 units; it has sets of: 1, 2, 3"):
+        found.at(4)
+
+
+@pytest.mark.parametrize("options", [{"class_token_only": True}, {"spill": True}])
+def test_an_option_of_the_passes_changes_scores_by_rounding_only(tiny_net: nn.Module, options: dict[str, bool]) -> None:
+    scoring = real_scoring(tiny_net, batches_of(8, 8), "joint")
+    short, long = Greedy(**options).select(Entropy(), scoring), Greedy().select(Entropy(), scoring)
+    assert short.sets == long.sets
+    for one, other in zip(short.info.steps, long.info.steps, strict=True):
+        assert one["score"] == pytest.approx(other["score"], abs=1e-3)
+
+
+def test_with_the_shortcut_what_rounding_may_turn_is_a_tie() -> None:
+    units = UNITS[:3]
+    scores = dict(zip((unit.name for unit in units), (0.5 + 1.8 * ROUNDED, 0.5 + 0.9 * ROUNDED, 0.5), strict=True))
+    unit, tied = cheapest(units, scores, ROUNDED)
+    assert (unit, tied) == (UNITS[1], (UNITS[1].name, UNITS[2].name))

@@ -36,7 +36,7 @@ def test_the_range_of_draws_is_that_of_their_means_over_networks() -> None:
 
 def test_a_panel_knows_its_counts_and_its_middle() -> None:
     (panel,) = panels_of(PLAN)
-    assert (panel.counts, panel.middle, panel.of) == ((2, 4), 2, 8)
+    assert (panel.levels, panel.middle, panel.of) == ((2, 4), 2, 8)
     (odd,) = panels_of(elsewhere(PLAN, counts=(2, 3, 6)))
     assert odd.middle == 3
 

@@ -1,0 +1,41 @@
+"""What the loss of each unit alone does to the outcome: the oracle of single removals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.criteria.base import Scoring, SetCriterion, Tally, criteria
+from harness.criteria.calibration_accuracy import CalibrationAccuracy
+from harness.criteria.calibration_loss import CalibrationLoss
+from harness.criteria.labels import labels_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@criteria.register("leave_one_out")
+class LeaveOneOut(SetCriterion):
+    """The loss (or the share of errors) of the network without one unit: what every score of units tries to foresee.
+
+    The oracle of single removals, before any recovery: the values of `calibration_loss` and `calibration_accuracy` at
+    sets of one. As a selection of several it is one-shot, and so blind to how units make up for each other. Uses
+    labels. One forward pass over the items for each unit.
+    """
+
+    searches: ClassVar[tuple[str, ...]] = ("one_shot",)
+    uses_labels = True
+
+    metric: Literal["loss", "accuracy"] = Field("loss", description="mean loss, or 1 - accuracy")
+    items: int | None = Field(None, ge=1, description="calibration items; null: the whole part")
+
+    @property
+    def calibration_items(self) -> int | None:
+        return self.items
+
+    def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
+        labels_of(scoring.batches, f"criteria.{self.name}")
+        asked = CalibrationLoss() if self.metric == "loss" else CalibrationAccuracy()
+        return asked.tallies(scoring, untouched)

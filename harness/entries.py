@@ -1,0 +1,130 @@
+"""The parts of a study that were looked up and found good, and the problems of the rest."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from harness.collectors.base import Collector
+from harness.criteria.base import Criterion
+from harness.datasets.base import Dataset
+from harness.errors import HarnessError, Problem
+from harness.inventory import Inventory
+from harness.recoveries.base import Recovery
+from harness.registry import Registry
+from harness.schema import Options, Plugin
+from harness.searches.base import Search, searches
+from harness.spec import Choice, CriterionChoice, ModelSpec
+from harness.tasks.base import Description
+from harness.transforms.base import Transform
+
+P = TypeVar("P", bound=Plugin)
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model of the study with what is known of it: its data, its layout, the hash of its weights file."""
+
+    spec: ModelSpec
+    dataset: Dataset
+    description: Description
+    inventory: Inventory
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class CriterionEntry:
+    """A criterion of the study with its search; `search` is None where it is the criterion's own choice."""
+
+    choice: CriterionChoice
+    label: str
+    plugin: Criterion
+    search: Search | None
+    draws: int
+
+    @property
+    def found_search(self) -> Search:
+        """The search that turns its scores into sets, its own choice included."""
+        return self.search or searches.create({"name": self.plugin.searches[0]})
+
+    @property
+    def draw_numbers(self) -> Sequence[int | None]:
+        """0, 1, ... for a random criterion, one None for the others."""
+        return range(self.draws) if self.plugin.is_random else (None,)
+
+
+@dataclass(frozen=True)
+class RecoveryEntry:
+    """A recovery of the study by label."""
+
+    label: str
+    plugin: Recovery
+
+
+@dataclass(frozen=True)
+class TransformEntry:
+    """A chain of transforms of the study by label; each with the first stage whose network has it."""
+
+    label: str
+    chain: tuple[tuple[str, Transform], ...]
+
+    def identity(self) -> tuple[Options, ...]:
+        """What a digest holds: each transform, and its stage where it is not the transform's own."""
+        return tuple(
+            plugin.identity() | ({} if stage == plugin.starts else {"from": stage}) for stage, plugin in self.chain
+        )
+
+
+@dataclass
+class Checked:
+    """The parts of a study that were found good, by the index of their entry, and what is wrong with the rest."""
+
+    models: dict[int, ModelEntry] = field(default_factory=dict)
+    criteria: dict[int, CriterionEntry] = field(default_factory=dict)
+    recoveries: dict[int, RecoveryEntry] = field(default_factory=dict)
+    transforms: dict[int, TransformEntry] = field(default_factory=dict)
+    references: dict[int, ModelEntry] = field(default_factory=dict)
+    collectors: list[Collector] = field(default_factory=list)
+    strangers: set[str] = field(default_factory=set)  # targets that no family knows
+    problems: list[Problem] = field(default_factory=list)
+
+
+def attempt(checked: Checked, where: str, make: Callable[[], P]) -> P | None:
+    """What `make` gives; None, with its problems noted `where`, when it cannot or a module it needs is missing."""
+    try:
+        made = make()
+    except HarnessError as error:
+        checked.problems += [p if p.where.startswith(where) else p.under(where) for p in error.problems]
+        return None
+    missing = [module for module in made.needs if importlib.util.find_spec(module.partition(".")[0]) is None]
+    if missing:
+        checked.problems.append(Problem(where, f"{made.name!r} needs {', '.join(missing)}, which is not installed"))
+        return None
+    return made
+
+
+def create(checked: Checked, registry: Registry[P], choice: Choice, where: str) -> P | None:
+    """A plug-in of a choice; None with its problems noted."""
+    return attempt(checked, where, lambda: registry.create(choice.identity(), where, choice.reserved()))
+
+
+def label_of(choice: Choice, plugin: Plugin) -> str:
+    """The word for tables: the label, else the name with the options that are not at their default."""
+    if choice.label:
+        return choice.label
+    extras = [f"{key}_{value}" for key, value in plugin.options().items()]
+    text = "-".join([choice.name, *extras])
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", text)[:64]
+
+
+def check_unique(checked: Checked, axis: str, labels: Iterable[tuple[int, str]]) -> None:
+    """Notes every label that another entry of the axis has already."""
+    first: dict[str, int] = {}
+    for index, label in labels:
+        held = first.setdefault(label, index)
+        if held != index:
+            message = f"is called {label!r} like {axis}.{held}; give one of them another label"
+            checked.problems.append(Problem(f"{axis}.{index}", message))

@@ -1,0 +1,85 @@
+"""Transformers whose attention pools its queries where a stage begins (MViT v2, Hiera in both forms), and VOLO."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.families.base import Branch, Family, Layout, Refusal
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_POOLED = "its attention changes width or resolution, and so does what it is added to"
+_WIDENED = "its MLP changes the width, and so does what it is added to"
+
+
+def _pools(block: nn.Module) -> bool:
+    parts = dict(block.named_children())
+    return "shortcut_proj_attn" in parts or "shortcut_pool_attn" in parts
+
+
+def _widens(block: nn.Module) -> bool:
+    return "shortcut_proj_mlp" in dict(block.named_children())
+
+
+def _expands(block: nn.Module) -> bool:
+    return bool(getattr(block, "do_expand", False))
+
+
+def _differs(block: nn.Module) -> bool:
+    return bool(getattr(block, "dim", None) != getattr(block, "dim_out", None) or getattr(block, "q_stride", None))
+
+
+# The attention takes and gives the size of its map beside the tokens, and so does the block.
+_MVIT = Layout(
+    (
+        Branch("attention", "attn", ("norm1", "attn", "drop_path1"), head="attn", passes=(1,)),
+        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
+    ),
+    returns=(0, 1),
+    refusals=(Refusal(_POOLED, _pools, "attention"), Refusal(_WIDENED, _widens, "mlp")),
+)
+_BRANCHES = (
+    Branch("attention", "attn", ("norm1", "attn", "ls1", "drop_path1")),
+    Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
+)
+_HIERA = Layout(_BRANCHES, refusals=(Refusal(_POOLED, _expands, "attention"),))
+# Windows are cut and joined in the block's own code, between the norm and the layer scale.
+_HIERA_DET = Layout(
+    (
+        Branch("attention", "attn", ("norm1", "attn", "ls1", "drop_path1"), head="ls1"),
+        Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
+    ),
+    refusals=(Refusal(_POOLED, _differs, "attention"),),
+)
+# Outlook attention and self-attention of a map, channels last.
+_VOLO = Layout(
+    (
+        Branch("attention", "attn", ("norm1", "attn", "drop_path1")),
+        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
+    )
+)
+# All tokens are read, the class token alone is written.
+_VOLO_CLASS = Layout(
+    (
+        Branch("attention", "attn", ("norm1", "attn", "drop_path1"), tokens=1, removals=("skip",)),
+        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
+    )
+)
+
+FAMILIES: tuple[Family, ...] = (
+    Family("mvitv2", ("timm.models.mvitv2.MultiScaleVit",), {"timm.models.mvitv2.MultiScaleBlock": _MVIT}),
+    Family("hiera", ("timm.models.hiera.Hiera",), {"timm.models.hiera.HieraBlock": _HIERA}),
+    Family(
+        "hieradet", ("timm.models.hieradet_sam2.HieraDet",), {"timm.models.hieradet_sam2.MultiScaleBlock": _HIERA_DET}
+    ),
+    Family(
+        "volo",
+        ("timm.models.volo.VOLO",),
+        {
+            "timm.models.volo.Outlooker": _VOLO,
+            "timm.models.volo.Transformer": _VOLO,
+            "timm.models.volo.ClassBlock": _VOLO_CLASS,
+        },
+    ),
+)

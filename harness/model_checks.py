@@ -1,0 +1,114 @@
+"""Do the models of a study exist, and what is known of them before they are built?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.artifacts import file_digest
+from harness.datasets.base import Dataset, datasets
+from harness.entries import Checked, ModelEntry, attempt, check_unique
+from harness.errors import HarnessError, Problem
+from harness.inventory import Inventory, kept_inventory
+from harness.models import check_architecture
+from harness.schema import Options
+from harness.spec import Choice, FileWeights, ModelSpec, ReferenceModel, Study
+from harness.tasks.base import Description
+from harness.tasks.catalogue import task_called
+
+
+@dataclass
+class _Looked:
+    """Where inventories are kept, and data sets that were described once already, by their place in the file."""
+
+    paths: Mapping[str, Path]
+    inventories: Path
+    described: dict[str, tuple[Dataset, Description] | None] = field(default_factory=dict)
+
+
+def check_models(study: Study, paths: Mapping[str, Path], inventories: Path, checked: Checked) -> None:
+    """Models, and the dense networks beside them; labels must differ among all of them."""
+    looked = _Looked(paths, inventories)
+    places = [(f"models.{index}", index, model, checked.models) for index, model in enumerate(study.models)]
+    places += [
+        (f"references.{index}.model", index, reference.model, checked.references)
+        for index, reference in enumerate(study.references)
+        if isinstance(reference, ReferenceModel)
+    ]
+    for where, index, model, found in places:
+        entry = _entry(study, checked, model, where, looked)
+        if entry is not None:
+            found[index] = entry
+    check_unique(checked, "models", ((index, model.name) for index, model in enumerate(study.models)))
+    names = {model.name for model in study.models}
+    checked.problems += [
+        Problem(f"{where}.name", f"is called {model.name!r} like one of the models; give it another name")
+        for where, _, model, found in places
+        if found is checked.references and model.name in names
+    ]
+
+
+def _entry(study: Study, checked: Checked, model: ModelSpec, where: str, looked: _Looked) -> ModelEntry | None:
+    choice, place = (study.data, "data") if model.data is None else (model.data, f"{where}.data")
+    if place not in looked.described:
+        looked.described[place] = _describe(checked, choice, looked.paths, place)
+    sha256 = _weights_hash(checked, model, f"{where}.weights")
+    found = looked.described[place]
+    if found is None:
+        # What the data would say of the head is unknown; whether there is such an architecture is not.
+        _attempt_check(checked, lambda: check_architecture(model.architecture, model.options, where))
+        return None
+    dataset, description = found
+    inventory = _inventory(checked, model, description, looked.inventories, where)
+    return None if inventory is None else ModelEntry(model, dataset, description, inventory, sha256)
+
+
+def _attempt_check(checked: Checked, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except HarnessError as error:
+        checked.problems += error.problems
+
+
+def dataset_identity(choice: Choice) -> Options:
+    """A data set's options with its label, which is part of what it is."""
+    return choice.identity() | ({"label": choice.label} if choice.label else {})
+
+
+def _describe(
+    checked: Checked, choice: Choice, paths: Mapping[str, Path], where: str
+) -> tuple[Dataset, Description] | None:
+    dataset = attempt(checked, where, lambda: datasets.create(dataset_identity(choice), where))
+    if dataset is None:
+        return None
+    try:
+        return dataset, dataset.describe(paths)
+    except HarnessError as error:
+        checked.problems += [p.under(where) for p in error.problems]
+        return None
+
+
+def _weights_hash(checked: Checked, model: ModelSpec, where: str) -> str | None:
+    if not isinstance(model.weights, FileWeights):
+        return None
+    try:
+        found = file_digest(Path(model.weights.file))
+    except OSError as error:
+        checked.problems.append(Problem(f"{where}.file", f"{model.weights.file}: {error.strerror}"))
+        return None
+    if model.weights.sha256 not in (None, found):
+        message = f"the file's SHA-256 is {found}; it is not the file that the study means"
+        checked.problems.append(Problem(f"{where}.sha256", message))
+    return found
+
+
+def _inventory(
+    checked: Checked, model: ModelSpec, description: Description, folder: Path, where: str
+) -> Inventory | None:
+    try:
+        task_options = task_called(description.task).model_options(description)
+        return kept_inventory(folder, model.architecture, model.options, task_options)
+    except HarnessError as error:
+        checked.problems += [p.under(where) for p in error.problems]
+        return None

@@ -1,0 +1,41 @@
+"""How far criteria rank alike: a matrix of mean Kendall's tau."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.plots.cells import Cells, draw_cells
+from harness.plots.drawing import Drawing
+from harness.plots.look import paper, short
+from harness.tables.assurance import Agreement
+from harness.tables.cells import number
+from harness.tables.panels import Panel
+
+FEWEST = 3  # criteria; of two, the table says it in one number
+ROW_LETTERS = 54  # that fit beside each other below the matrix
+UPRIGHT_LETTERS = 18
+UPRIGHT_FROM, MOST_DIGITS = 5, 8
+
+
+def agreement_matrix(panel: Panel, pairs: Agreement) -> Drawing | None:
+    """The lower triangle; None for fewer than three criteria."""
+    names = [name for name in panel.criteria if any(name in pair for pair in pairs)]
+    if len(names) < FEWEST:
+        return None
+    table = np.full((len(names) - 1, len(names) - 1), np.nan)
+    for (first, second), values in pairs.items():
+        low, high = sorted((names.index(first), names.index(second)))
+        table[high - 1, low] = float(np.mean(values))
+    with paper():
+        is_upright = len(names) > UPRIGHT_FROM
+        letters = UPRIGHT_LETTERS if is_upright else ROW_LETTERS // len(names)
+        columns = tuple(short(name, letters) for name in names[:-1])
+        rows, digits = tuple(names[1:]), 1 if len(names) > MOST_DIGITS else 2
+        cells = Cells(rows, columns, table, lambda row, column: number(table[row, column], digits), is_signed=True)
+        figure = draw_cells(cells, "", is_upright=is_upright)
+    networks = max(len(values) for values in pairs.values())
+    caption = (
+        f"Agreement of the criteria's rankings ({panel.label}): Kendall's tau-b, mean over {networks} networks. "
+        "1: the same order, 0: unrelated, −1: reversed; blue above, orange below."
+    )
+    return Drawing(f"agreement-{panel.slug}", f"Agreement between criteria: {panel.label}", caption, figure)

@@ -1,0 +1,166 @@
+"""The points of a study's grid with their entries in hand, and what is wrong with a point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness import grid
+from harness.criteria.base import ListCriterion
+from harness.entries import Checked, CriterionEntry, ModelEntry, RecoveryEntry, TransformEntry
+from harness.errors import Problem
+from harness.inventory import removable
+from harness.spec import AMOUNTS, Study
+
+Axes = dict[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the grid; `amount` is a count, a ratio, a budget, or None where the criterion brings its counts."""
+
+    model: ModelEntry
+    target: str
+    criterion: CriterionEntry
+    amount: int | float | grid.Budget | None
+    removal: str
+    recovery: RecoveryEntry
+    transform: TransformEntry
+    seeds: grid.SeedChoice
+
+    @property
+    def of(self) -> int:
+        """How many units the target has."""
+        return len(removable(self.model.inventory, self.target))
+
+    @property
+    def budget(self) -> grid.Budget | None:
+        """The share of a cost that is to be saved, where the study asks for one."""
+        return self.amount if isinstance(self.amount, grid.Budget) else None
+
+    @property
+    def count(self) -> int | None:
+        """The number of units to remove, None where only the selection knows; a ratio is rounded half up."""
+        if isinstance(self.amount, float):
+            return math.floor(self.amount * self.of + 0.5)
+        return self.amount if isinstance(self.amount, int) else None
+
+    def words(self) -> dict[str, Any]:
+        """The point as `exclude` names it."""
+        budget = self.budget
+        return {
+            "model": self.model.spec.name,
+            "target": self.target,
+            "criterion": self.criterion.label,
+            "count": self.count,
+            "ratio": self.amount if isinstance(self.amount, float) else None,
+            "budget": None if budget is None else f"{budget.cost}{budget.share}",
+            "removal": self.removal,
+            "recovery": self.recovery.label,
+            "transform": self.transform.label,
+            "seed": self.seeds.model,
+        }
+
+
+def points(study: Study, axes: Axes, checked: Checked) -> Iterator[tuple[dict[str, int], Point]]:
+    """Every point that is wanted, with the index of its entry on every axis; what was not found good is left out.
+
+    A criterion that brings its counts meets each of them instead of the study's.
+    """
+    amounts = next(name for name in AMOUNTS if name in axes)
+    for index in grid.points(study, axes):
+        model, criterion = checked.models.get(index["models"]), checked.criteria.get(index["criteria"])
+        recovery, transform = checked.recoveries.get(index["recoveries"]), checked.transforms.get(index["transforms"])
+        target = axes["targets"][index["targets"]]
+        if model is None or criterion is None or recovery is None or transform is None or target in checked.strangers:
+            continue
+        own = criterion.plugin.own_counts
+        for amount in (axes[amounts][index[amounts]],) if own is None else own:
+            point = Point(
+                model=model,
+                target=target,
+                criterion=criterion,
+                amount=amount,
+                removal=axes["removals"][index["removals"]],
+                recovery=recovery,
+                transform=transform,
+                seeds=axes["seeds"][index["seeds"]],
+            )
+            if _is_wanted(point) and not grid.is_excluded(study, point.words()):
+                yield index, point
+
+
+def _is_wanted(point: Point) -> bool:
+    only = point.criterion.choice.for_
+    return (only.models is None or point.model.spec.name in only.models) and (
+        only.targets is None or point.target in only.targets
+    )
+
+
+def faults(index: dict[str, int], point: Point) -> list[Problem]:
+    """What makes this point impossible, each with its place in the study file."""
+    return [
+        *_amount_faults(index, point),
+        *_criterion_faults(f"criteria.{index['criteria']}", point),
+        *_removal_faults(f"removals.{index['removals']}", point),
+    ]
+
+
+def _amount_faults(index: dict[str, int], point: Point) -> Iterator[Problem]:
+    name, target, of, count = point.model.spec.name, point.target, point.of, point.count
+    if of < 2:
+        yield Problem(f"models.{index['models']}", _too_few(point))
+        return
+    if point.amount is None:
+        yield Problem("criteria", f"{point.criterion.label!r} brings no counts of its own; the study needs 'counts'")
+    if count is None:
+        return
+    if not 1 <= count < of:
+        word = "nothing" if count < 1 else "everything" if count == of else "more than there is"
+        message = f"{point.amount} removes {word}: {name!r} has {of} {target} units; 1 to {of - 1}"
+        yield Problem(_amount_place(index, point), message)
+    search = point.criterion.found_search
+    largest = getattr(search, "largest_count", None)
+    if largest is not None and count > largest:
+        yield Problem(f"criteria.{index['criteria']}.search", f"reaches {largest} units at most, not {count}")
+
+
+def _amount_place(index: dict[str, int], point: Point) -> str:
+    if point.criterion.plugin.own_counts is not None:
+        return f"criteria.{index['criteria']}"
+    amounts = next(name for name in AMOUNTS if name in index)
+    return f"{amounts}.{index[amounts]}"
+
+
+def _too_few(point: Point) -> str:
+    kinds = sorted({sublayer.kind for sublayer in point.model.inventory.sublayers})
+    found = f"{point.model.spec.name!r} has {point.of} removable {point.target} units; it needs two"
+    return f"{found}; it has sublayers of kind {', '.join(kinds)}" if point.target not in (*kinds, "block") else found
+
+
+def _criterion_faults(where: str, point: Point) -> Iterator[Problem]:
+    plugin = point.criterion.plugin
+    if plugin.targets is not None and point.target not in plugin.targets:
+        yield Problem(where, f"does not score {point.target!r}; it scores {', '.join(plugin.targets)}")
+    if point.removal not in plugin.removals:
+        yield Problem(where, f"is not defined for removal {point.removal!r}; it is for {', '.join(plugin.removals)}")
+    if isinstance(plugin, ListCriterion):
+        yield from (Problem(where, fault) for fault in plugin.faults(point.model.inventory.units(point.target)))
+    items = plugin.calibration_items
+    there = point.model.description.sizes.get("calibration") if point.model.description.sizes else None
+    if items is not None and there is not None and items > there:
+        yield Problem(f"{where}.items", f"asks for {items} calibration items; the data has {there}")
+
+
+def _removal_faults(where: str, point: Point) -> Iterator[Problem]:
+    if point.removal == "identity" and point.target != "attention":
+        message = f"'identity' is defined for attention, not for {point.target!r}; exclude that combination"
+        yield Problem(where, message)
+
+
+def structure_shapes(point: Point) -> Sequence[str]:
+    """The shapes of what the target may remove; of one shape, which units go does not matter to costs."""
+    kinds = {"block": None, "joint": ("attention", "mlp")}.get(point.target, (point.target,))
+    return sorted({s.shape for s in point.model.inventory.sublayers if kinds is None or s.kind in kinds})

@@ -1,0 +1,56 @@
+"""How far two rankings agree: Kendall's tau-b, shared first places, intervals over networks."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TypeVar
+
+import numpy as np
+from scipy import stats
+
+from harness.stats import Interval
+
+RESAMPLES = 4_000
+FEWEST = 3  # values; an interval by resampling two says nothing
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def tau(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Kendall's tau-b of two rankings of the same things; None where one of them ranks nothing.
+
+    (pairs in the same order - pairs in opposite order) / sqrt((pairs not tied in one)(pairs not tied in the other)).
+    """
+    if len(first) != len(second):
+        raise ValueError(f"rankings of {len(first)} and of {len(second)} things cannot be compared")
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return float(stats.kendalltau(first, second).statistic)
+
+
+def overlap(first: Sequence[Name], second: Sequence[Name], top: int) -> float:
+    """Share of the first `top` of one order that is among the first `top` of the other."""
+    if not 1 <= top <= min(len(first), len(second)):
+        raise ValueError(f"the first {top} of {min(len(first), len(second))} things do not exist")
+    return len(set(first[:top]) & set(second[:top])) / top
+
+
+def places(order: Sequence[Name]) -> dict[Name, float]:
+    """Ranks of an order, from 1."""
+    return {name: float(place) for place, name in enumerate(order, start=1)}
+
+
+def ranked(values: dict[Name, float]) -> dict[Name, float]:
+    """Ranks of values from 1, the lowest first; equal ones share the mean of their ranks."""
+    found = stats.rankdata(list(values.values()))
+    return dict(zip(values, map(float, found), strict=True))
+
+
+def mean_interval(values: Sequence[float], seed: int = 0, level: float = 0.95) -> Interval | None:
+    """Seeded percentile-bootstrap interval of a mean; None for fewer than three values."""
+    if len(values) < FEWEST:
+        return None
+    held = np.asarray(values, dtype=float)
+    picks = np.random.default_rng(seed).integers(0, len(held), (RESAMPLES, len(held)))
+    low, high = np.quantile(held[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))

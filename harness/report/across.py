@@ -1,0 +1,84 @@
+"""What the contrast says of architectures, where a study has several: they are a random factor, not more networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.report.comparisons import FEWEST, LEVEL, differences_by_model
+from harness.report.view import View
+from harness.resampling import nested
+from harness.stats import Interval, Paired, paired
+from harness.tables.cells import NONE, between, counted, number, p_is, p_value
+from harness.tables.columns import OUTCOME_WORD
+from harness.tables.table import Table
+
+
+@dataclass(frozen=True)
+class Across:
+    """The contrast's difference with architectures as units; `groups` holds each one's networks, in shares."""
+
+    first: str
+    second: str
+    groups: Mapping[str, Sequence[float]]
+    found: Paired
+    interval: Interval | None
+
+    @property
+    def can_claim(self) -> bool:
+        """Whether there are enough architectures to claim anything about others."""
+        return self.found.n >= FEWEST and self.found.flips.smallest_p <= LEVEL
+
+
+def across(view: View) -> Across | None:
+    """None for a study of one architecture, or without its contrast."""
+    if view.contrast is None:
+        return None
+    found = differences_by_model(view.panels, *view.contrast)
+    groups = {" on ".join(key): values for key, values in found.items() if values}
+    if len(groups) < 2:
+        return None
+    means = [float(np.mean(values)) for values in groups.values()]
+    return Across(*view.contrast, groups, paired(means), nested(list(groups.values())))
+
+
+def across_words(found: Across | None) -> str:
+    """One paragraph; empty without several architectures."""
+    if found is None:
+        return ""
+    first, second, result = found.first, found.second, found.found
+    interval = f", 95 % interval {between(found.interval, 100)}" if found.interval else ""
+    head = (
+        f"That test speaks of networks of these {result.n} architectures. For architectures in general they are the "
+        f"units (a random factor, seeds nested within): {first} against {second} differ by {number(100 * result.mean)} "
+        f"points{interval} by hierarchical bootstrap, which draws architectures anew and networks within them; "
+        f"sign-flip {p_is(result.flips.p)}."
+    )
+    if not found.can_claim:
+        return (
+            f"{head} Nothing is claimed of other architectures: with {counted(result.n, 'architecture')} the smallest "
+            f"p is {p_value(result.flips.smallest_p)}, and at least {FEWEST} are needed."
+        )
+    if result.flips.p > LEVEL:
+        return f"{head} No difference over architectures was found."
+    winner, loser = (first, second) if result.mean > 0 else (second, first)
+    return f"{head} So, over architectures, {winner} loses less than {loser}."
+
+
+def across_table(found: Across | None) -> Table | None:
+    """The contrast, architecture by architecture."""
+    if found is None:
+        return None
+    rows = tuple(_row(name, values) for name, values in found.groups.items())
+    notes = (f"{found.first} − {found.second}, points of test {OUTCOME_WORD}, averaged over amounts; t intervals.",)
+    header = ("architecture", "difference", "95 % interval", "networks")
+    title = f"{found.first} against {found.second} by architecture"
+    return Table("architectures", title, header, rows, notes)
+
+
+def _row(name: str, values: Sequence[float]) -> tuple[str, ...]:
+    result = paired(values)
+    interval = between(result.interval, 100, 2) if result.interval else NONE
+    return name, number(100 * result.mean, 2), interval, str(result.n)

@@ -1,0 +1,150 @@
+"""How sure and how good the selections are, in words: stability, agreement, the optimum, before and after recovery."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.report.phrases import joined, listed
+from harness.report.view import View
+from harness.tables.assurance import agreement, mean_tau
+from harness.tables.cells import between, counted, number, percent
+from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.optima import Standing, standings
+from harness.tables.panels import Panel
+from harness.tables.placing import natural
+from harness.tables.recovered import kept
+from harness.tables.selections import Selected, by_criterion, number_at, over_networks, sizes_of
+
+
+def sureness(view: View) -> tuple[str, ...]:
+    """The paragraphs; none of what was not asked for."""
+    found: list[str] = []
+    for panel, chosen in view.chosen:
+        found += [_optimum(panel, standings(chosen)), _stability(panel, chosen), _agreement(panel, chosen)]
+    found += [_before_after(view), _targets(view)]
+    return tuple(text for text in found if text)
+
+
+def _optimum(panel: Panel, found: Sequence[Standing]) -> str:
+    counts = sorted({one.count for one in found})
+    if not counts:
+        return ""
+    middle = counts[(len(counts) - 1) // 2]
+    at = [one for one in found if one.count == middle]
+    first = at[0]
+    sets = f"all {first.sets:.0f} sets" if first.sets else "all sets"
+    of = f" of {panel.of}" if panel.of else ""
+    head = f"Among {sets} of {middle}{of} {panel.sublayers} on {panel.setting}, untrained"
+    if first.mean and first.validation:
+        head += (
+            f", the mean keeps {_percent(first.mean)} % test {OUTCOME_WORD} and the best (chosen on validation) "
+            f"{_percent(first.validation)} %"
+        )
+    known = [(one.gain, one) for one in at if one.gain is not None]
+    told = [_standing(one) for _, one in sorted(known, key=lambda pair: -pair[0])]
+    where = f" On the way from that mean (0) to that best (1): {listed(told)}." if told else ""
+    gap = f" The best set by the calibration items is {_percent(first.gap)} points below it." if first.gap else ""
+    return f"{head}.{where}{gap}"
+
+
+def _standing(one: Standing) -> str:
+    share = f", no worse than {percent(float(np.mean(one.percentiles)), 0)} of them" if one.percentiles else ""
+    return f"{one.criterion} {number(one.gain, 2)} (regret {_percent(one.regret)} points{share})"
+
+
+def _percent(shares: Sequence[float]) -> str:
+    return number(100 * float(np.mean(shares)))
+
+
+def _stability(panel: Panel, chosen: Sequence[Selected]) -> str:
+    held = {name: own for name, found in by_criterion(chosen).items() if (own := [s for s in found if s.stability])}
+    if not held:
+        return ""
+    taus = [_kept_order(name, own) for name, own in held.items()]
+    unsettled = [text for name, own in held.items() if (text := _unsettled(name, own))]
+    places = f"Places that the items do not settle: {'; '.join(unsettled)}." if unsettled else "Every place is settled."
+    return (
+        f"Made again on fewer calibration items ({panel.label}), rankings agree with that of all items by a Kendall's "
+        f"tau of {listed(taus)}. {places}"
+    )
+
+
+def _kept_order(name: str, own: Sequence[Selected]) -> str:
+    size = tuple(sizes_of(own))[-1]
+    values = over_networks((s.unit, number_at(s.stability, "sizes", size, "tau")) for s in own)
+    return f"{number(float(np.mean(values)), 2) if values else '–'} for {name} ({size} items)"
+
+
+def _unsettled(name: str, own: Sequence[Selected]) -> str:
+    """Units that half of the networks or more leave unsettled by name, others by number."""
+    networks = len(own)
+    units = Counter(unit for one in own for unit in one.unsettled)
+    ordered = sorted((item for item in units.items() if 2 * item[1] >= networks), key=lambda item: natural(item[0]))
+    parts = [f"{unit} ({times} of {networks})" if networks > 1 else unit for unit, times in ordered]
+    others = len(units) - len(ordered)
+    if others:
+        parts.append(f"{counted(others, 'other' if ordered else 'unit')} in fewer than half of the networks")
+    return f"of {name} {joined(parts)}" if parts else ""
+
+
+def _agreement(panel: Panel, chosen: Sequence[Selected]) -> str:
+    pairs = agreement(chosen)
+    if not pairs:
+        return ""
+    ordered = sorted(pairs, key=lambda pair: -float(np.mean(pairs[pair])))
+    if len(ordered) == 1:
+        pair = ordered[0]
+        return f"The rankings of {pair[0]} and {pair[1]} ({panel.label}) agree by {_tau(pairs[pair])}."
+    ends = [(ordered[0], "most"), (ordered[-1], "least")]
+    told = [f"{word} between {pair[0]} and {pair[1]} ({_tau(pairs[pair])})" for pair, word in ends]
+    return f"The criteria's rankings ({panel.label}) agree {joined(told)}; 1 is the same order, 0 none in common."
+
+
+def _tau(values: Sequence[float]) -> str:
+    mean, interval = mean_tau(values)
+    over = f" over {counted(len(values), 'network')}" if len(values) > 1 else ""
+    bounds = f", 95 % interval {between(interval, digits=2)}" if interval else ""
+    return f"a Kendall's tau of {number(mean, 2)}{bounds}{over}"
+
+
+def _before_after(view: View) -> str:
+    parts = [
+        f"{number(one.mean, 2)} for {one.after.key['recovery']} ({one.before.key['model']}, {one.before.key['target']})"
+        for one in kept(view.panels)
+        if one.mean is not None
+    ]
+    if not parts:
+        return ""
+    return (
+        "Accuracy before recovery orders removed sets as accuracy after it does by a mean Kendall's tau of "
+        f"{listed(parts)}; amounts are kept apart."
+    )
+
+
+def _targets(view: View) -> str:
+    """At the middle budget, what each target keeps by the study's first criterion that all of them have."""
+    budgeted = [panel for panel in view.panels if panel.cost]
+    groups: dict[tuple[str, ...], list[Panel]] = {}
+    for panel in budgeted:
+        rest = tuple(text for name, text in panel.key.items() if name != "target")
+        groups.setdefault(rest, []).append(panel)
+    told = [text for members in groups.values() if len(members) > 1 and (text := _beside(members))]
+    return " ".join(told)
+
+
+def _beside(members: Sequence[Panel]) -> str:
+    common = [name for name in members[0].criteria if all(name in panel.criteria for panel in members)]
+    level = members[0].middle
+    if not common or any(level not in panel.levels for panel in members):
+        return ""
+    values = {panel.key["target"]: panel.values(OUTCOME, common[0], level) for panel in members}
+    parts = [f"removing {target} {_percent(found)} %" for target, found in values.items() if found]
+    if len(parts) < 2:
+        return ""
+    return (
+        f"To save {members[0].amount(level)} on {members[0].setting} by {common[0]}, {joined(parts)} of test "
+        f"{OUTCOME_WORD} is kept; no test was made of that."
+    )

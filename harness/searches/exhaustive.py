@@ -1,0 +1,94 @@
+"""Scores every set, and takes the best of each size."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+from pydantic import Field
+
+from harness.criteria.base import Criterion, Scoring
+from harness.errors import SpecError
+from harness.records import SelectionInfo
+from harness.schema import Json
+from harness.searches.base import Search, Selection, searches
+from harness.searches.cheapest import ROUNDED, cheapest_set
+from harness.searches.set_scores import Means, Names, all_scores, of_sets
+
+
+@searches.register("exhaustive")
+class Exhaustive(Search):
+    """Scores every set of up to `up_to` units and takes the best of each size: exact, and not nested.
+
+    S_k = argmin over all C(n, k) sets of k units. `steps` holds, for each count, the set, its score, the number of
+    sets, and mean, standard deviation (of all of them, not of a sample), lowest and highest of their scores; `scores`
+    are those of the sets of one. Sets that tie are told as `a + b`; the one whose first unit is the least deep wins,
+    then whose second is, and so on.
+
+    Goes depth first through the blocks, holding only what is given out along the present path (docs/performance.md).
+    Scores equal those of each set run by itself.
+    """
+
+    is_nested = False
+
+    up_to: int | None = Field(None, ge=1, description="largest set; null: all units but one")
+    limit: int = Field(5000, ge=1, description="most sets that are scored; a study with more is refused")
+    class_token_only: bool = Field(
+        False, description="compute the last block for the class token alone; scores within 0.0001 are then equal"
+    )
+
+    @property
+    def largest_count(self) -> int | None:
+        return self.up_to
+
+    def select(self, criterion: Criterion, scoring: Scoring) -> Selection:
+        criterion = of_sets(self.name, criterion)
+        units = scoring.units
+        most = min(self.up_to or len(units), len(units) - 1)
+        self._check(len(units), most)
+        scores = all_scores(criterion, scoring, most, Means(self.class_token_only)) if most else {}
+        sets: dict[int, Names] = {}
+        steps: list[dict[str, Json]] = []
+        tied: list[tuple[str, ...]] = []
+        for count in range(1, most + 1):
+            found = {names: score for names, score in scores.items() if len(names) == count}
+            sets[count], equals = cheapest_set(found, units, ROUNDED if self.class_token_only else 0.0)
+            steps.append(_step(sets[count], found))
+            tied += [tuple(" + ".join(names) for names in equals)] if equals else []
+        info = SelectionInfo(
+            search=self.name,
+            nested=False,
+            scores={unit.name: scores[unit.name,] for unit in units} if scores else {},
+            steps=tuple(steps),
+            ties=tuple(tied),
+            evaluations=len(scores),
+        )
+        return Selection(sets=sets, info=info)
+
+    def _check(self, of: int, most: int) -> None:
+        """Raises SpecError where there are more sets than the limit, with what would do."""
+        number = _sets(of, most)
+        if number <= self.limit:
+            return
+        fits = max((k for k in range(1, most) if _sets(of, k) <= self.limit), default=0)
+        smaller = f"up_to: {fits} would do ({_sets(of, fits):,} sets), or " if fits else ""
+        there = f"{of} units have {number:,} sets of 1 to {most}, and the limit is {self.limit:,}"
+        raise SpecError(f"search exhaustive: {there}; {smaller}limit: {number}")
+
+
+def _sets(of: int, most: int) -> int:
+    return sum(math.comb(of, count) for count in range(1, most + 1))
+
+
+def _step(best: Names, found: dict[Names, float]) -> dict[str, Json]:
+    values = list(found.values())
+    return {
+        "count": len(best),
+        "set": list(best),
+        "score": found[best],
+        "sets": len(values),
+        "mean": statistics.fmean(values),
+        "spread": statistics.pstdev(values),
+        "lowest": min(values),
+        "highest": max(values),
+    }

@@ -1,0 +1,52 @@
+"""Which set of a selection saves the share of a cost that was asked for."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+
+from harness.collectors.base import CostCollector, collectors
+from harness.errors import SpecError
+from harness.families.base import Unit
+from harness.searches.base import Selection
+from harness.stages.base import Bench, Network, Removed
+from harness.stages.cost import cost
+from harness.surgery import remove
+
+
+def count_for(bench: Bench, prepared: Network, selection: Selection, units: tuple[Unit, ...]) -> tuple[int, float]:
+    """The count whose set saves nearest to the budget, the smaller of two; and the share that it saves.
+
+    MACs and parameters are those of the inventory. Latency is measured on this machine, set by set, beside the whole
+    network. Raises SpecError where even the largest set saves less than half of what was asked.
+    """
+    ((name, share),) = (bench.spec.budget or {}).items()
+    wanted = float(str(share))
+    saved = _saved(bench, prepared, selection, {unit.name: unit for unit in units}, name)
+    count = min(saved, key=lambda n: (abs(saved[n] - wanted), n))
+    if saved[count] < wanted / 2:
+        most = max(saved.values())
+        raise SpecError(f"budget {name} {wanted:.0%}: the largest set that was selected saves {most:.1%}")
+    return count, saved[count]
+
+
+def _saved(
+    bench: Bench, prepared: Network, selection: Selection, units: Mapping[str, Unit], name: str
+) -> dict[int, float]:
+    gone = {n: Removed(tuple(s for u in names for s in units[u].sublayers)) for n, names in selection.sets.items()}
+    if name == "latency":
+        return {count: _saved_latency(bench, prepared, one) for count, one in gone.items()}
+    whole = getattr(bench.inventory, name)
+    return {
+        count: sum(getattr(s, name) for s in bench.inventory.chosen(one.names)) / whole for count, one in gone.items()
+    }
+
+
+def _saved_latency(bench: Bench, prepared: Network, gone: Removed) -> float:
+    latency = collectors.create({"name": "latency"})
+    if not isinstance(latency, CostCollector):
+        raise SpecError("budgets.latency: the collector 'latency' measures no cost")
+    candidate = remove(prepared.net, gone.sublayers, bench.spec.removal).eval()
+    (found, *_), _ = cost(bench, candidate, prepared.net, gone, [latency])
+    ratios = [own / base for own, base in zip(found.samples, found.baseline_samples, strict=True)]
+    return 1 - statistics.median(ratios)

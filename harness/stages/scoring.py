@@ -1,0 +1,99 @@
+"""What a criterion is given: the network, its units, calibration items in micro-batches, and a way to remove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness.criteria.base import Criterion, Scoring
+from harness.families.base import Sublayer, Unit, units
+from harness.families.catalogue import family_of
+from harness.schema import digest
+from harness.stages.base import MICRO_BATCH, Bench, Network
+from harness.surgery import removed
+from harness.tasks.base import Batch
+
+if TYPE_CHECKING:
+    from torch import nn
+
+T = TypeVar("T")
+
+
+def units_of(bench: Bench, prepared: Network) -> tuple[Unit, ...]:
+    """What the trial's target can remove, in order of depth."""
+    return units(family_of(prepared.net).sublayers(prepared.net), bench.spec.target or "attention")
+
+
+def seed_of(bench: Bench) -> int:
+    """Draw d uses a seed derived from (selection seed, d)."""
+    return int(digest([bench.spec.selection_seed, bench.spec.draw], 8), 16)
+
+
+def scoring_of(bench: Bench, prepared: Network, criterion: Criterion, micro_batch: int = MICRO_BATCH) -> Scoring:
+    """The scoring of a trial; without batches where the criterion looks at no items."""
+    net, removal = prepared.net, bench.spec.removal
+
+    def without(gone: tuple[Unit, ...]) -> AbstractContextManager[None]:
+        sublayers: tuple[Sublayer, ...] = tuple(s for unit in gone for s in unit.sublayers)
+        return removed(net, sublayers, removal)
+
+    return Scoring(
+        net=net,
+        task=bench.task,
+        units=units_of(bench, prepared),
+        batches=tuple(_calibration(bench, criterion, micro_batch)) if criterion.needs_calibration else (),
+        without=without,
+        removal=removal,
+        seed=seed_of(bench),
+    )
+
+
+def _calibration(bench: Bench, criterion: Criterion, micro_batch: int) -> Iterator[Batch]:
+    left = criterion.calibration_items or len(bench.data.parts["calibration"])
+    for batch in bench.data.parts["calibration"].batches(micro_batch):
+        if left <= 0:
+            return
+        yield Batch(batch.inputs[:left], batch.targets[:left]).to(bench.device)
+        left -= len(batch)
+
+
+def within_memory(work: Callable[[int], T]) -> tuple[T, int]:
+    """What `work(micro_batch)` gives, and the micro-batch that fitted: halved for as long as a GPU has no room."""
+    import torch
+
+    micro_batch = MICRO_BATCH
+    while True:
+        try:
+            return work(micro_batch), micro_batch
+        except torch.OutOfMemoryError:
+            if micro_batch == 1:
+                raise
+            micro_batch //= 2
+        torch.cuda.empty_cache()
+
+
+class Passes:
+    """How often items went through the blocks, so that shared work is counted as it is done."""
+
+    def __init__(self, net: nn.Module) -> None:
+        blocks = dict.fromkeys(sublayer.block for sublayer in family_of(net).sublayers(net))
+        self._blocks = [net.get_submodule(path) for path in blocks]
+        self._items = 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Within it every block counts the items that enter it."""
+        hooks = [block.register_forward_pre_hook(self._count) for block in self._blocks]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _count(self, _block: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._items += int(inputs[0].shape[0]) if inputs else 0
+
+    def over(self, items: int) -> float:
+        """Forward passes of the whole network over so many items that the work done amounts to."""
+        return self._items / (len(self._blocks) * items) if items else 0.0

@@ -1,0 +1,198 @@
+"""The outcome of every set of units of a model, made once and kept: what is best is known, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from importlib.metadata import version
+from itertools import accumulate, combinations
+from math import comb
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+import harness
+from harness.artifacts import Artifact, file_digest
+from harness.collectors.accuracy import label_ranks
+from harness.errors import Problem, SpecError
+from harness.families.base import Unit
+from harness.prefixes import Walker
+from harness.schema import Json, Options
+from harness.stages.base import MICRO_BATCH, Bench, Network
+from harness.stages.scoring import units_of
+from harness.surgery import removed
+from harness.tabular import MOST_UNITS, SPLITS, Outcomes, Table
+from harness.tasks.base import Batch, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+REVISION = 1
+FILE = "table.npz"
+MOST_SETS = 200_000
+GROUP = 2**27  # bytes of inputs that are held at a time
+BEFORE = ("prepare", "select")  # stages whose transforms a table sees; its MACs and parameters are those without
+VERSIONS = ("torch", "timm", "numpy")
+
+
+def table(bench: Bench, prepared: Network, up_to: int | None = None) -> tuple[Table, Artifact, bool]:
+    """Every set of at most `up_to` units (None: all sets) of the trial's target, in its form of removal, untrained."""
+    units = units_of(bench, prepared)
+    most = len(units) if up_to is None else min(up_to, len(units))
+    _check(units, most)
+    asked = _asked(bench, prepared, most)
+
+    def make(folder: Path) -> str:
+        found = _tabulated(bench, prepared, units, most)
+        found.save(folder / FILE)
+        return file_digest(folder / FILE)[:16]
+
+    artifact, reused = bench.obtain("table", asked, make)
+    return Table.load(artifact.folder / FILE), artifact, reused
+
+
+def optimum_of(table: Table, removed: Sequence[str], count: int) -> dict[str, Json] | None:
+    """How good a set of `count` units is among all of that size, as a record keeps it; None where it is not held.
+
+    All values are accuracies on test; each best set was chosen on other items.
+    """
+    if count > table.up_to:
+        return None
+    score, oracles = table.score(removed), table.oracles(count)
+    first, second = oracles.halves
+    return {
+        "sets": comb(len(table.units), count),
+        "mean": table.mean(count),
+        "own": score.accuracy,
+        "best_calibration": {"removed": list(oracles.calibration.removed), "value": oracles.calibration.value},
+        "best_validation": {
+            "removed": [list(first.removed), list(second.removed)],
+            "value": oracles.validation,
+            "cross_fitted": oracles.cross_fitted,
+        },
+        "gain": score.gain,
+        "regret": score.regret,
+        "percentile": score.percentile,
+    }
+
+
+def _check(units: Sequence[Unit], up_to: int) -> None:
+    sets = sum(comb(len(units), count) for count in range(up_to + 1))
+    if len(units) > MOST_UNITS or sets > MOST_SETS:
+        message = f"{len(units)} units have {sets:,} sets of at most {up_to}; a table holds up to {MOST_SETS:,}"
+        raise SpecError(Problem("optimum.up_to", f"{message} of {MOST_UNITS} units: ask for smaller ones"))
+
+
+def _asked(bench: Bench, prepared: Network, up_to: int) -> Options:
+    parts = {split: bench.data.parts[split].info for split in SPLITS}
+    return {
+        "prepared": prepared.content,
+        "target": bench.spec.target or "attention",
+        "removal": bench.spec.removal,
+        "up_to": up_to,
+        "data": {split: {"sha256": part.sha256, "transform": part.transform} for split, part in parts.items()},
+        "device": bench.device.partition(":")[0],
+        "micro_batch": MICRO_BATCH,
+        "revision": REVISION,
+    }
+
+
+def _tabulated(bench: Bench, prepared: Network, units: tuple[Unit, ...], up_to: int) -> Table:
+    sets = [chosen for count in range(up_to + 1) for chosen in combinations(range(len(units)), count)]
+    saved = [bench.inventory.saved(s.name for bit in chosen for s in units[bit].sublayers) for chosen in sets]
+    return Table(
+        units=tuple(unit.name for unit in units),
+        masks=np.array([sum(1 << bit for bit in chosen) for chosen in sets], dtype=np.uint32),
+        macs=bench.inventory.macs - np.array([macs for _, macs in saved], dtype=np.int64),
+        params=bench.inventory.params - np.array([params for params, _ in saved], dtype=np.int64),
+        splits={split: _outcomes(bench, prepared, units, up_to, split) for split in SPLITS},
+        header=_header(bench, prepared, up_to),
+    )
+
+
+def _header(bench: Bench, prepared: Network, up_to: int) -> Options:
+    spec = bench.spec
+    return {
+        "architecture": spec.architecture,
+        "options": {**spec.options, **bench.task_options},
+        "weights": spec.weights,
+        "model_seed": spec.model_seed,
+        "content": prepared.content,
+        "target": spec.target or "attention",
+        "removal": spec.removal,
+        "up_to": up_to,
+        "transforms": [plugin.identity() for stage, plugin in bench.transforms if stage in BEFORE],
+        "dataset": spec.data,
+        "data": {name: info.model_dump(mode="json") for name, info in bench.data.info().items()},
+        "micro_batch": MICRO_BATCH,
+        "device": bench.device.partition(":")[0],
+        "versions": {name: version(name) for name in VERSIONS},
+        "harness": harness.__version__,
+    }
+
+
+def _outcomes(bench: Bench, prepared: Network, units: tuple[Unit, ...], up_to: int, split: str) -> Outcomes:
+    part, net, task = bench.data.parts[split], prepared.net, bench.task
+    gathered = _Gathered(task, units, up_to, len(part))
+
+    def without(gone: Sequence[Unit]) -> AbstractContextManager[None]:
+        return removed(net, [s for unit in gone for s in unit.sublayers], bench.spec.removal)
+
+    def run(batch: Batch) -> Tensor:
+        return task.forward(net, batch)
+
+    for batches in _groups(bench, split):
+        gathered.begin(batches)
+        Walker(net, run, without, batches, units).every(up_to, gathered.seen)
+    return gathered.outcomes()
+
+
+def _groups(bench: Bench, split: str) -> Iterator[tuple[Batch, ...]]:
+    """Batches on the device, as many at a time as are cheap to hold."""
+    group: list[Batch] = []
+    for number, batch in enumerate(bench.data.parts[split].batches(MICRO_BATCH)):
+        group.append(batch.to(bench.device))
+        if len(group) * batch.inputs.nbytes >= GROUP:
+            bench.progress("table", f"{split}, batch {number + 1}")
+            yield tuple(group)
+            group = []
+    if group:
+        yield tuple(group)
+
+
+class _Gathered:
+    """What every set gets right, and its loss, batch by batch."""
+
+    def __init__(self, task: Task, units: tuple[Unit, ...], up_to: int, items: int) -> None:
+        self.task, self.items = task, items
+        self.batches: tuple[Batch, ...] = ()
+        self.places: tuple[slice, ...] = ()
+        self.stop = 0
+        names = [unit.name for unit in units]
+        sets = [chosen for count in range(up_to + 1) for chosen in combinations(names, count)]
+        self.rows = {frozenset(chosen): row for row, chosen in enumerate(sets)}
+        self.hits: npt.NDArray[np.bool_] = np.zeros((len(sets), items), dtype=bool)
+        self.loss = np.zeros(len(sets))
+        self.visits = np.zeros(len(sets), dtype=np.int64)
+
+    def begin(self, batches: tuple[Batch, ...]) -> None:
+        """Every set is about to see these batches, which follow those before."""
+        ends = [self.stop, *(self.stop + end for end in accumulate(map(len, batches)))]
+        self.batches, self.places, self.stop = batches, tuple(map(slice, ends, ends[1:])), ends[-1]
+
+    def seen(self, gone: Sequence[Unit], index: int, outputs: Tensor) -> None:
+        """The outputs of the network without `gone` for one of the present batches."""
+        if bool(outputs.isnan().any()):
+            raise ArithmeticError(f"the network without {len(gone)} units gives NaN, so its accuracy means nothing")
+        row, batch = self.rows[frozenset(unit.name for unit in gone)], self.batches[index]
+        self.hits[row, self.places[index]] = (label_ranks(outputs, batch.targets) < 1).cpu().numpy()
+        self.loss[row] += float(self.task.loss(outputs, batch)) * len(batch)
+        self.visits[row] += len(batch)
+
+    def outcomes(self) -> Outcomes:
+        """All of a split; every set has seen every item once, or there is a fault."""
+        if not bool((self.visits == self.items).all()):
+            raise RuntimeError("a set has not seen every item")
+        return Outcomes(self.items, np.packbits(self.hits, axis=1), self.loss / max(self.items, 1))

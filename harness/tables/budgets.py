@@ -1,0 +1,62 @@
+"""Targets beside each other where they save the same: at equal budgets, and at nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.tables.cells import NONE, percent, points
+from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.panels import COST, KEY, Panel, with_values
+from harness.tables.table import Table
+
+SAVED = {"macs": "macs_saved", "params": "params_saved", "latency": "speedup"}
+
+
+def target_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
+    """One table for each group of panels that differ in their target alone and were asked for shares of one cost."""
+    groups: dict[tuple[str, ...], list[Panel]] = {}
+    for panel in panels:
+        if panel.cost:
+            groups.setdefault(tuple(panel.key[name] for name in KEY if name != "target"), []).append(panel)
+    several = [members for members in groups.values() if len({p.key["target"] for p in members}) > 1]
+    return tuple(_table(members) for members in several)
+
+
+def _table(members: Sequence[Panel]) -> Table:
+    first = members[0]
+    levels = sorted({level for panel in members for level in panel.levels})
+    rows = [_row(panel, criterion, levels) for panel in members for criterion in panel.criteria]
+    notes = (
+        f"Test {OUTCOME_WORD} in per cent, mean and standard deviation over networks, where each target gives up the "
+        f"share of the {first.cost} that was asked for, as nearly as its sets can; in parentheses what was saved. "
+        "Targets are compared at equal budgets only: as many sublayers of another kind are another cost.",
+    )
+    header = ("target, criterion", *map(first.amount, levels))
+    title = f"Targets at equal budgets ({first.cost}): {first.setting}"
+    return Table(f"targets-{first.key[COST]}-{_slug(first)}", title, header, tuple(rows), notes)
+
+
+def _slug(panel: Panel) -> str:
+    return panel.slug.replace(f"{panel.key['target']}-", "").replace(f"-{panel.key['target']}", "")
+
+
+def _row(panel: Panel, criterion: str, levels: Sequence[float]) -> tuple[str, ...]:
+    return (f"{panel.key['target']}, {criterion}", *(_cell(panel, criterion, level) for level in levels))
+
+
+def _cell(panel: Panel, criterion: str, level: float) -> str:
+    if level not in panel.levels:
+        return NONE
+    values = panel.values(OUTCOME, criterion, level)
+    reached = _reached(panel, criterion, level)
+    return f"{points(values)}{f' ({percent(reached)})' if reached is not None else ''}" if values else NONE
+
+
+def _reached(panel: Panel, criterion: str, level: float) -> float | None:
+    """The share of the cost that was saved, mean over trials."""
+    column = SAVED[panel.key[COST]]
+    rows = panel.at(level)
+    found = with_values(rows[rows["criterion"] == criterion], column)[column]
+    if not len(found):
+        return None
+    return float((1 - 1 / found).mean() if column == "speedup" else found.mean())

@@ -1,0 +1,123 @@
+"""Published values beside our own: the same network, the same set removed, the same kind of data; else not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from harness.published import Group, Value, names, publication
+from harness.schema import Options
+from harness.store import TrialResult
+from harness.tables.cells import NONE, number, scale, significant
+from harness.tables.table import Table
+
+DATA = "imagenet"  # the label of data that published accuracies of vision models speak of
+ABSENT = "not measured here"
+FROM_SPEEDUP = {"images_per_s_gain": "speedup_throughput"}  # a published gain is our ratio less one
+UNITS = {"params": "parameters"}
+HEADER = ("model", "removed", "metric", "published", "ours", "difference", "note")
+
+Own = dict[str, list[float]]  # our values by how they came about
+
+
+def published_tables(
+    references: Sequence[Options], results: Sequence[TrialResult], table: pd.DataFrame
+) -> Iterator[Table]:
+    """One table for each group of values of the publications that a study names."""
+    wanted = [str(reference["published"]) for reference in references if "published" in reference]
+    for name in dict.fromkeys(wanted):
+        if name not in names():
+            continue
+        source = publication(name)
+        for number_, group in enumerate(source.groups):
+            rows = tuple(row for value in group.values for row in _rows(value, results, table))
+            yield Table(
+                f"published-{name}-{number_}",
+                f"{source.title}: {group.title}",
+                HEADER,
+                rows,
+                _notes(group, source.source),
+            )
+
+
+def _notes(group: Group, source: str) -> tuple[str, ...]:
+    return (
+        f"Published: {group.source} ({source}). Protocol: {group.protocol}.",
+        f"Ours: trials of the same architecture with the same sublayers removed, on data labelled {DATA}, mean over "
+        "networks, with the training they had; difference: ours − published. Another recipe is another experiment.",
+    )
+
+
+def _rows(value: Value, results: Sequence[TrialResult], table: pd.DataFrame) -> list[tuple[str, ...]]:
+    head = (value.model, _removed(value), value.metric.replace("_", " "), _shown(value.value, value))
+    own = _ours(value, results, table)
+    if not own:
+        return [(*head, ABSENT, NONE, value.note or NONE)]
+    return [_compared(head, value, how, float(np.mean(found))) for how, found in own.items()]
+
+
+def _compared(head: tuple[str, ...], value: Value, how: str, mean: float) -> tuple[str, ...]:
+    difference = _shown(mean - value.value, value)
+    sign = "+" if mean > value.value and difference != _shown(0.0, value) else ""
+    notes = "; ".join(part for part in (how, value.note) if part)
+    return (*head, _shown(mean, value), f"{sign}{difference}", notes or NONE)
+
+
+def _removed(value: Value) -> str:
+    if value.count == 0 and not value.removed:
+        return "nothing"
+    sets = "; ".join(f"{kind} {', '.join(map(str, places))}" for kind, places in (value.removed or {}).items())
+    merged = f" + {' '.join(map(str, _flat(value.transform)))}" if value.transform else ""
+    return (sets or f"{value.count} {value.target} by {value.criterion}") + merged
+
+
+def _flat(options: Options) -> list[object]:
+    return [word for key, item in options.items() for word in ((item,) if key == "name" else (key, item))]
+
+
+def _shown(amount: float, value: Value) -> str:
+    """Shares in per cent (differences in points), bytes with their prefix, others as they are."""
+    if value.unit == "1":
+        return f"{number(100 * amount, value.digits)} %"
+    if value.unit == "x":
+        return f"{number(amount, value.digits)}×"
+    by = scale([amount], value.unit)
+    return f"{significant(by.of(amount))} {by.unit}"
+
+
+def _ours(value: Value, results: Sequence[TrialResult], table: pd.DataFrame) -> Own:
+    found: Own = {}
+    column = FROM_SPEEDUP.get(value.metric, value.metric)
+    if column not in table:
+        return found
+    for result, measured in zip(results, table[column], strict=True):
+        if result.status == "ok" and pd.notna(measured) and _is_same(result, value):
+            how = ", ".join(word for word in (_trained(result), result.info.removal or "") if word)
+            found.setdefault(how, []).append(float(measured) - (value.metric in FROM_SPEEDUP))
+    return found
+
+
+def _trained(result: TrialResult) -> str:
+    return "no training" if result.info.recovery == "none" else result.info.recovery
+
+
+def _is_same(result: TrialResult, value: Value) -> bool:
+    spec = result.info.spec
+    same_net = value.architecture is not None and str(spec.get("architecture")).partition(".")[0] == value.architecture
+    merged = [value.transform] if value.transform else []
+    return (
+        same_net
+        and result.info.data.lower().startswith(DATA)
+        and value.removed is not None
+        and {kind: tuple(places) for kind, places in result.recipe.items() if places} == value.removed
+        and _changes(spec) == merged
+    )
+
+
+def _changes(spec: Options) -> list[Options]:
+    """The transforms of a trial, less the stage that they begin at."""
+    given = spec.get("transforms")
+    held = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    return [{key: item for key, item in one.items() if key != "from"} for one in held]

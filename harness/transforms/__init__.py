@@ -1,0 +1,1 @@
+"""Changes of a network that are not removals; one per file."""

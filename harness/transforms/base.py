@@ -1,0 +1,29 @@
+"""What every transform must give: a network that is changed, but not by a removal."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from harness.registry import Registry
+from harness.schema import Plugin
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Transform(Plugin, ABC):
+    """Changes how a network computes; names and values of its weights stay unless a transform says otherwise."""
+
+    starts: ClassVar[str] = "evaluate"  # the first stage that sees it, where a study does not say
+    shares_prefixes: ClassVar[bool] = True  # False: what a block gives out is not all that later blocks need
+
+    @abstractmethod
+    def apply(self, net: nn.Module) -> nn.Module:
+        """The network after the change, which is `net` itself changed in place, or another.
+
+        Raises SpecError for a network that the transform does not know.
+        """
+
+
+transforms: Registry[Transform] = Registry("transform", "harness.transforms")

@@ -1,0 +1,55 @@
+"""The shipped lists of published values: they load, and say what their sheets say."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import UnknownNameError
+from harness.published import Value, names, publication
+
+
+def values(name: str) -> list[Value]:
+    return [value for group in publication(name).groups for value in group.values]
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_list_loads_and_no_value_stands_twice(name: str) -> None:
+    found = [value.model_dump_json() for group in publication(name).groups for value in group.values]
+    assert len(found) == len({*zip(found, [g.title for g in publication(name).groups for _ in g.values], strict=True)})
+
+
+def test_lambda_vit_holds_the_sets_of_its_code() -> None:
+    sets = {(v.model, v.count): v.removed for v in values("lambda_vit") if v.count}
+    assert sets == {
+        ("DeiT-B", 5): {"attention": (0, 1, 3, 4, 6)},
+        ("DeiT-B", 6): {"attention": (0, 1, 3, 4, 6, 9)},
+        ("DeiT-S", 3): {"attention": (0, 2, 4)},
+        ("DeiT-S", 4): {"attention": (0, 2, 4, 6)},
+        ("DeiT-T", 3): {"attention": (0, 2, 4)},
+        ("DeiT-T", 4): {"attention": (0, 2, 4, 6)},
+    }
+
+
+def test_a_count_is_that_of_its_set() -> None:
+    for value in values("lambda_vit"):
+        assert value.count == len((value.removed or {}).get("attention", ()))
+
+
+def test_shares_are_shares() -> None:
+    assert all(0 < v.value < 1 for name in names() for v in values(name) if v.unit == "1")
+
+
+def test_llm_drops_degradation_ratios_recompute() -> None:
+    # gamma = (base - average in points) / (100 (speed-up - 1)), section 5.1 of the paper's own tables
+    printed = {("block", 4): 0.23, ("block", 8): 0.37, ("mlp", 4): 1.13, ("mlp", 8): 2.82, ("attention", 8): 0.02}
+    group = publication("llm_drop").groups[0]
+    held = {(v.target, v.count, v.metric): v.value for v in group.values if v.model == "Mistral-7B"}
+    base = held[None, 0, "mean_of_8_tasks"]
+    for (target, count), gamma in printed.items():
+        lost = 100 * (base - held[target, count, "mean_of_8_tasks"])
+        assert lost / (100 * (held[target, count, "generation_speedup"] - 1)) == pytest.approx(gamma, abs=0.02)
+
+
+def test_an_unknown_list_names_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'llm_drop'"):
+        publication("llm_dorp")
