@@ -24,10 +24,15 @@ def test_the_reference_report_is_what_the_reference_records_give(folder: Path, t
 
 
 @pytest.mark.parametrize("folder", REFERENCES, ids=lambda folder: folder.name)
-def test_a_snapshot_of_what_was_restored_is_the_same_file(folder: Path, tmp_path: Path) -> None:
-    store = Store(tmp_path / "results")
-    study = restore(folder, store)
-    assert save(store, study, tmp_path / "again").read_bytes() == (folder / FILE).read_bytes()
+def test_a_snapshot_of_what_was_restored_holds_the_same(folder: Path, tmp_path: Path) -> None:
+    # Fields that came since it was saved are written out with their defaults, so only from then on are bytes the same.
+    first, second = Store(tmp_path / "first"), Store(tmp_path / "second")
+    study = restore(folder, first)
+    again = save(first, study, tmp_path / "again")
+    assert restore(again.parent, second) == study
+    assert second.read_index(study) == first.read_index(study)
+    assert second.records(study) == first.records(study)
+    assert save(second, study, tmp_path / "once more").read_bytes() == again.read_bytes()
 
 
 def test_a_damaged_snapshot_is_a_sentence(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from harness.tasks.base import InputConfig
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from timm.data.auto_augment import RandAugment
     from torch import Tensor
 
 RAND = "rand-m9-mstd0.5-inc1"  # RandAugment (Cubuk et al. 2019) as DeiT and lambda-ViT have it, in timm's words
@@ -65,12 +66,26 @@ class RandAugmented:
         if channels not in (1, 3):
             raise DataError(f"'augment: rand' is for images of 1 or 3 channels, and these have {channels}")
         fill = tuple(min(255, round(255 * mean)) for mean in self.mean[:channels])
-        change = rand_augment_transform(RAND, {"img_mean": fill if channels == 3 else fill[0]})
+        change = mended(rand_augment_transform(RAND, {"img_mean": fill if channels == 3 else fill[0]}))
         found = []
         for image, number in zip(images, numbers, strict=True):
             with seeded(derived(shuffle, number)):
                 found.append(_changed(image, change))
         return np.stack(found)
+
+
+def mended(change: RandAugment) -> RandAugment:
+    """timm's changes with a posterisation that may keep no bit at all, which new versions of Pillow refuse."""
+    for op in change.ops:
+        if op.name.startswith("Posterize"):
+            op.aug_fn = _posterized
+    return change
+
+
+def _posterized(image: Image, bits: int, **_: Any) -> Image:
+    from PIL import ImageOps
+
+    return ImageOps.posterize(image, bits) if bits else image.point(lambda _: 0)
 
 
 def _changed(image: NDArray[np.uint8], change: Callable[[Any], Any]) -> NDArray[np.uint8]:
@@ -87,9 +102,10 @@ def training_transform(
     config: InputConfig, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> Callable[[Image], Tensor]:
     """timm's own for training: a random crop of 8 to 100 % of the area, mirrored or not, RandAugment, standardised."""
+    from timm.data.auto_augment import RandAugment
     from timm.data.transforms_factory import create_transform
 
-    made: Callable[[Image], Tensor] = create_transform(
+    made: Any = create_transform(
         config.size,
         is_training=True,
         interpolation=config.interpolation,
@@ -99,4 +115,8 @@ def training_transform(
         auto_augment=RAND,
         re_prob=0.0,
     )
-    return made
+    for step in made.transforms:
+        if isinstance(step, RandAugment):
+            mended(step)
+    transform: Callable[[Image], Tensor] = made
+    return transform

@@ -17,6 +17,7 @@ from harness.tables.table import Table
 
 LEVEL = 0.05
 EVERYWHERE = "all"
+MOST_ROWS = 60
 FEWEST = 6  # networks: with five, no sign-flip test can fall below 5 %
 
 
@@ -77,20 +78,29 @@ def others(view: View) -> tuple[Comparison, ...]:
     return tuple(replace(c, p=p, family=len(found)) for c, p in zip(found, adjusted, strict=True))
 
 
-def comparison_table(first: Comparison | None, rest: Sequence[Comparison]) -> Table | None:
-    """All comparisons with their intervals; None when there is nothing to compare."""
+def comparison_table(
+    first: Comparison | None, rest: Sequence[Comparison], controls: Sequence[str] = (), most: int = MOST_ROWS
+) -> Table | None:
+    """The comparisons with their intervals; None when there is nothing to compare.
+
+    Of more than `most`, only those with a criterion of the contrast or one of the `controls` are shown.
+    """
     everything = ([first] if first else []) + list(rest)
     if not everything:
         return None
+    named = {first.first, first.second, *controls} if first else set(controls)
+    shown = everything if len(everything) <= most else [c for c in everything if named & {c.first, c.second}][:most]
     is_placed = len({comparison.where for comparison in rest}) > 1
-    rows = tuple(_row(comparison, is_placed) for comparison in everything)
+    rows = tuple(_row(comparison, is_placed) for comparison in shown)
     header = ("pair", "difference", "95 % interval", "p", "adjusted p", "networks", "detectable")
-    notes = (
+    notes: tuple[str, ...] = (
         f"Accuracy of the first criterion minus that of the second, in points of test {OUTCOME_WORD}, averaged over "
         "draws and counts within a network; t intervals; two-sided sign-flip tests, exact up to 20 networks.",
         "The study's contrast is tested once at 5 %; all other pairs are adjusted together by Holm's method. "
         "Detectable: what a paired t test would have seen with 80 % power at the level of its row.",
     )
+    if len(shown) < len(everything):
+        notes += (f"Shown are {len(shown)} of {len(everything)}, with a criterion of the contrast or a random one.",)
     return Table("comparisons", "Differences between criteria", header, rows, notes)
 
 

@@ -28,7 +28,7 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
         yield accuracy_table(panel)
         yield cost_table(panel)
     yield from target_tables(view.panels)
-    yield comparison_table(contrast, rest)
+    yield comparison_table(contrast, rest, view.index.random_criteria)
     yield across_table(across(view))
     for panel in view.panels:
         if view.contrast is not None and set(view.contrast) <= set(panel.criteria):

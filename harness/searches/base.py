@@ -39,6 +39,10 @@ class Search(Plugin, ABC):
         """The most units that a set of its can hold; None where all but one can be reached."""
         return None
 
+    def fault(self, of: int) -> str:
+        """Why it cannot search so many units, in a sentence; empty where it can. Asked before any run."""
+        return ""
+
     @abstractmethod
     def select(self, criterion: Criterion, scoring: Scoring) -> Selection:
         """Sets for every count from 1 to all but one unit; ties go to the lowest depth, and are reported."""

@@ -45,7 +45,9 @@ class Exhaustive(Search):
         criterion = of_sets(self.name, criterion)
         units = scoring.units
         most = min(self.up_to or len(units), len(units) - 1)
-        self._check(len(units), most)
+        fault = self.fault(len(units))
+        if fault:
+            raise SpecError(f"search exhaustive: {fault}")
         scores = all_scores(criterion, scoring, most, Means(self.class_token_only)) if most else {}
         sets: dict[int, Names] = {}
         steps: list[dict[str, Json]] = []
@@ -65,15 +67,16 @@ class Exhaustive(Search):
         )
         return Selection(sets=sets, info=info)
 
-    def _check(self, of: int, most: int) -> None:
-        """Raises SpecError where there are more sets than the limit, with what would do."""
+    def fault(self, of: int) -> str:
+        most = min(self.up_to or of, of - 1)
         number = _sets(of, most)
         if number <= self.limit:
-            return
+            return ""
         fits = max((k for k in range(1, most) if _sets(of, k) <= self.limit), default=0)
         smaller = f"up_to: {fits} would do ({_sets(of, fits):,} sets), or " if fits else ""
-        there = f"{of} units have {number:,} sets of 1 to {most}, and the limit is {self.limit:,}"
-        raise SpecError(f"search exhaustive: {there}; {smaller}limit: {number}")
+        return (
+            f"{of} units have {number:,} sets of 1 to {most}, and the limit is {self.limit:,}; {smaller}limit: {number}"
+        )
 
 
 def _sets(of: int, most: int) -> int:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from timm.data.auto_augment import rand_augment_transform
 
 from harness.datasets.arrays import ArrayPart
-from harness.datasets.augment import RandAugmented, shifted_and_mirrored
+from harness.datasets.augment import RAND, RandAugmented, mended, shifted_and_mirrored
 from harness.datasets.base import Part
 from harness.datasets.fingerprints import item_digests
 from harness.datasets.folder import Folder
@@ -92,6 +93,20 @@ def test_what_comes_in_from_outside_is_the_mean() -> None:
     at_mean, far = (RandAugmented((mean,))(flat, range(100), 0) for mean in (128 / 255, 0.0))
     smooth, edged = (sum(len(np.unique(image)) == 1 for image in found) for found in (at_mean, far))
     assert smooth > edged + 10
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_change_can_be_made_to_any_image_at_any_strength(channels: int) -> None:
+    # Rare strengths come up among many: a posterisation to no bits is one in some hundreds.
+    many = np.tile(images(channels), (60, 1, 1, 1))
+    found = RandAugmented((0.5,) * channels)(many, range(len(many)), 0)
+    assert found.shape == many.shape
+    for change in mended(rand_augment_transform(RAND, {"img_mean": 128 if channels == 1 else (128,) * 3})).ops:
+        change.prob, change.magnitude_std = 1.0, 0
+        for strength in range(11):
+            change.magnitude = strength
+            changed = change(Image.fromarray(many[0, ..., 0] if channels == 1 else many[0]))
+            assert changed.size == (8, 8)
 
 
 @pytest.fixture

@@ -138,10 +138,15 @@ def test_with_the_shortcut_what_rounding_may_turn_is_a_tie(tiny_net: nn.Module) 
             {"limit": 100},
             r"8 units have 254 sets of 1 to 7, and the limit is 100; up_to: 3 would do \(92 sets\), or limit: 254",
         ),
-        ({"limit": 5, "up_to": 2}, r"8 units have 36 sets of 1 to 2, and the limit is 5; limit: 36"),
+        (
+            {"limit": 12, "up_to": 3},
+            r"92 sets of 1 to 3, and the limit is 12; up_to: 1 would do \(8 sets\), or limit: 92",
+        ),
     ],
 )
 def test_more_sets_than_the_limit_are_refused(options: dict[str, int], words: str) -> None:
+    assert Exhaustive(**options).fault(8)
+    assert not Exhaustive(**options).fault(3)
     with pytest.raises(SpecError, match=words):
         Exhaustive(**options).select(drawn(0), table_scoring())
 
