@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,9 +119,14 @@ def load_weights(net: nn.Module, path: Path) -> None:
         raise DataError(f"{path.name}: no such file of weights") from None
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path.name}: not a readable safetensors file: {error}") from None
+    put_state(net, state, path.name)
+
+
+def put_state(net: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Puts tensors into a network that has exactly their names and shapes; raises DataError otherwise."""
     problems = list(_misfits(net.state_dict(), state))
     if problems:
-        raise DataError(Problem(path.name, f"these weights belong to another network: {text}") for text in problems)
+        raise DataError(Problem(where, f"these weights belong to another network: {text}") for text in problems)
     net.load_state_dict(state)
 
 
@@ -224,7 +229,7 @@ def _tags(name: str) -> list[str]:
     return sorted({full.partition(".")[2] for full in found} - {""})
 
 
-def _misfits(expected: dict[str, Tensor], found: dict[str, Tensor]) -> Iterator[str]:
+def _misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Iterator[str]:
     both = [name for name in expected if name in found]
     shapes = [
         f"{name} is {tuple(found[name].shape)} and not {tuple(expected[name].shape)}"

@@ -122,7 +122,9 @@ def _amount_faults(index: dict[str, int], point: Point) -> Iterator[Problem]:
         message = f"{point.amount} removes {word}: {name!r} has {of} {target} units; 1 to {of - 1}"
         yield Problem(_amount_place(index, point), message)
     search = point.criterion.found_search
-    largest = getattr(search, "largest_count", None)
+    largest, fault = search.largest_count, search.fault(of)
+    if fault:
+        yield Problem(f"criteria.{index['criteria']}.search", fault)
     if largest is not None and count > largest:
         yield Problem(f"criteria.{index['criteria']}.search", f"reaches {largest} units at most, not {count}")
 

@@ -90,7 +90,7 @@ def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Pro
         found.data = bench.data.info()
         prepared, artifact, reused = prepare(bench)
         used.append((artifact, reused))
-    shown = transformed(bench, prepared, "select")
+    shown = transformed(bench, prepared, "prepare", "select")
     if bench.spec.removes:
         with times.timing("select", progress) as used:
             found.removed, found.selection, artifact, reused = select(bench, shown)
@@ -98,8 +98,8 @@ def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Pro
     with times.timing("recover", progress) as used:
         plain = without(bench, prepared, found.removed)
         found.proof = proved(bench, prepared, plain, found.removed)
-        candidate = transformed(bench, Network(plain, prepared.content), "select", "recover").net
-        whole = transformed(bench, prepared, "select", "recover")
+        candidate = transformed(bench, Network(plain, prepared.content), "prepare", "select", "recover").net
+        whole = transformed(bench, prepared, "prepare", "select", "recover")
         recovered, made, reused = recover(bench, whole, candidate, found.removed)
         used += [(made, reused)] if made else []
     _assure(bench, shown, found)

@@ -18,7 +18,8 @@ class Consecutive(Search):
     S_k = argmin over the n - k + 1 runs of k units of the score of the run as a whole: LLM-Drop's drop of consecutive
     blocks (arXiv 2406.15786). No block lies between two units of a run. `steps` holds, for each count, the set, its
     score and the scores of all runs by their first unit; `scores` are those of the runs of one. Ties go to the run
-    that begins first.
+    that begins first. A run across which the stream changes its shape has no score, and is never chosen; a count that
+    only such runs have gets no set.
     """
 
     is_nested = False
@@ -28,11 +29,8 @@ class Consecutive(Search):
             raise SpecError(f"search consecutive: criterion {criterion.name!r} scores no runs of units")
         asked = [tuple(unit.name for unit in run) for run in runs(scoring.units)]
         given = criterion.span_scores(scoring)
-        for names in asked:
-            if names not in given:
-                raise SpecError(f"search consecutive: criterion {criterion.name!r} scored no run {' + '.join(names)}")
         by_count: dict[int, dict[Names, float]] = {}
-        for names in asked:
+        for names in (names for names in asked if names in given):
             by_count.setdefault(len(names), {})[names] = given[names]
         sets: dict[int, Names] = {}
         steps: list[dict[str, Json]] = []
@@ -49,6 +47,6 @@ class Consecutive(Search):
             scores={names[0]: score for names, score in by_count.get(1, {}).items()},
             steps=tuple(steps),
             ties=tuple(tied),
-            evaluations=len(asked),
+            evaluations=sum(map(len, by_count.values())),
         )
         return Selection(sets=sets, info=info)

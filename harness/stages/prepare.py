@@ -10,8 +10,8 @@ from harness import models, training
 from harness.artifacts import Artifact
 from harness.errors import DataError
 from harness.recipes import TrainRecipe
-from harness.schema import Options
-from harness.stages.base import Bench, Network, key_of
+from harness.schema import Json, Options
+from harness.stages.base import Bench, Network, key_of, transformed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +37,9 @@ def _asked(bench: Bench) -> Options:
         "model_seed": spec.model_seed,
         "revision": REVISION,
     }
+    early: list[Json] = [plugin.identity() for stage, plugin in bench.transforms if stage == "prepare"]
+    if early:
+        asked["transforms"] = early
     if "train" in spec.weights:
         part = bench.data.parts["train"].info
         asked["train"] = {"sha256": part.sha256, "transform": part.transform}
@@ -82,8 +85,13 @@ def _trained(bench: Bench, net: nn.Module, seed: int, checkpoints: Path) -> dict
     recipe = TrainRecipe.model_validate(bench.spec.weights["train"])
     training.initialise(net, recipe.init, seed)
     net.to(bench.device)
+    # Trained with the transforms, kept under the names of the plain network: a removal is proved without them.
+    trained = transformed(bench, Network(net, ""), "prepare").net
     part = bench.data.parts["train"]
     course = training.Course(outputs=bench.data.description.outputs, checkpoints=checkpoints)
-    return training.train(
-        net, bench.task, part, recipe, bench.device, seed, lambda note: bench.progress("prepare", note), course
+    figures = training.train(
+        trained, bench.task, part, recipe, bench.device, seed, lambda note: bench.progress("prepare", note), course
     )
+    if trained is not net:
+        models.put_state(net, trained.state_dict(), "prepare")
+    return figures

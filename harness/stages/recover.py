@@ -85,7 +85,7 @@ def anew(bench: Bench, gone: Removed, seed: int) -> nn.Module:
     if "train" in bench.spec.weights:
         initialise(fresh, TrainRecipe.model_validate(bench.spec.weights["train"]).init, seed)
     small = remove(fresh, gone.sublayers, bench.spec.removal).to(bench.device)
-    return transformed(bench, Network(small, ""), "select", "recover").net
+    return transformed(bench, Network(small, ""), "prepare", "select", "recover").net
 
 
 def _recovering(bench: Bench, prepared: Network, candidate: nn.Module, gone: Removed, checkpoints: Path) -> Recovering:

@@ -42,20 +42,22 @@ def scoring_of(bench: Bench, prepared: Network, criterion: Criterion, micro_batc
         net=net,
         task=bench.task,
         units=units_of(bench, prepared),
-        batches=tuple(_calibration(bench, criterion, micro_batch)) if criterion.needs_calibration else (),
+        batches=_calibration(bench, criterion, micro_batch) if criterion.needs_calibration else (),
         without=without,
         removal=removal,
         seed=seed_of(bench),
     )
 
 
-def _calibration(bench: Bench, criterion: Criterion, micro_batch: int) -> Iterator[Batch]:
+def _calibration(bench: Bench, criterion: Criterion, micro_batch: int) -> tuple[Batch, ...]:
+    """The first items that the criterion asks for, and of them those that it chooses."""
     left = criterion.calibration_items or len(bench.data.parts["calibration"])
+    found: list[Batch] = []
     for batch in bench.data.parts["calibration"].batches(micro_batch):
-        if left <= 0:
-            return
-        yield Batch(batch.inputs[:left], batch.targets[:left]).to(bench.device)
+        if left > 0:
+            found.append(Batch(batch.inputs[:left], batch.targets[:left]).to(bench.device))
         left -= len(batch)
+    return criterion.chosen(tuple(found))
 
 
 def within_memory(work: Callable[[int], T]) -> tuple[T, int]:

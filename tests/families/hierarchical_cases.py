@@ -24,6 +24,8 @@ HIERA: Options = {"img_size": 64, "embed_dim": 16, "stages": [1, 2, 1, 1]}
 HIERA_DET: Options = {"embed_dim": 16, "stages": [1, 2, 2, 1], "global_att_blocks": [4]}
 COAT_NET: Options = {"img_size": 32, "depths": [2, 1, 2, 1], "embed_dim": [32, 32, 32, 32], "stem_width": 8}
 MAX_VIT: Options = {"img_size": 64, "depths": [1, 2], "embed_dim": [32, 32], "block_type": ["M", "M"], "stem_width": 8}
+MAX_NCHW: Options = {**MAX_VIT, "transformer_use_nchw_attn": True}
+MAX_PM: Options = {**MAX_VIT, "block_type": ["PM", "PM"]}
 EDGE: Options = {"depths": [1, 1, 2, 1], "dims": [8, 16, 32, 32], "heads": [2, 2, 2, 2]}
 FORMER: Options = {"depths": [1, 1, 1, 2], "embed_dims": [8, 16, 16, 32]}
 FORMER_V2: Options = {"img_size": 64, "depths": [1, 1, 2, 3], "embed_dims": [8, 16, 16, 32], "mlp_ratios": 2}
@@ -38,7 +40,7 @@ CROSS: Options = {
 VISFORMER: Options = {"img_size": 32, "embed_dim": 32, "num_heads": 2, "depth": [2, 1, 1]}
 SEQUENCER: Options = {"layers": [1, 1, 2, 1], "embed_dims": [16, 16, 16, 16], "hidden_sizes": [4, 4, 4, 4]}
 CSAT: Options = {"depths": [1, 1, 1, 1], "dims": [8, 16, 16, 16], "transformer_depths": [0, 0, 1, 1]}
-COAT: Options = {"img_size": 64, "embed_dims": [16, 16, 16, 16], "serial_depths": [1, 1, 1, 2]}
+COAT: Options = {"img_size": 64, "embed_dims": [32, 32, 32, 32], "serial_depths": [1, 1, 1, 2]}
 FAST: Options = {"layers": [1, 1, 1, 2], "embed_dims": [8, 16, 32, 64]}
 LOW: Options = {"width_list": [8, 16, 16, 32, 32], "depth_list": [1, 1, 1, 1, 2], "head_widths": [16, 16]}
 MIT: Options = {"widths": [8, 8, 8, 16, 16], "depths": [1, 1, 2, 1, 1], "head_dim": 8, "head_widths": [16, 16]}
@@ -73,8 +75,17 @@ CASES: tuple[Case, ...] = (
     Case("maxxvit", "coatnet_rmlp_nano_rw_224", ("convolution", "mlp", "attention"), 32, COAT_NET, blocks=2, refused=4),
     Case("maxxvit", "coatnext_nano_rw_224", ("convolution", "mlp", "attention"), 32, COAT_NET, blocks=2, refused=4),
     Case("maxxvit", "maxvit_rmlp_pico_rw_256", ("attention", "mlp", "convolution"), 64, MAX_VIT, blocks=7, refused=2),
-    Case("maxxvit", "maxvit_tiny_tf_224", ("attention", "mlp", "convolution"), 64, MAX_VIT, blocks=7, refused=2),
-    Case("maxxvit", "maxvit_tiny_pm_256", ("attention", "mlp", "convolution"), 64, MAX_VIT, blocks=7, refused=2),
+    Case(
+        "maxxvit",
+        "maxvit_rmlp_pico_rw_256",
+        ("attention", "mlp", "convolution"),
+        64,
+        MAX_NCHW,
+        blocks=7,
+        refused=2,
+        note="nchw",
+    ),
+    Case("maxxvit", "maxvit_tiny_pm_256", ("attention", "mlp", "convolution"), 64, MAX_PM, blocks=4, refused=2),
     Case("mobilevit", "mobilevit_xxs", BOTH, 64, blocks=9, chain=False),
     Case("mobilevit", "mobilevitv2_050", BOTH, 64, blocks=9, chain=False),
     Case("metaformer", "poolformer_s12", MIXED, 64, blocks=12),

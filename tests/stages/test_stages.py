@@ -148,3 +148,48 @@ def test_calibration_is_cut_to_what_the_criterion_asks_for(runs: Runs) -> None:
     assert candidate.selection.items == 60
     assert candidate.selection.micro_batch == {"asked": 50, "used": 50}
     assert not candidate.selection.labels_used
+
+
+def test_a_transform_starts_at_its_stage(runs: Runs) -> None:
+    """Keys from that stage on differ from the plain trial's, keys before it do not."""
+
+    def of(start: str | None) -> Record:
+        transforms = [{"name": "tome", "r": 2, "from": start}] if start else ["none"]
+        found = runs(criteria=["similarity"], collectors=["accuracy", "macs"], transforms=transforms)
+        return next(record for record in found.values() if not record.trial.is_baseline)
+
+    plain = of(None)
+    order = ("prepare", "select", "evaluate", "cost")
+    for start in order:
+        record = of(start)
+        assert record.status == "ok", record.reason
+        changed = [stage for stage in order if keys(record, stage) != keys(plain, stage)]
+        assert changed == list(order[order.index(start) :]), start
+
+
+def test_a_budget_takes_the_set_that_saves_nearest(runs: Runs) -> None:
+    found = runs(criteria=["last"], counts=None, budgets={"params": [0.1, 0.2]}, collectors=["params"])
+    whole = found[""].measurements[0].value
+    assert whole is not None
+    for record in found.values():
+        if record.trial.is_baseline:
+            continue
+        assert record.selection is not None
+        assert record.selection.budget is not None
+        left = record.measurements[0].value
+        assert left is not None
+        assert record.selection.budget["saved"] == pytest.approx(1 - left / whole)
+        assert record.selection.budget["count"] == len(record.removed)
+
+
+def test_how_sure_and_how_good_a_selection_is_stand_in_its_record(runs: Runs) -> None:
+    found = runs(criteria=["similarity"], stability={"subsets": 2}, optimum={}, collectors=["accuracy"])
+    record = next(record for record in found.values() if not record.trial.is_baseline)
+    assert record.selection is not None
+    assert record.selection.optimum is not None
+    assert record.selection.stability is not None
+    top1 = next(m.value for m in record.measurements if m.metric == "top1" and m.split == "test")
+    assert record.selection.optimum["own"] == pytest.approx(top1)
+    assert record.selection.optimum["sets"] == 3
+    assert {m.metric for m in record.measurements} >= {"stability_tau", "optimum_gain"}
+    assert all(m.reason for m in found[""].measurements if m.metric in ("stability_tau", "optimum_gain"))
