@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 RECIPE, WEIGHTS = "recipe.json", "weights.safetensors"
 NUMBER = 1  # of the recipe's schema
 MOST_BYTES = 10 << 20  # of a recipe
-BEFORE_RECOVERY, AFTER_RECOVERY = ("prepare", "select", "recover"), ("evaluate",)  # what is there for costs alone stays here
+BEFORE_RECOVERY = ("prepare", "select", "recover")
+AFTER_RECOVERY = ("evaluate",)  # what is there for costs alone stays here
 
 
 class Metric(Schema):

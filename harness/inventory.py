@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError, StoreError, UnknownNameError, unknown
+from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
 from harness.families.base import Branch, Frame, Sublayer, Unit, units
 from harness.schema import Options, Schema, digest
 
@@ -102,7 +102,11 @@ def inventory_of(net: nn.Module, architecture: str, size: tuple[int, ...]) -> In
     from harness.families.catalogue import family_of
 
     family = family_of(net)
-    count = count_macs(net, torch.empty((1, *size), device="meta"))
+    try:
+        count = count_macs(net, torch.empty((1, *size), device="meta"))
+    except RuntimeError as error:  # a size that the network can be built for is not always one that it can run at
+        why = str(error).partition("\n")[0]
+        raise SpecError(Problem("options", f"{architecture} cannot be run at {size}: {why}")) from None
     return Inventory(
         architecture=architecture,
         family=family.name,

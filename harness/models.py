@@ -156,6 +156,17 @@ def _built(architecture: str, options: Options, task_options: Options) -> nn.Mod
 
     with _refusals(architecture, {**options, **task_options}):
         net: nn.Module = timm.create_model(architecture, **_arguments(options, task_options))
+    return _sized(net, options)
+
+
+def _sized(net: nn.Module, options: Options) -> nn.Module:
+    """Not every network knows the size it was built for, and timm's configuration keeps the published one."""
+    size = options.get("img_size")
+    published = getattr(net, "pretrained_cfg", None)
+    if size is not None and isinstance(published, dict):
+        height, width = size if isinstance(size, list) else (size, size)
+        channels = published.get("input_size", (3,))[0]
+        net.pretrained_cfg = {**published, "input_size": (channels, height, width)}  # type: ignore[assignment]  # timm's
     return net
 
 
@@ -213,7 +224,7 @@ def _published(architecture: str, options: Options, task_options: Options, tag: 
     if published is None or not published.has_weights:
         raise DataError(f"no weights are published for {full}; use 'random', a file, or train them")
     try:
-        net: nn.Module = timm.create_model(full, pretrained=True, **_arguments(options, task_options))
+        net: nn.Module = _sized(timm.create_model(full, pretrained=True, **_arguments(options, task_options)), options)
     except (OSError, HfHubHTTPError) as error:
         why = "are not in the local cache, and cannot be fetched"
         raise DataError(f"the published weights of {full} {why}: {_first_line(error)}") from None

@@ -32,8 +32,6 @@ FLOORS = (
     ("stand_ins", "streams"),
     ("inventory", "surgery"),
     ("prefixes", "proof", "merging"),
-    ("averaging", "checkpoints", "fading", "parameter_groups", "schedules"),
-    ("training_state",),
     ("training",),
     ("criteria", "recoveries", "transforms"),
     ("searches", "collectors", "executors", "export", "formats", "notebook"),

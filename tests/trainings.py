@@ -13,7 +13,7 @@ from harness.recipes import TrainOptions
 from harness.records import PartInfo
 from harness.tasks.base import Batch
 from harness.tasks.classification import Classification
-from harness.training import PLAIN, Course, train
+from harness.training.loop import PLAIN, Course, train
 
 OPTIONS = TrainOptions(epochs=2, batch=16)
 

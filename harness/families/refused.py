@@ -14,7 +14,7 @@ _STATE = (
     "its mixers also give a hidden state that the heads read, and the stream is a weighted mean with the branch, no sum"
 )
 
-# The names are those of `timm.list_modules()`; a module that a family addresses in part is not among them.
+# The names are those of `timm.list_modules()`; where a family addresses some networks of a module, it is for the rest.
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("byoanet",), _BOTTLENECK),
     **dict.fromkeys(("densenet", "dpn", "rdnet"), _DENSE),

@@ -12,10 +12,10 @@ from pydantic import Field, model_validator
 from harness.recipes import RecoveryOptions
 from harness.recoveries.base import Recovering, Recovery, recoveries
 from harness.recoveries.tuning import course_of, recovered
-from harness.schedules import faded_from, fading_factor
+from harness.training.schedules import faded_from, fading_factor
 
 if TYPE_CHECKING:
-    from harness.fading import Fading
+    from harness.training.fading import Fading
 
 
 @recoveries.register("dilution")
@@ -42,8 +42,8 @@ class Dilution(Recovery, RecoveryOptions):
 
 
 def _diluted(options: Dilution, recovering: Recovering, keeps_end: bool) -> dict[str, float]:
-    from harness.fading import Fading
-    from harness.training import train
+    from harness.training.fading import Fading
+    from harness.training.loop import train
 
     whole = copy.deepcopy(recovering.whole)
     part, course = recovering.data.parts["train"], course_of(recovering, keeps_end)

@@ -44,7 +44,7 @@ def divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 def _taught(options: Distill, recovering: Recovering, keeps_end: bool) -> dict[str, float]:
     import torch
 
-    from harness.training import train
+    from harness.training.loop import train
 
     task, teacher = recovering.task, recovering.whole.eval()
 

@@ -19,7 +19,7 @@ class Finetune(Recovery, RecoveryOptions):
 
 
 def _finetuned(options: Finetune, recovering: Recovering, keeps_end: bool) -> dict[str, float]:
-    from harness.training import train
+    from harness.training.loop import train
 
     part, course = recovering.data.parts["train"], course_of(recovering, keeps_end)
     return train(

@@ -21,7 +21,7 @@ class Scratch(Recovery, RecoveryOptions):
 
 
 def _begun_anew(options: Scratch, recovering: Recovering, keeps_end: bool) -> dict[str, float]:
-    from harness.training import train
+    from harness.training.loop import train
 
     fresh = recovering.anew(recovering.seed)
     part, course = recovering.data.parts["train"], course_of(recovering, keeps_end)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from harness.datasets.base import Part
     from harness.tasks.base import Task
-    from harness.training import Course
+    from harness.training.loop import Course
 
 O = TypeVar("O", bound=RecoveryOptions)  # noqa: E741  # options
 Attempt = Callable[[O, Recovering, bool], dict[str, float]]
@@ -58,7 +58,7 @@ def mean_loss(net: nn.Module, task: Task, part: Part, options: RecoveryOptions, 
     """Mean loss over a part in eval mode, without label smoothing or augmentation."""
     import torch
 
-    from harness.training import cpu_threads
+    from harness.training.loop import cpu_threads
 
     total = 0.0
     with torch.no_grad(), cpu_threads(options.threads):
@@ -70,7 +70,7 @@ def mean_loss(net: nn.Module, task: Task, part: Part, options: RecoveryOptions, 
 
 def course_of(recovering: Recovering, keeps_end: bool) -> Course:
     """The plain course of a recovery's training."""
-    from harness.training import Course
+    from harness.training.loop import Course
 
     outputs = recovering.data.description.outputs
     return Course(outputs=outputs, checkpoints=recovering.checkpoints, keeps_end=keeps_end)

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import models, training
+from harness import models
 from harness.artifacts import Artifact
 from harness.errors import DataError
 from harness.recipes import TrainRecipe
 from harness.schema import Json, Options
 from harness.stages.base import Bench, Network, key_of, transformed
+from harness.training import loop
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,13 +84,13 @@ def _weights_file(bench: Bench, sha256: str) -> Path:
 
 def _trained(bench: Bench, net: nn.Module, seed: int, checkpoints: Path) -> dict[str, float]:
     recipe = TrainRecipe.model_validate(bench.spec.weights["train"])
-    training.initialise(net, recipe.init, seed)
+    loop.initialise(net, recipe.init, seed)
     net.to(bench.device)
     # Trained with the transforms, kept under the names of the plain network: a removal is proved without them.
     trained = transformed(bench, Network(net, ""), "prepare").net
     part = bench.data.parts["train"]
-    course = training.Course(outputs=bench.data.description.outputs, checkpoints=checkpoints)
-    figures = training.train(
+    course = loop.Course(outputs=bench.data.description.outputs, checkpoints=checkpoints)
+    figures = loop.train(
         trained, bench.task, part, recipe, bench.device, seed, lambda note: bench.progress("prepare", note), course
     )
     if trained is not net:

@@ -18,7 +18,7 @@ from harness.schema import Options, digest
 from harness.stages.base import Bench, Network, Removed, transformed
 from harness.stages.prepare import WEIGHTS, unfinished
 from harness.surgery import remove
-from harness.training import initialise
+from harness.training.loop import initialise
 
 if TYPE_CHECKING:
     from torch import nn

@@ -85,7 +85,7 @@ CASES: tuple[Case, ...] = (
         refused=2,
         note="nchw",
     ),
-    Case("maxxvit", "maxvit_tiny_pm_256", ("attention", "mlp", "convolution"), 64, MAX_PM, blocks=4, refused=2),
+    Case("maxxvit", "maxvit_tiny_pm_256", HYBRID, 64, MAX_PM, blocks=7, refused=2),
     Case("mobilevit", "mobilevit_xxs", BOTH, 64, blocks=9, chain=False),
     Case("mobilevit", "mobilevitv2_050", BOTH, 64, blocks=9, chain=False),
     Case("metaformer", "poolformer_s12", MIXED, 64, blocks=12),

@@ -10,10 +10,10 @@ import torch
 from pydantic import ValidationError
 from recovering import GONE, are_equal, recovering_from, weights
 
-from harness.fading import Fading
 from harness.recoveries.dilution import Dilution
 from harness.recoveries.finetune import Finetune
-from harness.training import train
+from harness.training.fading import Fading
+from harness.training.loop import train
 
 REMOVALS = ["skip", "identity"]
 
@@ -66,7 +66,7 @@ def test_before_anything_fades_the_whole_network_is_trained() -> None:
     def before_step(_: int, step: int) -> None:
         fading.set(1.0 - step)
 
-    from harness.training import Course
+    from harness.training.loop import Course
 
     with Fading(whole, gone, "skip") as fading:
         part, course = recovering.data.parts["train"], Course(before_step=before_step)

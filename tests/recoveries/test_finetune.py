@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from recovering import are_equal, recovering_from, weights
 
 from harness.recoveries.finetune import Finetune
-from harness.training import train
+from harness.training.loop import train
 
 
 def test_finetuning_is_training_with_the_same_options() -> None:

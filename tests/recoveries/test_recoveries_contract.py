@@ -84,8 +84,8 @@ def test_a_killed_recovery_goes_on_to_the_same_weights_to_the_bit(
 ) -> None:
     from dataclasses import replace
 
-    monkeypatch.setattr("harness.checkpoints.EVERY_S", 0.0)
-    monkeypatch.setattr("harness.training.monotonic", iter(range(10**6)).__next__)
+    monkeypatch.setattr("harness.training.checkpoints.EVERY_S", 0.0)
+    monkeypatch.setattr("harness.training.loop.monotonic", iter(range(10**6)).__next__)
     told: list[str] = []
 
     def kill(note: str) -> None:

@@ -7,7 +7,7 @@ from recovering import GONE, are_equal, fresh, recovering_from, weights
 
 from harness.recoveries.finetune import Finetune
 from harness.recoveries.scratch import Scratch
-from harness.training import train
+from harness.training.loop import train
 
 
 def test_scratch_is_training_of_the_small_network_from_random_weights() -> None:

@@ -26,8 +26,8 @@ Progress = Callable[[str, str], None]
 @pytest.fixture(autouse=True)
 def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every epoch is told and kept."""
-    monkeypatch.setattr("harness.checkpoints.EVERY_S", 0.0)
-    monkeypatch.setattr("harness.training.monotonic", iter(range(10**6)).__next__)
+    monkeypatch.setattr("harness.training.checkpoints.EVERY_S", 0.0)
+    monkeypatch.setattr("harness.training.loop.monotonic", iter(range(10**6)).__next__)
 
 
 FEW = {"name": "digits", "splits": {"train": 64, "calibration": 16, "validation": 16, "test": 16}}

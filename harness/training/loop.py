@@ -15,19 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from harness import device as devices
-from harness.averaging import Average
-from harness.checkpoints import Checkpoints, Position
 from harness.datasets.base import Part
 from harness.datasets.chance import derived
 from harness.datasets.mixing import Mixing
 from harness.errors import DataError, DeviceError, Problem, SpecError
 from harness.models import content_of
-from harness.parameter_groups import parameter_groups
 from harness.recipes import Initialisation, TrainOptions
-from harness.schedules import learning_rate
 from harness.schema import digest
 from harness.tasks.base import Batch, Task
-from harness.training_state import TrainingState
+from harness.training.averaging import Average
+from harness.training.checkpoints import Checkpoints, Position
+from harness.training.groups import parameter_groups
+from harness.training.schedules import learning_rate
+from harness.training.state import TrainingState
 
 Progress: TypeAlias = Callable[[str], None]
 CHECK_EVERY = 100  # steps between looks at the loss: each look waits for the device

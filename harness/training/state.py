@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.averaging import Average
+from harness.training.averaging import Average
 
 
 class TrainingState:

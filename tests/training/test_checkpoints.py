@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.checkpoints import POSITION, Checkpoints, Position
 from harness.errors import StoreError
+from harness.training.checkpoints import POSITION, Checkpoints, Position
 
 TENSORS = {"net.weight": torch.arange(6.0).reshape(2, 3), "optimizer.0.step": torch.tensor(3.0)}
 

@@ -8,7 +8,7 @@ import pytest
 from trainings import OPTIONS
 
 from harness.recipes import TrainOptions
-from harness.schedules import faded_from, fading_factor, learning_rate
+from harness.training.schedules import faded_from, fading_factor, learning_rate
 
 PAPER = 299 / 400
 

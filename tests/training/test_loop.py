@@ -14,15 +14,15 @@ import torch
 from torch import Tensor, nn
 from trainings import OPTIONS, Items, are_equal, net_of, trained, weights
 
-from harness import training
 from harness.errors import DataError, DeviceError, SpecError
-from harness.parameter_groups import weight_decay_groups
 from harness.recipes import Initialisation, TrainOptions
-from harness.schedules import learning_rate
 from harness.schema import digest
 from harness.tasks.base import Batch
 from harness.tasks.classification import Classification
-from harness.training import Course, initialise, train
+from harness.training import loop as training
+from harness.training.groups import weight_decay_groups
+from harness.training.loop import Course, initialise, train
+from harness.training.schedules import learning_rate
 
 RICH = TrainOptions(epochs=3, batch=16, mixup=0.8, cutmix=1.0, erase=0.25, ema=0.9, layer_decay=0.8)
 DROPS: dict[str, Any] = {"drop_path_rate": 0.3, "proj_drop_rate": 0.2}
@@ -253,7 +253,7 @@ def kill_in(epoch: int) -> Callable[[int, int], None]:
 def test_a_killed_training_goes_on_to_the_same_weights_to_the_bit(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.checkpoints.EVERY_S", 0.0)
+    monkeypatch.setattr("harness.training.checkpoints.EVERY_S", 0.0)
     whole = trained(options, course=Course(outputs=10), **DROPS)
     with pytest.raises(KilledError):
         trained(options, course=Course(outputs=10, checkpoints=tmp_path, before_step=kill_in(2)), **DROPS)
@@ -267,7 +267,7 @@ def test_a_killed_training_goes_on_to_the_same_weights_to_the_bit(
 def test_figures_of_a_resumed_training_are_those_of_an_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.checkpoints.EVERY_S", 0.0)
+    monkeypatch.setattr("harness.training.checkpoints.EVERY_S", 0.0)
     found = []
     for course in (Course(checkpoints=tmp_path, before_step=kill_in(1)), Course(checkpoints=tmp_path), Course()):
         try:
@@ -279,7 +279,7 @@ def test_figures_of_a_resumed_training_are_those_of_an_uninterrupted_one(
 
 
 def test_a_checkpoint_of_another_training_is_not_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.checkpoints.EVERY_S", 0.0)
+    monkeypatch.setattr("harness.training.checkpoints.EVERY_S", 0.0)
     with pytest.raises(KilledError):
         trained(OPTIONS, course=Course(checkpoints=tmp_path, before_step=kill_in(1)))
     other = OPTIONS.model_copy(update={"lr": 1e-2})

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.fading import Fading, faded
 from harness.families.base import Sublayer
 from harness.families.catalogue import family_of
 from harness.surgery import remove
 from harness.tasks.base import Batch
+from harness.training.fading import Fading, faded
 
 REMOVALS = ["skip", "identity"]
 GONE = ("blocks.0.attn", "blocks.2.attn")

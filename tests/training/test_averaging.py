@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from harness.averaging import Average
+from harness.training.averaging import Average
 
 
 def test_an_average_forgets_its_beginning_by_its_decay() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from trainings import net_of
 
 from harness.errors import SpecError
-from harness.parameter_groups import layer_decay_groups, parameter_groups, weight_decay_groups
+from harness.training.groups import layer_decay_groups, parameter_groups, weight_decay_groups
 
 
 def test_only_matrices_decay() -> None:

@@ -1,0 +1,1 @@
+"""Training networks: the one loop, and what belongs to it."""
