@@ -41,7 +41,7 @@ FLOORS = (
     ("checks", "points"),
     ("plan",),
     ("stages", "pending", "layouts", "editor", "doctor", "tables", "lint", "regressions"),
-    ("run_trial", "compare", "plots"),
+    ("run_trial", "layout_page", "compare", "plots"),
     ("child",),
     ("launch", "worker", "preload", "report"),
     ("tabulation",),

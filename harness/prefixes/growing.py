@@ -30,6 +30,8 @@ class Growing:
         length = rail.starts[-1] if rail else 0
         self._chosen, self._best, self._present = (_buffers(len(course.batches), length) for _ in range(3))
         self._kept: Unit | None = None
+        if rail:
+            rail.is_elsewhere = device is not None
         self.untouched = self._begun(first)
 
     def extensions(

@@ -32,6 +32,8 @@ class Rail:
         self.starts = found.starts  # how many outputs are kept before each block
         self.kept_bytes = sum(tensor.nbytes for tensor in tensors(found.tape))  # of the batch that was surveyed
         self.length = len(blocks)
+        self.is_thin = False  # of what comes before all blocks, one item is replayed where only its being there matters
+        self.is_elsewhere = False  # what is kept lies on another device than the network
         self._place = place
         self._sites = found.sites
         self._places = [(net.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2]) for path in blocks]
@@ -89,11 +91,22 @@ class Rail:
         finally:
             self._tape, self._record = [], None
 
+    def feeds(self, work: Callable[[], Tensor], tape: Tape) -> tuple[Any, ...]:
+        """What each block is given when all before it are replayed."""
+        halt = _Halt(keeps=True)
+        for depth in range(self.length):
+            with self.replaying(0, depth), self._put(depth, halt):
+                self.run(work, tape, self.starts[depth], None)
+        return tuple(halt.given)
+
     def next_kept(self) -> Any:
         """What the tape holds next."""
-        output = self._tape[self._at]
-        self._at += 1
-        return mapped(output, lambda tensor: tensor.to(self._place, non_blocking=True))
+        at, self._at = self._at, self._at + 1
+        output = self._tape[at]
+        if self.is_elsewhere:
+            output = mapped(output, lambda tensor: tensor.to(self._place))
+        is_early = at < self.starts[0] < self._kept
+        return output[:1] if self.is_thin and is_early and isinstance(output, Tensor) else output
 
     def _intercepted(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def forward(*args: Any, **kwargs: Any) -> Any:
@@ -169,6 +182,13 @@ class _Replayed(nn.Module):
 class _Halt(nn.Module):
     """Ends a pass."""
 
-    def forward(self, *_: Any, **__: Any) -> Any:
+    def __init__(self, *, keeps: bool = False) -> None:
+        super().__init__()
+        self._keeps = keeps
+        self.given: list[Any] = []
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Leaves the forward of the model."""
+        if self._keeps:
+            self.given.append((args, kwargs))
         raise _HaltedError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -16,12 +17,13 @@ class Survey:
     """Modules outside all blocks whose outputs are kept, and how many outputs are kept before each block starts.
 
     `tape` holds the kept outputs of the pass that was watched, those of all blocks but the last among them, in order
-    of execution. `flaw` says why nothing can be shared, empty where it can.
+    of execution; `given` what each block was given. `flaw` says why nothing can be shared, empty where it can.
     """
 
     sites: tuple[nn.Module, ...]
     starts: tuple[int, ...]
     tape: list[Any]
+    given: tuple[Any, ...]
     flaw: str = ""
 
 
@@ -33,7 +35,7 @@ def survey(net: nn.Module, blocks: Sequence[str], run: Callable[[], Tensor]) -> 
             hooks.callback(module.register_forward_pre_hook(watch.enter).remove)
             hooks.callback(module.register_forward_hook(watch.leave, with_kwargs=True).remove)
         for path in blocks:
-            hooks.callback(net.get_submodule(path).register_forward_hook(watch.block).remove)
+            hooks.callback(net.get_submodule(path).register_forward_hook(watch.block, with_kwargs=True).remove)
         read = run()
     return watch.found(tuple(blocks)), read
 
@@ -55,6 +57,7 @@ class _Watch:
     paths: dict[nn.Module, str]
     calls: list[tuple[nn.Module, Any, bool]] = field(default_factory=list)  # module, output, gave what it was given
     copies: list[Any] = field(default_factory=list)
+    given: list[Any] = field(default_factory=list)
     inside: int = 0
 
     def enter(self, _: nn.Module, __: Any) -> None:
@@ -66,7 +69,8 @@ class _Watch:
             given = (*args, *kwargs.values())
             self._note(module, output, is_through=any(output is one for one in given))
 
-    def block(self, module: nn.Module, _: Any, output: Any) -> None:
+    def block(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        self.given.append((args, kwargs))
         self._note(module, output, is_through=False)
 
     def _note(self, module: nn.Module, output: Any, *, is_through: bool) -> None:
@@ -76,7 +80,7 @@ class _Watch:
     def found(self, blocks: tuple[str, ...]) -> Survey:
         order = tuple(self.paths[module] for module, _, _ in self.calls if module in self.paths)
         if order != blocks:
-            return Survey((), (), [], f"blocks run in the order {', '.join(order)}")
+            return Survey((), (), [], (), f"blocks run in the order {', '.join(order)}")
         last = max(at for at, (module, _, _) in enumerate(self.calls) if module in self.paths)
         working = {module for module, _, is_through in self.calls[:last] if not is_through}
         kept = [(m, output, copy) for (m, output, _), copy in zip(self.calls, self.copies, strict=True) if m in working]
@@ -84,11 +88,11 @@ class _Watch:
         starts: list[int] = []
         for module, output, copy in kept[: sum(module in working for module, _, _ in self.calls[:last])]:
             if not same(output, copy):
-                return Survey((), (), [], "a module changes what it is given in place")
+                return Survey((), (), [], (), "a module changes what it is given in place")
             starts += [len(tape)] if module in self.paths else []
             tape.append(output)
         sites = tuple(module for module in working if module not in self.paths)
-        return Survey(sites, (*starts, len(tape)), tape)
+        return Survey(sites, (*starts, len(tape)), tape, tuple(self.given))
 
 
 def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
@@ -101,17 +105,22 @@ def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two nests hold equal tensors."""
-    return all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(other), strict=True))
+    """Whether two nests hold equal tensors, and else equal values."""
+    pairs = list(zip_longest(leaves_of(one), leaves_of(other)))
+    return all(torch.equal(a, b) if _are_tensors(a, b) else type(a) is type(b) and a == b for a, b in pairs)
 
 
 def tensors(value: Any) -> list[Tensor]:
     """Every tensor of a nest, in order."""
-    found: list[Tensor] = []
+    return [leaf for leaf in leaves_of(value) if isinstance(leaf, Tensor)]
 
-    def note(tensor: Tensor) -> Tensor:
-        found.append(tensor)
-        return tensor
 
-    mapped(value, note)
-    return found
+def leaves_of(value: Any) -> list[Any]:
+    """Every value of a nest, in order."""
+    if isinstance(value, tuple | list):
+        return [leaf for one in value for leaf in leaves_of(one)]
+    return leaves_of(list(value.values())) if isinstance(value, dict) else [value]
+
+
+def _are_tensors(one: Any, other: Any) -> bool:
+    return isinstance(one, Tensor) and isinstance(other, Tensor)
