@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=16)
     parser.add_argument("--micro-batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--sample", type=int, default=60)
+    parser.add_argument("--sample", type=int, default=100)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)

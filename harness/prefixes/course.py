@@ -75,7 +75,9 @@ class Course:
             if found.flaw:
                 return None
             rail = Rail(self._net, blocks, found, self._place)
-            if not any(self._replays(rail, found, read, is_thin=thin) for thin in (True, False)):
+            # Where code between blocks sees how many items there are, one cannot stand for all.
+            ways = (True, False) if found.is_direct else (False,)
+            if not any(self._replays(rail, found, read, is_thin=way) for way in ways):
                 self.why_alone = "what is read depends on more than what blocks give out"
                 return None
             if class_token_only:
@@ -131,7 +133,7 @@ class Course:
             with rail.opened():
                 fed = rail.feeds(lambda: self._read(0), found.tape)
             return same(fed, found.given) and torch.equal(read, self._again(rail, found))
-        except (RuntimeError, ValueError):  # of shapes that do not fit, where one item does not stand for all
+        except (RuntimeError, ValueError, IndexError):  # where the head, too, sees how many items there are
             if is_thin:
                 return False
             raise

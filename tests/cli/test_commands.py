@@ -15,7 +15,7 @@ from harness.cli import main
 from harness.errors import SpecError
 from harness.store import Store
 
-COMMANDS = ("run", "plan", "validate", "status", "report", "list", "schema", "doctor")
+COMMANDS = ("run", "plan", "validate", "status", "report", "list", "schema", "doctor", "export", "tabulate")
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,13 @@ REMOVALS = [
     ("joint", "skip"),
 ]
 SWIN: dict[str, Any] = {"img_size": 32, "window_size": 4, "embed_dim": 16, "depths": [2, 1], "num_heads": [2, 4]}
+PVT: dict[str, Any] = {
+    "depths": [2, 1],
+    "embed_dims": [8, 16],
+    "num_heads": [1, 2],
+    "sr_ratios": [2, 1],
+    "mlp_ratios": [2, 2],
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,31 @@ def test_stages_and_windows_make_no_difference(swin: nn.Module, target: str, rem
     walker.every(2, seen, smallest=1)
     assert walker.why_alone == ""
     assert_equal(seen.reads, alone(scoring, subsets(scoring.units, 1, 2)))
+
+
+def test_code_between_blocks_that_counts_items_makes_no_difference() -> None:
+    torch.manual_seed(0)
+    net = timm.create_model("pvt_v2_b0", num_classes=10, in_chans=1, **PVT).eval()
+    scoring, seen = scoring_of(net, batches_of(3, 2, side=32), "mlp"), Noted()
+    walker = walker_over(scoring)
+    walker.every(None, seen)
+    assert walker.why_alone == ""
+    assert_equal(seen.reads, alone(scoring, subsets(scoring.units)))
+
+
+def test_a_reader_that_counts_what_was_embedded_makes_no_difference(tiny_net: Any) -> None:
+    counted: list[int] = []
+    tiny_net.pos_drop.register_forward_hook(lambda _, __, x: counted.append(len(x)))
+
+    def read(batch: Batch) -> Tensor:
+        outputs: Tensor = tiny_net(batch.inputs)
+        return outputs.reshape(counted[-1], -1, 5)
+
+    scoring, seen = scoring_of(tiny_net, batches_of(3, 2)), Noted()
+    walker = walker_over(scoring, read)
+    walker.every(None, seen)
+    assert walker.why_alone == ""
+    assert_equal(seen.reads, alone(scoring, subsets(scoring.units), read))
 
 
 @pytest.mark.parametrize(("smallest", "up_to"), [(0, None), (0, 0), (1, 2), (2, 2), (3, 3), (0, 9), (4, 9)])
