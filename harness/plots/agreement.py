@@ -30,8 +30,8 @@ def agreement_matrix(panel: Panel, pairs: Agreement) -> Drawing | None:
         is_upright = len(names) > UPRIGHT_FROM
         letters = UPRIGHT_LETTERS if is_upright else ROW_LETTERS // len(names)
         columns = tuple(short(name, letters) for name in names[:-1])
-        rows, digits = tuple(names[1:]), 1 if len(names) > MOST_DIGITS else 2
-        cells = Cells(rows, columns, table, lambda row, column: number(table[row, column], digits), is_signed=True)
+        rows, most = tuple(names[1:]), len(names)
+        cells = Cells(rows, columns, table, lambda row, column: _figure(table[row, column], most), is_signed=True)
         figure = draw_cells(cells, "", is_upright=is_upright)
     networks = max(len(values) for values in pairs.values())
     caption = (
@@ -39,3 +39,9 @@ def agreement_matrix(panel: Panel, pairs: Agreement) -> Drawing | None:
         "1: the same order, 0: unrelated, −1: reversed; blue above, orange below."
     )
     return Drawing(f"agreement-{panel.slug}", f"Agreement between criteria: {panel.label}", caption, figure)
+
+
+def _figure(tau: float, names: int) -> str:
+    """As much of a number as a cell has room for: of many criteria one digit, without the nought before it."""
+    text = number(tau, 1 if names > MOST_DIGITS else 2)
+    return text.removesuffix(".0").replace("0.", ".") if names > MOST_DIGITS else text

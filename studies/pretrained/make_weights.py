@@ -78,7 +78,7 @@ def _backbone(values: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
 
 
 def _positions(values: dict[str, Tensor]) -> Tensor:
-    """Position embedding (1, 1 + places, width) at the input size: resized bicubic, not antialiased, as in the graph."""
+    """Position embedding (1, 1 + places, width), resized to the input: bicubic, not antialiased, as in the graph."""
     nameless = [value for name, value in values.items() if name.startswith("onnx::") and value.ndim == 3]
     (first,) = [value for value in nameless if value.shape[1] == 1]
     (grid,) = [value for value in nameless if value.shape[1] == GRID * GRID]
