@@ -5,7 +5,8 @@
 On deit_tiny_patch16_224 with random weights, in CPU time, shared passes and brute force in turn, these on a copy of
 the network. Greedy takes 6 of 12 attentions. Exhaustive goes once through all 2,510 sets of at most 6, with the first
 micro-batch; brute force of a random sample of them runs in between and is scaled by MACs. `bound` is the ratio of MACs,
-for greedy that of the picks that were made. Every value is compared. Prints one JSON object.
+for greedy that of the picks that were made; over the tenths of a walk, seconds per MAC that ran are compared. Every
+value is compared. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from math import comb
 from typing import Any, TypeVar
 
@@ -59,6 +61,51 @@ class Clock:
         found = work()
         self.spent_s += time.process_time() - started
         return found
+
+
+@dataclass
+class Tenth:
+    """A tenth of a walk: CPU seconds and MACs of both sides, those of the walk from its beginning."""
+
+    brute: Clock = field(default_factory=Clock)
+    brute_macs: int = 0
+    ended_s: float = 0.0
+    ended_macs: int = 0
+
+    def end(self) -> tuple[float, int]:
+        return self.ended_s, self.ended_macs
+
+    def rate(self, began_s: float, began_macs: int) -> float:
+        """CPU seconds a MAC by brute force over those of the walk: the share of the bound."""
+        walked = (self.ended_s - began_s) / (self.ended_macs - began_macs)
+        return self.brute.spent_s / self.brute_macs / walked
+
+
+class Ran:
+    """Counts, within it, how many attentions and MLPs of a network really run, the last block's apart."""
+
+    def __init__(self, net: Any) -> None:
+        self._parts = [(block.attn.proj, block.mlp.fc1) for block in net.blocks]
+        self._runs = [[0, 0] for _ in self._parts]
+        self._hooks: list[Any] = []
+
+    def __enter__(self) -> None:
+        for parts, runs in zip(self._parts, self._runs, strict=True):
+            for which, part in enumerate(parts):
+                self._hooks.append(part.register_forward_pre_hook(partial(_count, runs, which)))
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def macs(self, short: bool) -> int:
+        """Of one item's passes through blocks so far."""
+        costs = [(ATTENTION, MLP)] * (BLOCKS - 1) + [(SHORT_ATTENTION, SHORT_MLP) if short else (ATTENTION, MLP)]
+        return sum(a * runs[0] + m * runs[1] for (a, m), runs in zip(costs, self._runs, strict=True))
+
+
+def _count(runs: list[int], which: int, _: nn.Module, __: Any) -> None:
+    runs[which] += 1
 
 
 def scoring_of(net: nn.Module, batches: Sequence[Batch]) -> Scoring:
@@ -135,38 +182,49 @@ def greedy(net: nn.Module, twin: nn.Module, batches: Sequence[Batch], *, short: 
 def exhaustive(
     net: nn.Module, twin: nn.Module, batches: Sequence[Batch], *, short: bool, sample: int
 ) -> dict[str, Any]:
-    """One walk through all sets; of a random sample the brute force, in between."""
+    """One walk through all sets; brute force of a few, drawn from each part of the walk, in between."""
     criterion, scoring, reference = Entropy(), scoring_of(net, batches), scoring_of(twin, batches)
     counts = {count: comb(BLOCKS, count) for count in range(LARGEST + 1)}
-    drawn = set(random.Random(0).sample(range(sum(counts.values())), sample))
-    shared, samples = Clock(), [Clock() for _ in range(10)]
-    macs = [0] * len(samples)
+    number = sum(counts.values())
+    step = number // sample
+    drawn = {random.Random(start).randrange(start, min(start + step, number)) for start in range(0, number, step)}
     score = criterion.set_score(reference)
+    shared = Clock()
     walker = shared.of(lambda: walker_of(criterion, scoring, Means(short)))
     gathered = Gathered(scoring, criterion.tallies(scoring, shared.of(walker.untouched)))
-    seen_sets, apart, paused_s = 0, 0.0, 0.0
+    ran, tenths = Ran(net), [Tenth() for _ in range(10)]
+    apart, at = 0.0, 0
 
     def seen(gone: tuple[Unit, ...], index: int, read: torch.Tensor) -> None:
-        nonlocal seen_sets, apart, paused_s
+        nonlocal apart, at
         gathered.seen(gone, index, read)
-        if seen_sets in drawn:
-            started, tenth = time.process_time(), len(samples) * seen_sets // sum(counts.values())
-            alone = samples[tenth].of(lambda: score(gone))
-            macs[tenth] += alone_macs(len(gone))
+        tenth, at = tenths[10 * at // number], at + 1
+        tenth.ended_s, tenth.ended_macs = (
+            time.process_time() - sum(one.brute.spent_s for one in tenths),
+            ran.macs(short),
+        )
+        if at - 1 in drawn:
+            alone = tenth.brute.of(lambda: score(gone))
+            tenth.brute_macs += alone_macs(len(gone))
             apart = max(apart, abs(alone - gathered.scores[tuple(unit.name for unit in gone)]))
-            paused_s += time.process_time() - started
-        seen_sets += 1
 
-    shared.of(lambda: walker.every(LARGEST, seen))
-    alone_total = sum(number * alone_macs(count) for count, number in counts.items())
-    spent_s = shared.spent_s - paused_s
-    brute_s = sum(clock.spent_s for clock in samples) / sum(macs) * alone_total
-    tenths = [clock.spent_s / done * alone_total / spent_s for clock, done in zip(samples, macs, strict=True) if done]
-    bound = alone_total / walked_macs(short=short)
-    found = _compared(brute_s / spent_s, bound) | {"sets": seen_sets, "sampled": sample, "largest_difference": apart}
-    blocks = {"block_evaluations": round(walker.block_evaluations), "alone": BLOCKS * seen_sets}
-    spread = [round(edge, 2) for edge in statistics.quantiles(tenths, n=4)]
-    return found | blocks | {"shared_s": round(spent_s, 1), "ratio_quartiles_over_tenths": spread}
+    with ran:
+        began_s = time.process_time()
+        walker.every(LARGEST, seen)
+    spent_s = time.process_time() - began_s - sum(one.brute.spent_s for one in tenths)
+    alone_total = sum(many * alone_macs(count) for count, many in counts.items())
+    brute_s = sum(one.brute.spent_s for one in tenths) / sum(one.brute_macs for one in tenths) * alone_total
+    found = _compared(brute_s / (spent_s + shared.spent_s), alone_total / walked_macs(short=short))
+    rates = [one.rate(*before) for one, before in zip(tenths, [(began_s, 0), *map(Tenth.end, tenths)], strict=False)]
+    return found | {
+        "of_bound_quartiles_over_tenths": [round(edge, 3) for edge in statistics.quantiles(rates, n=4)],
+        "sets": at,
+        "sampled": len(drawn),
+        "largest_difference": apart,
+        "block_evaluations": round(walker.block_evaluations),
+        "alone": BLOCKS * at,
+        "shared_s": round(spent_s, 1),
+    }
 
 
 def _compared(ratio: float, bound: float) -> dict[str, Any]:
@@ -179,7 +237,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=16)
     parser.add_argument("--micro-batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--sample", type=int, default=100)
+    parser.add_argument("--sample", type=int, default=120)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -28,8 +28,15 @@ def refusal(net: nn.Module) -> str | None:
     if strange:
         block = net.get_submodule(strange[0])
         return f"{strange[0]} is a {type(block).__name__}; tokens are merged in timm's Block with its Attention only"
+    return _pooling_refusal(net)
+
+
+def _pooling_refusal(net: VisionTransformer) -> str | None:
+    kind = type(net).__name__
     if net.global_pool not in POOLED or getattr(net, "attn_pool", None) is not None:
         return f"this {kind} pools its tokens by {net.global_pool!r}; known: {', '.join(POOLED)}"
+    if net.global_pool == "avg" and net.num_prefix_tokens and getattr(net, "pool_include_prefix", False):
+        return f"this {kind} averages its class token with the others, which stand for more than it once they merge"
     if net.global_pool == "avg" and not isinstance(net.norm, nn.Identity):
         return f"this {kind} norms every token before their mean, which would not be weighted by what they stand for"
     return None

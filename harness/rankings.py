@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from scipy import stats
 
-from harness.stats import Interval
+from harness.stats import Interval, widening
 
 RESAMPLES = 4_000
 FEWEST = 3  # values; an interval by resampling two says nothing
@@ -47,10 +47,11 @@ def ranked(values: dict[Name, float]) -> dict[Name, float]:
 
 
 def mean_interval(values: Sequence[float], seed: int = 0, level: float = 0.95) -> Interval | None:
-    """Seeded percentile-bootstrap interval of a mean; None for fewer than three values."""
+    """Seeded bootstrap interval of a mean, as wide as so few values need; None for fewer than three."""
     if len(values) < FEWEST:
         return None
     held = np.asarray(values, dtype=float)
+    held = held.mean() + widening(len(held), level) * (held - held.mean())
     picks = np.random.default_rng(seed).integers(0, len(held), (RESAMPLES, len(held)))
     low, high = np.quantile(held[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))

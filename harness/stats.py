@@ -112,6 +112,16 @@ def median_interval(values: Sequence[float], seed: int = 0, level: float = 0.95)
     return Interval(float(low), float(high))
 
 
+def widening(n: int, level: float = 0.95) -> float:
+    """What deviations of n values are multiplied by before they are drawn anew: sqrt(n / (n - 1)) t / z.
+
+    Drawing n values anew sees n - 1 of n parts of their variance, and takes that for the true one; few values need a
+    t interval's width (Hesterberg 2015, arXiv 1411.5279). Without it 95 % intervals of 3 values hold the mean in 77 %.
+    """
+    both = (1 + level) / 2
+    return math.sqrt(n / (n - 1)) * float(stats.t.ppf(both, n - 1) / stats.norm.ppf(both))
+
+
 def detectable(sd: float, n: int, power: float = 0.8, alpha: float = 0.05) -> float | None:
     """Smallest true mean difference that a two-sided paired t test of n pairs finds with this power.
 

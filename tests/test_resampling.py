@@ -9,6 +9,8 @@ import pytest
 
 from harness.resampling import crossed, mcnemar, nested
 
+T_11, T_14 = 2.2010, 2.1448  # upper 2.5 % points of Student's t
+
 
 def test_items_shared_by_all_networks_keep_their_common_spread() -> None:
     # Networks that differ alike on every item: averaging over networks must not make the items count more.
@@ -24,7 +26,7 @@ def test_networks_are_drawn_anew() -> None:
     shifts = np.random.default_rng(2).normal(0, 0.1, 12)
     found = crossed([[shift] * 50 for shift in shifts])
     assert found is not None
-    half = 1.96 * shifts.std() / math.sqrt(12)
+    half = T_11 * shifts.std(ddof=1) / math.sqrt(12)
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.06)
 
 
@@ -33,7 +35,7 @@ def test_both_levels_add_their_variances() -> None:
     table = random.normal(0, 0.2, (12, 1)) + random.normal(0, 1.0, (1, 80))
     found = crossed(table.tolist())
     assert found is not None
-    variance = table.mean(axis=1).var() / 12 + table.mean(axis=0).var() / 80
+    variance = (T_11 / 1.96) ** 2 * table.mean(axis=1).var(ddof=1) / 12 + table.mean(axis=0).var() / 80
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * math.sqrt(variance), rel=0.08)
 
 
@@ -45,7 +47,7 @@ def test_one_network_or_no_item_has_no_interval() -> None:
 def test_groups_count_as_one_each_however_many_members_they_have() -> None:
     found = nested([[0.0] * 3, [1.0] * 300])
     assert found is not None
-    assert (found.low, found.high) == (0.0, 1.0)
+    assert (found.low + found.high) / 2 == pytest.approx(0.5)
 
 
 def test_groups_and_members_add_their_variances() -> None:
@@ -54,7 +56,9 @@ def test_groups_and_members_add_their_variances() -> None:
     found = nested(groups)
     assert found is not None
     means = [float(np.mean(group)) for group in groups]
-    variance = np.var(means) / 15 + float(np.mean([np.var(group) / 20 for group in groups])) / 15
+    variance = (T_14 / 1.96) ** 2 * np.var(means, ddof=1) / 15 + float(
+        np.mean([np.var(group) / 20 for group in groups])
+    ) / 15
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * math.sqrt(variance), rel=0.08)
 
 
@@ -71,3 +75,14 @@ def test_mcnemar_is_the_two_sided_binomial_sum(first: int, second: int) -> None:
 
 def test_predictors_that_never_differ_have_p_one() -> None:
     assert mcnemar(0, 0) == 1.0
+
+
+@pytest.mark.parametrize("n", [2, 4, 8])
+def test_of_few_groups_too_95_percent_intervals_hold_the_mean_that_often(n: int) -> None:
+    random = np.random.default_rng(n)
+    held = 0
+    for _ in range(60):
+        found = nested([list(random.normal(shift, 0.5, 3)) for shift in random.normal(0, 1, n)])
+        assert found is not None
+        held += found.low <= 0 <= found.high
+    assert held >= 52

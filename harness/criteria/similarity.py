@@ -101,7 +101,14 @@ class Similarity(UnitCriterion, SpanCriterion):
                 shapes = f"{tuple(x.shape)} goes in, {tuple(added.shape)} comes out"
                 raise SpecError(f"criteria.similarity: {unit.name} is no residual branch: {shapes}")
             whole = given.pop(unit.name, None)
-            y = added if not self.residual else whole if whole is not None else x.float() + added.float()
+            # A block that is given patches as items gives them back so; x is put together already.
+            y = (
+                added
+                if not self.residual
+                else whole.reshape(x.shape)
+                if whole is not None
+                else x.float() + added.float()
+            )
             passed(unit, tokens_of(scoring.net, unit, x), tokens_of(scoring.net, unit, y))
 
         net, units = scoring.net, scoring.units

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -44,7 +45,12 @@ def recovered(options: O, recovering: Recovering, attempt: Attempt[O]) -> dict[s
             continue
         part = recovering.data.parts[options.tune.select_on]
         loss = mean_loss(trial.net, recovering.task, part, options, recovering.device)
-        figures |= {f"validation_loss[lr={rate:g}]": loss, f"elapsed_s[lr={rate:g}]": found["elapsed_s"]}
+        figures |= {f"elapsed_s[lr={rate:g}]": found["elapsed_s"]}
+        if not math.isfinite(loss):
+            failure = FloatingPointError(f"training: the validation loss is {loss} after a rate of {rate:g}")
+            figures[f"diverged[lr={rate:g}]"] = 1.0
+            continue
+        figures[f"validation_loss[lr={rate:g}]"] = loss
         if best is None or loss < best[0]:
             best = loss, trial.net.state_dict(), found | {"lr": rate}
     if best is None:

@@ -10,6 +10,7 @@ import numpy as np
 from harness.report.comparisons import FEWEST, LEVEL, differences_by_model
 from harness.report.view import View
 from harness.resampling import nested
+from harness.schema import Options, canonical
 from harness.stats import Interval, Paired, paired
 from harness.tables.cells import NONE, between, counted, number, p_is, p_value
 from harness.tables.columns import OUTCOME_WORD
@@ -37,11 +38,27 @@ def across(view: View) -> Across | None:
     if view.contrast is None:
         return None
     found = differences_by_model(view.panels, *view.contrast)
-    groups = {" on ".join(key): values for key, values in found.items() if values}
+    groups = _by_architecture(view, {key: values for key, values in found.items() if values})
     if len(groups) < 2:
         return None
     means = [float(np.mean(values)) for values in groups.values()]
     return Across(*view.contrast, groups, paired(means), nested(list(groups.values())))
+
+
+def _by_architecture(view: View, found: Mapping[tuple[str, str], list[float]]) -> dict[str, list[float]]:
+    """One group for each architecture with its options: on other data or with other weights it is no other one."""
+    kinds = {(r.info.model, r.info.data): _kind(r.info.spec) for r in view.results}
+    members: dict[str, list[tuple[str, str]]] = {}
+    for key in found:
+        members.setdefault(kinds[key], []).append(key)
+    return {
+        " and ".join(" on ".join(key) for key in keys): [value for key in keys for value in found[key]]
+        for keys in members.values()
+    }
+
+
+def _kind(spec: Options) -> str:
+    return canonical([spec.get("architecture"), spec.get("options")])
 
 
 def across_words(found: Across | None) -> str:

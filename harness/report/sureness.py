@@ -46,13 +46,21 @@ def _optimum(panel: Panel, found: Sequence[Standing]) -> str:
     known = [(one.gain, one) for one in at if one.gain is not None]
     told = [_standing(one) for _, one in sorted(known, key=lambda pair: -pair[0])]
     where = f" On the way from that mean (0) to that best (1): {listed(told)}." if told else ""
-    gap = f" The best set by the calibration items is {_percent(first.gap)} points below it." if first.gap else ""
+    gap = f" The best set by the calibration items {_away(first.gap)}." if first.gap else ""
     return f"{head}.{where}{gap}"
 
 
 def _standing(one: Standing) -> str:
     share = f", no worse than {percent(float(np.mean(one.percentiles)), 0)} of them" if one.percentiles else ""
     return f"{one.criterion} {number(one.gain, 2)} (regret {_percent(one.regret)} points{share})"
+
+
+def _away(gap: Sequence[float]) -> str:
+    """The set that is best on fewer items may be the better one on test."""
+    amount = _percent([abs(float(np.mean(gap)))])
+    if not float(amount):
+        return "is as good"
+    return f"is {amount} points {'below' if np.mean(gap) > 0 else 'above'} it"
 
 
 def _percent(shares: Sequence[float]) -> str:

@@ -18,6 +18,15 @@ from harness.tables.derived import FEWEST_PAIRS
 from harness.tables.panels import Panel, with_values
 from harness.tables.summaries import is_noisy, measured_structures, speed_interval
 
+AVERAGED = {  # parts of a panel's key that are no networks
+    "target": "targets",
+    "removal": "forms of removal",
+    "recovery": "recoveries",
+    "transform": "transforms",
+    "runtime": "runtimes",
+    "machine_class": "machines",
+}
+
 
 def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> tuple[str, ...]:
     """The paragraphs of the answer."""
@@ -126,13 +135,20 @@ def _contrast(view: View, found: Comparison | None) -> str:
     kept = f"{amount} points {'more' if result.mean > 0 else 'less'}" if float(amount) else "as much"
     interval = f", 95 % interval {between(result.interval, 100)}" if result.interval else ""
     kind = "exact" if result.flips.is_exact else "sampled"
-    amounts = "budgets" if all(panel.cost for panel in view.panels) else "counts"
+    over = _averaged(view, first, second)
     head = (
-        f"The study's contrast, {first} against {second}, averaged over {amounts} and tested once at 5 %: {first} "
+        f"The study's contrast, {first} against {second}, averaged over {over} and tested once at 5 %: {first} "
         f"keeps {kept} (difference {number(100 * result.mean)}{interval}; "
         f"{kind} sign-flip p = {p_value(found.p)}; {networks})."
     )
     return f"{head} {_verdict(found)}"
+
+
+def _averaged(view: View, first: str, second: str) -> str:
+    """What the contrast is a mean over: a claim of it holds of that mean, not of each of its parts."""
+    both = [panel for panel in view.panels if first in panel.criteria and second in panel.criteria]
+    several = [word for name, word in AVERAGED.items() if len({panel.key[name] for panel in both}) > 1]
+    return joined([*several, "budgets" if all(panel.cost for panel in view.panels) else "counts"])
 
 
 def _verdict(found: Comparison) -> str:

@@ -14,7 +14,7 @@ from harness.collectors.stability import StabilityCollector
 from harness.records import Measurement
 from harness.schema import Options, digest
 from harness.stability import stability
-from harness.stages.base import MICRO_BATCH, Bench, Network, Removed
+from harness.stages.base import MICRO_BATCH, Bench, Network, Removed, built
 from harness.stages.scoring import scoring_of, seed_of, units_of
 from harness.stages.select import chosen
 from harness.stages.table import optimum_of, table
@@ -67,6 +67,7 @@ def _stability(bench: Bench, prepared: Network, collector: StabilityCollector, u
         return None
     part = bench.data.parts["calibration"].info
     asked: Options = {
+        "network": built(bench),
         "prepared": prepared.content,
         "target": bench.spec.target,
         "criterion": criterion.identity(),

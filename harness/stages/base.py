@@ -128,6 +128,11 @@ class Removed:
         return tuple(s.name for s in self.sublayers)
 
 
+def built(bench: Bench) -> Options:
+    """What a network is built as: equal weights under other options (heads, drop path) are another network."""
+    return {"architecture": bench.spec.architecture, "options": {**bench.spec.options, **bench.task_options}}
+
+
 def key_of(asked: Options) -> str:
     """An artifact's key: the digest of everything that can change it."""
     return digest(asked, 16)

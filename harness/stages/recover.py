@@ -15,7 +15,7 @@ from harness.recipes import TrainRecipe
 from harness.records import Proof
 from harness.recoveries.base import Recovering, Recovery, recoveries
 from harness.schema import Options, digest
-from harness.stages.base import Bench, Network, Removed, transformed
+from harness.stages.base import Bench, Network, Removed, built, transformed
 from harness.stages.prepare import WEIGHTS, unfinished
 from harness.surgery import remove
 from harness.training.loop import initialise
@@ -68,6 +68,7 @@ def recover(
     parts = {name: bench.data.parts[name].info for name in ("train", "validation")}
     asked: Options = {
         **made_of,
+        "network": built(bench),
         "recovery": recovery.identity(),
         "seed": bench.spec.recovery_seed,
         "data": {name: {"sha256": part.sha256, "transform": part.transform} for name, part in parts.items()},
@@ -76,7 +77,9 @@ def recover(
     recovering = _recovering(bench, prepared, candidate, gone, unfinished(bench, "recover", asked))
     artifact, reused = bench.obtain("recover", asked, lambda folder: _make(recovery, recovering, folder))
     models.load_weights(candidate, artifact.folder / WEIGHTS)
-    return Network(candidate.to(bench.device).eval(), artifact.manifest.content), artifact, reused
+    # The same weights without other parts, or in another form of removal, are another network.
+    content = digest([artifact.manifest.content, made_of], 16)
+    return Network(candidate.to(bench.device).eval(), content), artifact, reused
 
 
 def anew(bench: Bench, gone: Removed, seed: int) -> nn.Module:

@@ -6,16 +6,16 @@ import json
 from pathlib import Path
 
 from harness.artifacts import Artifact
-from harness.criteria.base import Criterion, criteria
+from harness.criteria.base import Criterion, UnitCriterion, criteria
 from harness.families.base import Unit
 from harness.records import SelectionInfo
 from harness.schema import Json, Options, digest
 from harness.searches.base import Search, Selection, searches
-from harness.stages.base import MICRO_BATCH, Bench, Network, Removed
+from harness.stages.base import MICRO_BATCH, Bench, Network, Removed, built
 from harness.stages.budgets import count_for
 from harness.stages.scoring import Passes, scoring_of, seed_of, units_of, within_memory
 
-REVISION = 2
+REVISION = 3
 FILE = "selection.json"
 
 
@@ -52,6 +52,7 @@ def _at_count(info: SelectionInfo, count: int) -> SelectionInfo:
 
 def _asked(bench: Bench, prepared: Network, criterion: Criterion, search: Search) -> Options:
     asked: Options = {
+        "network": built(bench),
         "prepared": prepared.content,
         "target": bench.spec.target,
         "criterion": criterion.identity(),
@@ -87,6 +88,11 @@ def _scored(bench: Bench, prepared: Network, criterion: Criterion, search: Searc
         "labels_used": criterion.reads_labels,
         "gradients_used": criterion.backward_passes > 0,
         "forward_passes": passes.over(items),
-        "backward_passes": float(criterion.backward_passes),
+        "backward_passes": float(criterion.backward_passes * _times(criterion, found)),
     }
     return found.model_copy(update={"info": found.info.model_copy(update=price)})
+
+
+def _times(criterion: Criterion, found: Selection) -> int:
+    """How often a criterion of units went over the items: once, or once for each step of `iterative`."""
+    return found.info.evaluations or 1 if isinstance(criterion, UnitCriterion) else 1

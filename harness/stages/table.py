@@ -20,7 +20,7 @@ from harness.errors import Problem, SpecError
 from harness.families.base import Unit
 from harness.prefixes import Walker
 from harness.schema import Json, Options
-from harness.stages.base import MICRO_BATCH, Bench, Network
+from harness.stages.base import MICRO_BATCH, Bench, Network, built
 from harness.stages.scoring import units_of
 from harness.surgery import removed
 from harness.tabular import MOST_UNITS, SPLITS, Outcomes, Table
@@ -88,6 +88,7 @@ def _check(units: Sequence[Unit], up_to: int) -> None:
 def _asked(bench: Bench, prepared: Network, up_to: int) -> Options:
     parts = {split: bench.data.parts[split].info for split in SPLITS}
     return {
+        "network": built(bench),
         "prepared": prepared.content,
         "target": bench.spec.target or "attention",
         "removal": bench.spec.removal,

@@ -130,7 +130,8 @@ def _tau_cell(pairs: Agreement, row: str, column: str) -> str:
 
 def mean_tau(values: Sequence[float]) -> tuple[float, Interval | None]:
     """The mean with a bootstrap interval over networks, where they are enough."""
-    return float(np.mean(values)), mean_interval(values)
+    found = mean_interval(values)
+    return float(np.mean(values)), found and Interval(max(-1.0, found.low), min(1.0, found.high))
 
 
 def _numbers(values: set[float | None]) -> str:

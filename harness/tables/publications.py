@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from harness.published import Group, Value, names, publication
+from harness.published import Group, Publication, Value, names, publication
 from harness.schema import Options
 from harness.store import TrialResult
 from harness.tables.cells import NONE, number, scale, significant
@@ -25,21 +25,32 @@ Own = dict[str, list[float]]  # our values by how they came about
 def published_tables(
     references: Sequence[Options], results: Sequence[TrialResult], table: pd.DataFrame
 ) -> Iterator[Table]:
-    """One table for each group of values of the publications that a study names."""
+    """Of the publications that a study names, each group of values of which any was measured; the rest in one table."""
     wanted = [str(reference["published"]) for reference in references if "published" in reference]
-    for name in dict.fromkeys(wanted):
-        if name not in names():
-            continue
+    for name in (name for name in dict.fromkeys(wanted) if name in names()):
         source = publication(name)
+        apart: list[tuple[str, ...]] = []
         for number_, group in enumerate(source.groups):
             rows = tuple(row for value in group.values for row in _rows(value, results, table))
-            yield Table(
-                f"published-{name}-{number_}",
-                f"{source.title}: {group.title}",
-                HEADER,
-                rows,
-                _notes(group, source.source),
-            )
+            if all(row[4] == ABSENT for row in rows):
+                apart.append((group.title, str(len(group.values)), group.protocol))
+                continue
+            title = f"{source.title}: {group.title}"
+            yield Table(f"published-{name}-{number_}", title, HEADER, rows, _notes(group, source.source))
+        if apart:
+            yield _unmeasured(source, apart)
+
+
+def _unmeasured(source: Publication, rows: Sequence[tuple[str, ...]]) -> Table:
+    """Groups of values that nothing here can stand beside: how many, and how they were measured."""
+    return Table(
+        f"published-{source.name}",
+        f"{source.title}: published and not measured here",
+        ("table", "values", "protocol"),
+        tuple(rows),
+        (f"Source: {source.source}; the values are in the package, harness/published/{source.name}.yaml.",),
+        is_numeric=False,
+    )
 
 
 def _notes(group: Group, source: str) -> tuple[str, ...]:

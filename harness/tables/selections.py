@@ -65,6 +65,8 @@ def selections(panel: Panel, results: Iterable[TrialResult]) -> tuple[Selected, 
 
 def _add(held: Selected, result: TrialResult, count: int) -> None:
     made = [s for run in result.runs if (s := run.stages.get("select")) is not None and not s.reused]
+    if "latency" in (result.selection.budget or {} if result.selection else {}):
+        made = []  # that stage timed networks too, which is no price of the criterion
     if held.seconds is None and made:
         held.seconds = made[-1].elapsed_s  # runs are newest first; the first that made it was alone with it
     selection = result.selection

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from scorings import Array, scoring_of, split, streams, without_class_token
 from torch import Tensor, nn
@@ -306,3 +307,25 @@ def test_where_the_outputs_depend_on_nothing_no_token_is_used(tiny_net: nn.Modul
     nn.init.zeros_(tiny_net.get_submodule("head").weight)  # type: ignore[arg-type]  # timm's modules are untyped
     with pytest.raises(SpecError, match=r"tokens: the outputs depend on nothing that blocks\.0\.attn gives; 'all'"):
         Similarity(tokens="used").scores(scoring_of(tiny_net, [batch]))
+
+
+def test_a_block_that_is_given_patches_as_items_is_scored_on_its_stream() -> None:
+    net = timm.create_model("mobilevit_xxs", num_classes=5).eval()
+    inputs = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    scoring = scoring_of(net, [Batch(inputs, torch.zeros(2, dtype=torch.int64))], "block")
+    seen: dict[str, float] = {}
+
+    def score(name: str, x: Tensor, y: Tensor) -> None:
+        seen[name] = one_minus_cosine(x.double().numpy(), y.double().numpy())
+
+    hooks = [
+        net.get_submodule(unit.name).register_forward_hook(
+            lambda _, given, output, name=unit.name: score(name, given[0], output)
+        )
+        for unit in scoring.units
+    ]
+    with torch.inference_mode():
+        net(inputs)
+    for hook in hooks:
+        hook.remove()
+    assert Similarity().scores(scoring) == pytest.approx(seen, abs=1e-6)

@@ -114,3 +114,13 @@ def test_validation_is_without_smoothing_and_in_eval_mode() -> None:
         expected = float(recovering.task.loss(net(everything.inputs), everything))
     found = mean_loss(net, recovering.task, part, Finetune(epochs=1, batch=7), "cpu")
     assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_rate_whose_validation_loss_is_not_finite_cannot_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights can be finite where the outputs they give are not."""
+    losses = iter((math.nan, 2.0, math.inf))
+    monkeypatch.setattr("harness.recoveries.tuning.mean_loss", lambda *_: next(losses))
+    figures = tuned().recover(recovering_from())
+    assert figures["lr"] == RATES[1]
+    assert figures[f"diverged[lr={RATES[0]:g}]"] == 1.0
+    assert all(math.isfinite(value) for value in figures.values())

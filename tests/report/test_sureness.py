@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from assured import assured, with_accuracy, with_selection, with_trial
 from builders import Plan, elsewhere, index_of, records_of
 from golden_files import assert_golden
@@ -116,3 +117,24 @@ def test_a_recovery_that_only_one_criterion_had_is_not_fair() -> None:
 
 def test_a_plan_without_removals_has_no_badge() -> None:
     assert badge(viewed(tuple(r for r in records_of(PLAN) if r.trial.criterion is None))) is None
+
+
+@pytest.mark.parametrize(
+    ("calibration", "told"), [(0.91, "is 2.0 points above it"), (0.87, "is 2.0 points below it"), (0.89, "as good")]
+)
+def test_the_best_by_calibration_may_be_the_better_one(calibration: float, told: str) -> None:
+    def changed(record: Record) -> Record:
+        optimum = {"sets": 28, "mean": 0.8, "own": 0.85, "percentile": 0.5}
+        optimum |= {"best_calibration": {"value": calibration}, "best_validation": {"value": 0.89}}  # type: ignore[dict-item]  # JSON
+        return with_selection(record, optimum=optimum) if record.trial.criterion else record
+
+    text = " ".join(sureness(viewed(tuple(map(changed, records_of(PLAN))))))
+    assert f"The best set by the calibration items {told}" in text.replace("is as good", "as good")
+
+
+def test_one_architecture_on_other_data_or_weights_is_no_other_architecture() -> None:
+    plan = elsewhere(PLAN, models=("a", "b", "c"), criteria=("entropy", "similarity"), seeds=(0, 1))
+    records = tuple(with_trial(r, {"architecture": "vit"}) if r.trial.model != "c" else r for r in records_of(plan))
+    found = across(viewed(records, plan))
+    assert found is not None
+    assert [len(values) for values in found.groups.values()] == [4, 2]

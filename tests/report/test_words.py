@@ -197,3 +197,19 @@ def test_the_answer_ends_with_how_far_it_reaches() -> None:
 def test_all_failed_is_no_answer() -> None:
     records = tuple(failed(record) for record in records_of(PLAN))
     assert words(PLAN, records).startswith("There is no answer: nothing was measured.")
+
+
+def test_the_contrast_says_what_else_it_is_a_mean_over() -> None:
+    """It is tested once over all panels, so no single recovery or target is what it speaks of."""
+    plan = elsewhere(PLAN, criteria=("entropy", "similarity"))
+
+    def other(record: Record) -> Record:
+        info = record.trial
+        update = {"id": f"{info.id}-x", "target": "mlp", "recovery": "finetune"}
+        return record.model_copy(update={"trial": info.model_copy(update=update)})
+
+    records = (*records_of(plan), *(other(r) for r in records_of(plan) if not r.trial.is_baseline))
+    index = index_of(plan).model_copy(update={"trials": tuple(r.trial for r in records)})
+    found = view_of(index, Reading(records, ()))
+    text = "\n".join(answer(found, primary(found), others(found)))
+    assert "entropy against similarity, averaged over targets, recoveries and counts and tested once" in text

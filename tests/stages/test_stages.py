@@ -193,3 +193,30 @@ def test_how_sure_and_how_good_a_selection_is_stand_in_its_record(runs: Runs) ->
     assert record.selection.optimum["sets"] == 3
     assert {m.metric for m in record.measurements} >= {"stability_tau", "optimum_gain"}
     assert all(m.reason for m in found[""].measurements if m.metric in ("stability_tau", "optimum_gain"))
+
+
+def test_equal_weights_under_other_options_are_another_network(runs: Runs) -> None:
+    """Heads, drop path and the like are not in the weights, so their hash cannot tell."""
+
+    def of(heads: int) -> Record:
+        model = {**small()["models"][0], "weights": "random"}
+        model["options"] = {**model["options"], "num_heads": heads}
+        recoveries = [{"name": "finetune", "steps": 1}]
+        changes: dict[str, Any] = {"stability": {"subsets": 2}, "optimum": {}, "collectors": ["accuracy"]}
+        found = runs(criteria=["similarity"], models=[model], recoveries=recoveries, **changes)
+        return next(record for record in found.values() if not record.trial.is_baseline)
+
+    two, four = of(2), of(4)
+    assert two.status == four.status == "ok", (two.reason, four.reason)
+    assert keys(two, "prepare")[1] == keys(four, "prepare")[1]
+    for stage in ("select", "recover", "assure", "evaluate"):
+        assert keys(two, stage)[0] != keys(four, stage)[0], stage
+
+
+@pytest.mark.parametrize(("search", "passes"), [("one_shot", 1.0), ("iterative", 2.0)])
+def test_every_step_of_an_iterative_search_is_a_backward_pass(runs: Runs, search: str, passes: float) -> None:
+    found = runs(criteria=[{"name": "taylor", "search": search, "items": 60}])
+    (candidate,) = [r for r in found.values() if not r.trial.is_baseline]
+    assert candidate.selection is not None
+    assert candidate.selection.backward_passes == passes
+    assert candidate.selection.forward_passes == passes

@@ -55,6 +55,11 @@ def test_the_price_is_of_the_run_that_made_it_not_of_one_that_reused_it() -> Non
     assert {one.seconds for one in chosen(tuple(map(timed, records_of(PLAN))))} == {9.0}
 
 
+def test_a_stage_that_timed_networks_too_is_no_price_of_a_criterion() -> None:
+    records = tuple(with_selection(r, budget={"latency": 0.1}) if r.selection else r for r in records_of(PLAN))
+    assert {one.seconds for one in chosen(records)} == {None}
+
+
 def test_a_measurements_details_tell_what_the_selection_does_not() -> None:
     sure = {"subsets": 3, "unsettled": ["blocks.1.attn"], "sizes": {"64": {"tau": 0.5}}}
     answer = Measurement(metric="stability_tau", unit="1", better="higher", kind="exact", value=0.5, details=sure)

@@ -241,6 +241,7 @@ def test_gradients_flow_through_merged_tokens() -> None:
         ("vit_small_plus_patch16_dinov3", {}, "Eva"),
         ("vit_tiny_patch16_224", {"global_pool": "max"}, "max"),
         ("vit_tiny_patch16_224", {"global_pool": "avg", "fc_norm": False}, "mean"),
+        ("vit_tiny_patch16_224", {"global_pool": "avg", "pool_include_prefix": True}, "class token"),
         ("vit_tiny_patch16_224", {"global_pool": "map"}, "pools"),
     ],
 )
