@@ -22,8 +22,8 @@ from harness.model_checks import check_models
 from harness.published.values import names
 from harness.recoveries.base import recoveries
 from harness.searches.base import Search, searches
-from harness.spec import Choice, CriterionChoice, Published, Study
-from harness.transforms.base import transforms
+from harness.spec import Choice, CriterionChoice, Published, Study, TransformChoice
+from harness.transforms.base import Transform, transforms
 
 DRAWS = 5  # of a random criterion, where the study does not say
 
@@ -75,6 +75,10 @@ def _check_criteria(study: Study, checked: Checked) -> None:
         for name in choice.for_.models or ():
             if name not in names:
                 checked.problems.append(unknown("model", name, names, f"{where}.for.models"))
+        only = choice.for_.targets
+        if only is not None and not set(only) & set(study.targets):
+            message = f"{', '.join(only)} is no target of the study, so it would never run"
+            checked.problems.append(Problem(f"{where}.for.targets", f"{message}; targets: {', '.join(study.targets)}"))
     check_unique(checked, "criteria", ((index, entry.label) for index, entry in checked.criteria.items()))
 
 
@@ -110,7 +114,7 @@ def _check_transforms(study: Study, checked: Checked) -> None:
         places = [where if len(chain) == 1 else f"{where}.{number}" for number in range(len(chain))]
         plugins = [create(checked, transforms, choice, place) for choice, place in zip(chain, places, strict=True)]
         found = [
-            (choice.from_ or plugin.starts, plugin, label_of(choice, plugin))
+            (choice.from_ or plugin.starts, plugin, _transform_label(choice, plugin))
             for choice, plugin in zip(chain, plugins, strict=True)
             if plugin is not None
         ]
@@ -118,6 +122,12 @@ def _check_transforms(study: Study, checked: Checked) -> None:
             label = "+".join(label for _, _, label in found)[:64] or "none"
             checked.transforms[index] = TransformEntry(label, tuple((stage, plugin) for stage, plugin, _ in found))
     check_unique(checked, "transforms", ((index, entry.label) for index, entry in checked.transforms.items()))
+
+
+def _transform_label(choice: TransformChoice, plugin: Transform) -> str:
+    """The default tells the stage too, where it is not the transform's own."""
+    is_own = choice.label or choice.from_ in (None, plugin.starts)
+    return label_of(choice, plugin) if is_own else f"{label_of(choice, plugin)}-from_{choice.from_}"
 
 
 def _check_references(study: Study, checked: Checked) -> None:

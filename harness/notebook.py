@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.criteria.base import Criterion, ListCriterion, Scoring, SetCriterion, UnitCriterion, criteria
 from harness.errors import DataError, SpecError, UnknownNameError, unknown
-from harness.families.base import Unit, units
+from harness.families.base import Sublayer, Unit, units
 from harness.families.catalogue import family_of
 from harness.schema import Json
 from harness.surgery import REMOVALS, removed
@@ -62,7 +62,7 @@ def remove(model: nn.Module, names: str | Iterable[str], removal: str = "skip") 
     Only what remains is copied, names and values alike; the model itself is left as it was.
     """
     wanted = {names} if isinstance(names, str) else set(names)
-    sublayers = family_of(model).sublayers(model)
+    sublayers = _sublayers(model)
     blocks = {unit.name: unit.sublayers for unit in units(sublayers, "block")}
     known = {**{s.name: (s,) for s in sublayers}, **blocks}
     strangers = sorted(wanted - known.keys())
@@ -72,8 +72,19 @@ def remove(model: nn.Module, names: str | Iterable[str], removal: str = "skip") 
     return without(model, [sublayer for sublayer in sublayers if sublayer.name in gone], removal)
 
 
+def _sublayers(model: nn.Module) -> tuple[Sublayer, ...]:
+    """What can be removed, in order; of a model that `remove` gave, what is left."""
+    from harness.stand_ins import Absent, Through
+
+    def is_there(sublayer: Sublayer) -> bool:
+        block = model.get_submodule(sublayer.block)
+        return not any(isinstance(getattr(block, name, None), Absent | Through) for name in sublayer.modules)
+
+    return tuple(filter(is_there, family_of(model).sublayers(model)))
+
+
 def _units(model: nn.Module, target: str) -> tuple[Unit, ...]:
-    sublayers = family_of(model).sublayers(model)
+    sublayers = _sublayers(model)
     found = units(sublayers, target)
     if not found:
         kinds = {sublayer.kind for sublayer in sublayers}

@@ -15,10 +15,10 @@ from harness.entries import Checked, CriterionEntry, ModelEntry
 from harness.errors import Problem, SpecError
 from harness.executors.base import executors
 from harness.plugins import load_plugins
-from harness.points import Axes, Point, faults, points, structure_shapes
+from harness.points import Axes, Point, assurance_faults, faults, points, structure_shapes
 from harness.records import TrialInfo
 from harness.schema import Options, canonical
-from harness.spec import FileWeights, ModelSpec, Published, ReferenceModel, Study
+from harness.spec import AMOUNTS, FileWeights, ModelSpec, Published, ReferenceModel, Study
 from harness.store import RESERVED
 from harness.study_file import StudyFile, absolute
 from harness.trials import Labels, TrialSpec, trial_info, uses_model_seed, weights_identity
@@ -139,12 +139,13 @@ def _point_problems(study: Study, axes: Axes, checked: Checked) -> list[Problem]
     trials = 0
     for index, point in points(study, axes, checked):
         trials += len(point.criterion.draw_numbers)
-        for problem in faults(index, point):
+        for problem in (*faults(index, point), *assurance_faults(study, point)):
             found.setdefault(str(problem), problem)
     if trials > study.limits.trials:
         found["limits"] = _too_many(trials, study.limits.trials)
     if not trials and not found and not checked.problems:
-        found["grid"] = Problem("exclude", "leaves no trial at all")
+        place = "exclude" if study.exclude else next(name for name in AMOUNTS if name in axes)
+        found["grid"] = Problem(place, "leaves no trial at all")
     return list(found.values())
 
 

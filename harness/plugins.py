@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from harness.collectors.base import collectors
-from harness.criteria.base import criteria
-from harness.datasets.base import datasets
+from harness.collectors.base import Collector, collectors
+from harness.criteria.base import Criterion, criteria
+from harness.datasets.base import Dataset, datasets
 from harness.errors import HarnessError, Problem, SpecError
-from harness.executors.base import executors
-from harness.recoveries.base import recoveries
+from harness.executors.base import Executor, executors
+from harness.recoveries.base import Recovery, recoveries
 from harness.registry import Registry
 from harness.schema import Plugin, digest
-from harness.searches.base import searches
-from harness.transforms.base import transforms
+from harness.searches.base import Search, searches
+from harness.transforms.base import Transform, transforms
 
 DIGITS = 12  # of a file's SHA-256 in the identity of its classes
 REGISTRIES: tuple[Registry[Plugin], ...] = (
@@ -30,6 +32,15 @@ REGISTRIES: tuple[Registry[Plugin], ...] = (
     datasets,
     executors,
 )
+BASES: dict[str, type[Plugin]] = {
+    criteria.kind: Criterion,
+    searches.kind: Search,
+    recoveries.kind: Recovery,
+    transforms.kind: Transform,
+    collectors.kind: Collector,
+    datasets.kind: Dataset,
+    executors.kind: Executor,
+}
 
 
 def load_plugins(paths: Sequence[Path]) -> None:
@@ -61,15 +72,33 @@ def _load(path: Path) -> None:
     _forget(name)
     try:
         _run(_compiled(source, path), name, path)
-        members = [member for registry in REGISTRIES for member in registry.from_module(name)]
-        if not members:
-            raise SpecError(f"{path.name}: registers nothing; a class becomes known by @criteria.register('its_name')")
+        members = _members(name, path)
     except SpecError:
         _forget(name)
         raise
     sys.modules[name].__dict__["__code_digest__"] = code
     for member in members:
         member.code = code
+
+
+def _members(name: str, path: Path) -> list[type[Plugin]]:
+    """What the module registered; raises SpecError where that is nothing, or no class of its kind."""
+    found = [(registry.kind, member) for registry in REGISTRIES for member in registry.from_module(name)]
+    if not found:
+        raise SpecError(f"{path.name}: registers nothing; a class becomes known by @criteria.register('its_name')")
+    faults = [f"{path.name}: {fault}" for fault in (_fault(kind, member) for kind, member in found) if fault]
+    if faults:
+        raise SpecError(Problem("", fault) for fault in faults)
+    return [member for _, member in found]
+
+
+def _fault(kind: str, member: object) -> str:
+    """Why this is no plug-in of its kind, in a sentence; empty where it is one."""
+    base, name = BASES[kind], getattr(member, "__name__", repr(member))
+    if not (isinstance(member, type) and issubclass(member, base)):
+        return f"{name} is registered as a {kind} and is no {base.__name__}; derive it from one of {base.__module__}"
+    missing = sorted(member.__abstractmethods__) if inspect.isabstract(member) else []
+    return f"{name} lacks {', '.join(missing)}, which every {kind} of its kind must have" if missing else ""
 
 
 def _forget(name: str) -> None:
@@ -105,6 +134,22 @@ def _run(code: CodeType, name: str, path: Path) -> None:
         exec(code, module.__dict__)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's own code may raise anything
         raise SpecError(f"{path.name}{_line(error, path)}: {_words(error)}") from None
+
+
+@contextmanager
+def blamed(plugin: Plugin) -> Iterator[None]:
+    """Within it, what a user's own plug-in gets wrong is told with its file and line; of others nothing is changed."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        module = sys.modules.get(type(plugin).__module__)
+        if not plugin.code or module is None or module.__file__ is None:
+            raise
+        path = Path(module.__file__)
+        line = _line(error, path) or f": what {plugin.name!r} gives cannot be used"
+        raise SpecError(f"{path.name}{line}: {_words(error)}") from error
 
 
 def _line(error: BaseException, path: Path) -> str:

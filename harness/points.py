@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import grid
-from harness.criteria.base import ListCriterion
+from harness.criteria.base import ListCriterion, SpanCriterion
 from harness.entries import Checked, CriterionEntry, ModelEntry, RecoveryEntry, TransformEntry
 from harness.errors import Problem
 from harness.inventory import removable
 from harness.spec import AMOUNTS, Study
+from harness.tabular import table_fault
 
 Axes = dict[str, tuple[Any, ...]]
 
@@ -104,8 +105,24 @@ def faults(index: dict[str, int], point: Point) -> list[Problem]:
     return [
         *_amount_faults(index, point),
         *_criterion_faults(f"criteria.{index['criteria']}", point),
+        *_transform_faults(f"transforms.{index['transforms']}", point),
         *_removal_faults(f"removals.{index['removals']}", point),
     ]
+
+
+def assurance_faults(study: Study, point: Point) -> Iterator[Problem]:
+    """Calibration subsets, and tables of all sets, that cannot be had at this point."""
+    sizes = point.model.description.sizes or {}
+    there, items = sizes.get("calibration"), point.criterion.plugin.calibration_items
+    if study.stability is not None and there is not None and point.criterion.plugin.needs_calibration:
+        most = min(there, items or there) - 1
+        for number, size in enumerate(study.stability.sizes):
+            if size > most:
+                message = f"a subset of {size} calibration items; {point.criterion.label!r} reads {most + 1}"
+                yield Problem(f"stability.sizes.{number}", f"{message}, so from 2 to {most}")
+    if study.optimum is not None:
+        fault = table_fault(point.of, study.optimum.up_to)
+        yield from [Problem("optimum.up_to", fault)] if fault else []
 
 
 def _amount_faults(index: dict[str, int], point: Point) -> Iterator[Problem]:
@@ -150,10 +167,21 @@ def _criterion_faults(where: str, point: Point) -> Iterator[Problem]:
         yield Problem(where, f"is not defined for removal {point.removal!r}; it is for {', '.join(plugin.removals)}")
     if isinstance(plugin, ListCriterion):
         yield from (Problem(where, fault) for fault in plugin.faults(point.model.inventory.units(point.target)))
+    if isinstance(plugin, SpanCriterion) and point.criterion.found_search.name in SpanCriterion.searches:
+        fault = plugin.span_fault(point.target)
+        yield from [Problem(f"{where}.search", fault)] if fault else []
     items = plugin.calibration_items
     there = point.model.description.sizes.get("calibration") if point.model.description.sizes else None
     if items is not None and there is not None and items > there:
         yield Problem(f"{where}.items", f"asks for {items} calibration items; the data has {there}")
+
+
+def _transform_faults(where: str, point: Point) -> Iterator[Problem]:
+    attentions = len(removable(point.model.inventory, "attention"))
+    for _, plugin in point.transform.chain:
+        fault = plugin.fault(attentions)
+        if fault:
+            yield Problem(where, f"{plugin.name}.{fault}")
 
 
 def _removal_faults(where: str, point: Point) -> Iterator[Problem]:

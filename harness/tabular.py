@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import comb
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -18,10 +19,27 @@ from harness.errors import DataError, StoreError, UnknownNameError, unknown
 FORMAT = 1
 SPLITS = ("calibration", "validation", "test")
 MOST_UNITS = 32  # bits of a mask
+MOST_SETS = 200_000
 
 Integers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.uint8]
+
+
+def table_fault(units: int, up_to: int | None = None) -> str:
+    """Why no table of all sets of at most `up_to` of so many units can be made, in a sentence; empty where it can."""
+    if units > MOST_UNITS:
+        return f"a table holds sets of up to {MOST_UNITS} units; the target has {units}"
+    most = units if up_to is None else min(up_to, units)
+    if _sets(units, most) <= MOST_SETS:
+        return ""
+    fits = max(size for size in range(most) if _sets(units, size) <= MOST_SETS)
+    found = f"{units} units have {_sets(units, most):,} sets of at most {most}; a table holds up to {MOST_SETS:,}"
+    return f"{found}: {fits} would do ({_sets(units, fits):,} sets)"
+
+
+def _sets(units: int, up_to: int) -> int:
+    return sum(comb(units, size) for size in range(up_to + 1))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from harness.environment import environment_of
 from harness.jobs import Assignment, Job
 from harness.launch import Place
 from harness.plan import Plan
+from harness.plugins import blamed
 from harness.records import TrialInfo
 from harness.runs import new_run_id
 from harness.schema import canonical
@@ -43,10 +44,11 @@ class Tabulated:
 
     def selections(self, criterion: Criterion, search: Search) -> list[Sets]:
         """The sets that a criterion chooses by a search, by count; of a random one those of each draw."""
-        return [
-            search.select(criterion, scoring_of(bench, self.network, criterion)).sets
-            for bench in self._draws(criterion)
-        ]
+        with blamed(criterion):
+            return [
+                search.select(criterion, scoring_of(bench, self.network, criterion)).sets
+                for bench in self._draws(criterion)
+            ]
 
     def _draws(self, criterion: Criterion) -> Iterator[Bench]:
         for draw in range(DRAWS) if criterion.is_random else (None,):

@@ -159,3 +159,17 @@ def test_importing_harness_loads_nothing_heavy(tmp_path: Path) -> None:
     code = "import sys, harness; print(sorted({'torch', 'timm', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("removal", ["skip", "identity"])
+def test_what_is_gone_already_is_neither_scored_nor_removed_again(
+    tiny_net: nn.Module, batch: Batch, removal: str
+) -> None:
+    smaller = harness.remove(tiny_net, "blocks.0.attn", removal)
+    scores = harness.score(smaller, [batch.inputs], criterion="similarity")
+    assert "blocks.0.attn" not in scores
+    assert list(scores) == [
+        name for name in harness.score(tiny_net, [batch.inputs], criterion="similarity") if name in scores
+    ]
+    with pytest.raises(UnknownNameError, match=r"blocks\.0\.attn"):
+        harness.remove(smaller, "blocks.0.attn")

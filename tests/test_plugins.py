@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from harness.criteria.base import criteria
 from harness.errors import SpecError, UnknownNameError
-from harness.plugins import load_plugins
+from harness.plugins import blamed, load_plugins
 
 OWN = '''"""A test's own criterion."""
 
@@ -186,3 +187,37 @@ def test_every_file_at_fault_is_told_at_once(tmp_path: Path) -> None:
 def test_nothing_is_written_beside_the_file(tmp_path: Path) -> None:
     load_plugins([own(tmp_path)])
     assert [path.name for path in tmp_path.iterdir()] == ["own.py"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        ("class Own: ...", "own.py: Own is registered as a criterion and is no Criterion"),
+        ("class Own(Search): ...", "own.py: Own is registered as a criterion and is no Criterion"),
+        ("class Own(UnitCriterion): ...", "own.py: Own lacks scores, which every criterion"),
+    ],
+)
+def test_a_class_that_is_no_plugin_of_its_kind_is_told(tmp_path: Path, definition: str, expected: str) -> None:
+    imports = "from harness.criteria.base import UnitCriterion, criteria\nfrom harness.searches.base import Search\n"
+    assert expected in broken(tmp_path, f"{imports}@criteria.register('own')\n{definition}\n")
+    assert "own" not in criteria.members()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("{unit.name: foo for unit in scoring.units}", "own.py, line 9: NameError: name 'foo' is not defined"),
+        ("{}", "own.py: what 'own' gives cannot be used: KeyError: 'blocks.0.attn'"),
+    ],
+)
+def test_what_a_plugin_gets_wrong_later_is_told_with_its_file(tmp_path: Path, given: str, expected: str) -> None:
+    lines = ["class Own(UnitCriterion):", "    def scores(self, scoring):", f"        return {given}"]
+    head = "from harness.criteria.base import UnitCriterion, criteria\n\n\n\n\n@criteria.register('own')\n"
+    path = tmp_path / "own.py"
+    path.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+    load_plugins([path])
+    criterion = criteria.create({"name": "own"})
+    scoring = SimpleNamespace(units=[SimpleNamespace(name="blocks.0.attn")])
+    with pytest.raises(SpecError) as raised, blamed(criterion):
+        criterion.scores(scoring)["blocks.0.attn"]  # type: ignore[attr-defined]
+    assert str(raised.value) == expected

@@ -12,6 +12,8 @@ from harness.errors import SpecError
 from harness.plan import Plan, make_plan
 from harness.study_file import load_study
 
+DEEP: dict[str, Any] = {**TINY_MODEL, "options": {**TINY_MODEL["options"], "depth": 30}}
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -96,6 +98,7 @@ def test_stability_and_optimum_are_asked_for_like_measurements(kept: Path) -> No
         ({"budgets": {"joules": 0.1}, "counts": None}, "budgets.joules"),
         ({"budgets": {"macs": 0.1}}, "needs exactly one of 'counts', 'ratios' and 'budgets'"),
         ({"transforms": [{"name": "tme"}]}, "transforms.0.name: unknown transform 'tme'; did you mean 'tome'?"),
+        ({"transforms": [{"name": "tome", "r": 2, "start": 3}]}, "transforms.0: tome.start: 3: no block merges"),
         ({"transforms": [{"name": "tome", "r": 2, "from": "later"}]}, "input should be 'prepare', 'select'"),
         ({"references": [{"published": "lamda_vit"}]}, "references.0.published: unknown"),
         ({"references": [{"model": TINY_MODEL}]}, "is called 'tiny' like one of the models"),
@@ -103,8 +106,26 @@ def test_stability_and_optimum_are_asked_for_like_measurements(kept: Path) -> No
         ({"stability": {"subsets": 1}}, "stability.subsets: input should be greater than or equal to 2"),
         ({"optimum": {"upto": 1}}, "optimum.upto: no such field; did you mean 'up_to'?"),
         ({"criteria": [{"name": "last", "search": "greedy"}]}, "'last' cannot be searched by 'greedy'"),
+        ({"stability": {"sizes": [9000]}, "criteria": ["entropy"]}, "stability.sizes.0: a subset of 9000 calibration"),
+        ({"optimum": {}, "models": [DEEP]}, "optimum.up_to: 30 units have 1,073,741,824 sets of at most 30; a table"),
+        (
+            {"criteria": [{"name": "similarity", "search": "consecutive"}]},
+            "criteria.0.search: runs are of whole blocks",
+        ),
+        (
+            {"criteria": [{"name": "similarity", "search": "consecutive", "residual": False}], "targets": ["block"]},
+            "criteria.0.search: residual: a run of blocks is scored by its stream",
+        ),
+        ({"criteria": ["last", {"name": "first", "for": {"targets": "mlp"}}]}, "criteria.1.for.targets: mlp is no"),
+        ({"counts": None, "budgets": {"macs": []}}, "budgets: leaves no trial at all"),
         ({"plugins": ["nothing.py"]}, "plugins.0: nothing.py"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_runs(kept: Path, changes: dict[str, Any], expected: str) -> None:
     assert expected in problems(kept, **changes)
+
+
+def test_one_transform_from_two_stages_has_two_labels(kept: Path) -> None:
+    tome = {"name": "tome", "r": 2}
+    plan = planned(kept, transforms=[tome, {**tome, "from": "select"}])
+    assert {trial.transform for trial in plan.trials} == {"tome-r_2", "tome-r_2-from_select"}

@@ -101,6 +101,10 @@ class SpanCriterion(Criterion):
 
     searches: ClassVar[tuple[str, ...]] = ("consecutive",)
 
+    def span_fault(self, target: str) -> str:
+        """Why it scores no runs of this target's units, in a sentence; empty where it does. Asked before any run."""
+        return ""
+
     @abstractmethod
     def span_scores(self, scoring: Scoring) -> Mapping[tuple[str, ...], float]:
         """A score for each run of units that `runs` gives, by the names of its units in order of depth."""

@@ -19,6 +19,7 @@ from harness.streams import tapped
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+STREAM = "a run of blocks is scored by its stream; leave it true"
 Passed: TypeAlias = "Callable[[Unit, Tensor, Tensor], None]"
 
 
@@ -67,13 +68,18 @@ class Similarity(UnitCriterion, SpanCriterion):
         self._pass(scoring, passed)
         return {name: 1 - mean.value() for name, mean in means.items()}
 
+    def span_fault(self, target: str) -> str:
+        if not self.residual:
+            return f"residual: {STREAM}"
+        return "" if target == "block" else f"runs are of whole blocks, not of {target}; set 'for: {{targets: block}}'"
+
     def span_scores(self, scoring: Scoring) -> Mapping[tuple[str, ...], float]:
         """1 - mean cos(input of the first, output of the last) for every run of adjacent blocks but the longest.
 
         LLM-Drop's consecutive Block Drop. Blocks between which the stream changes shape are not adjacent.
         """
         if not self.residual:
-            raise SpecError("criteria.similarity.residual: a run of blocks is scored by its stream; leave it true")
+            raise SpecError(f"criteria.similarity.residual: {STREAM}")
         others = [unit for unit in scoring.units if unit.kind != "block"]
         if others:
             message = f"a run is of whole blocks, which {others[0].name} is not; the target must be block"

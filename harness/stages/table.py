@@ -23,7 +23,7 @@ from harness.schema import Json, Options
 from harness.stages.base import MICRO_BATCH, Bench, Network, built
 from harness.stages.scoring import units_of
 from harness.surgery import removed
-from harness.tabular import MOST_UNITS, SPLITS, Outcomes, Table
+from harness.tabular import SPLITS, Outcomes, Table, table_fault
 from harness.tasks.base import Batch, Task
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 REVISION = 1
 FILE = "table.npz"
-MOST_SETS = 200_000
 GROUP = 2**27  # bytes of inputs that are held at a time
 BEFORE = ("prepare", "select")  # stages whose transforms a table sees; its MACs and parameters are those without
 VERSIONS = ("torch", "timm", "numpy")
@@ -79,10 +78,9 @@ def optimum_of(table: Table, removed: Sequence[str], count: int) -> dict[str, Js
 
 
 def _check(units: Sequence[Unit], up_to: int) -> None:
-    sets = sum(comb(len(units), count) for count in range(up_to + 1))
-    if len(units) > MOST_UNITS or sets > MOST_SETS:
-        message = f"{len(units)} units have {sets:,} sets of at most {up_to}; a table holds up to {MOST_SETS:,}"
-        raise SpecError(Problem("optimum.up_to", f"{message} of {MOST_UNITS} units: ask for smaller ones"))
+    fault = table_fault(len(units), up_to)
+    if fault:
+        raise SpecError(Problem("optimum.up_to", fault))
 
 
 def _asked(bench: Bench, prepared: Network, up_to: int) -> Options:

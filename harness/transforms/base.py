@@ -25,5 +25,9 @@ class Transform(Plugin, ABC):
         Raises SpecError for a network that the transform does not know.
         """
 
+    def fault(self, attentions: int) -> str:
+        """Why it changes nothing in a network of so many attentions, in a sentence; empty where it does."""
+        return ""
+
 
 transforms: Registry[Transform] = Registry("transform", "harness.transforms")

@@ -10,7 +10,7 @@ import torch
 from subjects import MovingClock, example, subject_of
 from torch import nn
 
-from harness.collectors.base import SPLITS, CostCollector, OutcomeCollector, collectors
+from harness.collectors.base import SPLITS, CostCollector, OutcomeCollector, SelectionCollector, collectors
 from harness.records import Measurement
 from harness.spec import COLLECTORS
 from harness.tasks.classification import Classification
@@ -22,6 +22,8 @@ def answers(name: str, candidate: nn.Module, baseline: nn.Module) -> tuple[Measu
     collector = collectors.create({"name": name})
     if isinstance(collector, CostCollector):
         return collector.collect(subject_of(candidate, baseline), MovingClock())
+    if isinstance(collector, SelectionCollector):
+        return (collector.answer(0.5, None, {"sets": 3}),)
     assert isinstance(collector, OutcomeCollector)
     found: list[Measurement] = []
     for split in SPLITS:

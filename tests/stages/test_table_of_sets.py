@@ -140,7 +140,7 @@ def test_the_header_says_what_was_measured(opened: Opened) -> None:
 
 def test_more_sets_than_a_table_holds_are_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     bench, network = opened()
-    monkeypatch.setattr("harness.stages.table.MOST_SETS", 7)
+    monkeypatch.setattr("harness.tabular.MOST_SETS", 7)
     with pytest.raises(SpecError, match=r"optimum\.up_to: 3 units have 8 sets"):
         table(bench, network)
     assert len(table(bench, network, 2)[0].masks) == 7
