@@ -145,7 +145,9 @@ def blamed(plugin: Plugin) -> Iterator[None]:
         raise
     except Exception as error:  # the user's own code may raise anything
         module = sys.modules.get(type(plugin).__module__)
-        if not plugin.code or module is None or module.__file__ is None:
+        # Too little memory is nobody's mistake, and a failure of its own class.
+        is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        if is_memory or not plugin.code or module is None or module.__file__ is None:
             raise
         path = Path(module.__file__)
         line = _line(error, path) or f": what {plugin.name!r} gives cannot be used"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from harness.jobs import Job
 from harness.launch import Orders, Summary, launch
+from harness.plan import Plan
 from harness.records import Record
 from harness.schema import Json
 from harness.store import Store
@@ -60,6 +63,23 @@ def written(folder: Path, study: dict[str, Any], name: str = "study.yaml") -> Pa
     with path.open("w", encoding="utf-8") as stream:
         YAML(typ="safe", pure=True).dump(study, stream)
     return path
+
+
+def job_of(plan: Plan, results: Path, **changes: Any) -> Job:
+    """A job of a plan without its trials, for stages that are run in this process."""
+    head = Job(
+        id="j",
+        study="small",
+        results=str(results),
+        assignments=(),
+        collectors=tuple(c.identity() for c in plan.collectors),
+        costs=plan.study.costs,
+        device="cpu",
+        submitted=time.time(),
+        files=plan.files,
+        plugins=plan.plugins,
+    )
+    return head.model_copy(update=changes)
 
 
 def launched(study: Path, results: Path, *overrides: str, **orders: Any) -> Summary:

@@ -7,7 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, TypeAlias
+
+from pydantic import Field
 
 from harness.families.base import Unit
 from harness.registry import Registry
@@ -17,6 +19,7 @@ from harness.tasks.base import Batch, Task
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+Items: TypeAlias = Annotated[int | None, Field(ge=1, description="calibration items; null: the whole part")]
 SetScore: TypeAlias = Callable[[tuple[Unit, ...]], float]
 
 
@@ -54,8 +57,9 @@ class Criterion(Plugin, ABC):
 
     @property
     def calibration_items(self) -> int | None:
-        """How many calibration items it reads; None is all of the part."""
-        return None
+        """How many calibration items it reads: its option `items`, where it has one; None is all of the part."""
+        items = dict(self).get("items")
+        return items if isinstance(items, int) else None
 
     @property
     def reads_labels(self) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.criteria.base import Scoring, SetCriterion, Tally, criteria
+from harness.criteria.base import Items, Scoring, SetCriterion, Tally, criteria
 from harness.criteria.means import MeanOf
 from harness.tasks.base import Batch
 
@@ -25,11 +23,7 @@ class Divergence(SetCriterion):
     outputs that differ by a constant. One forward pass over the items for the untouched network and one for each set.
     """
 
-    items: int | None = Field(None, ge=1, description="calibration items; null: the whole part")
-
-    @property
-    def calibration_items(self) -> int | None:
-        return self.items
+    items: Items = None
 
     def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
         before = tuple(outputs.double().log_softmax(dim=-1) for outputs in untouched)

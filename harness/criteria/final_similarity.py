@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.criteria.base import Scoring, SetCriterion, Tally, criteria
+from harness.criteria.base import Items, Scoring, SetCriterion, Tally, criteria
 from harness.criteria.features import head_input
 from harness.criteria.means import MeanOf
 from harness.tasks.base import Batch
@@ -26,11 +24,7 @@ class FinalSimilarity(SetCriterion):
     and one for each set.
     """
 
-    items: int | None = Field(None, ge=1, description="calibration items; null: the whole part")
-
-    @property
-    def calibration_items(self) -> int | None:
-        return self.items
+    items: Items = None
 
     def read(self, scoring: Scoring, batch: Batch) -> Tensor:
         """What the head reads, (n, channels)."""

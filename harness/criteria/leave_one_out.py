@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.criteria.base import Scoring, SetCriterion, Tally, criteria
+from harness.criteria.base import Items, Scoring, SetCriterion, Tally, criteria
 from harness.criteria.calibration_accuracy import CalibrationAccuracy
 from harness.criteria.calibration_loss import CalibrationLoss
 from harness.criteria.labels import labels_of
@@ -29,11 +29,7 @@ class LeaveOneOut(SetCriterion):
     uses_labels = True
 
     metric: Literal["loss", "accuracy"] = Field("loss", description="mean loss, or 1 - accuracy")
-    items: int | None = Field(None, ge=1, description="calibration items; null: the whole part")
-
-    @property
-    def calibration_items(self) -> int | None:
-        return self.items
+    items: Items = None
 
     def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
         labels_of(scoring.batches, f"criteria.{self.name}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from harness.criteria.additions import mean_over_tokens
-from harness.criteria.base import Scoring, UnitCriterion, criteria
+from harness.criteria.base import Items, Scoring, UnitCriterion, criteria
 from harness.criteria.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -27,16 +27,8 @@ class Magnitude(UnitCriterion):
     """
 
     norm: Literal["l2", "l1"] = Field("l2", description="root of the sum of squares, or sum of absolute values")
-    tokens: Tokens = Field(
-        "all",
-        description="tokens that are averaged: all, the leading ones that stand for no place (without registers), the "
-        "others, or those that something later reads",
-    )
-    items: int | None = Field(None, ge=1, description="calibration items; null: the whole part")
-
-    @property
-    def calibration_items(self) -> int | None:
-        return self.items
+    tokens: Tokens = "all"
+    items: Items = None
 
     def scores(self, scoring: Scoring) -> Mapping[str, float]:
         import torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from harness.criteria.base import Scoring, SpanCriterion, UnitCriterion, criteria
+from harness.criteria.base import Items, Scoring, SpanCriterion, UnitCriterion, criteria
 from harness.criteria.layouts import tokens_of
 from harness.criteria.means import Mean
 from harness.criteria.tokens import Tokens, kept
@@ -46,17 +46,9 @@ class Similarity(UnitCriterion, SpanCriterion):
 
     searches: ClassVar[tuple[str, ...]] = ("one_shot", "iterative", "consecutive")
 
-    tokens: Tokens = Field(
-        "all",
-        description="tokens that are averaged: all, the leading ones that stand for no place (without registers), the "
-        "others, or those that something later reads",
-    )
+    tokens: Tokens = "all"
     residual: bool = Field(True, description="y is the stream that leaves; false: what the unit adds to it, alone")
-    items: int | None = Field(None, ge=1, description="calibration items; null: the whole part")
-
-    @property
-    def calibration_items(self) -> int | None:
-        return self.items
+    items: Items = None
 
     def scores(self, scoring: Scoring) -> Mapping[str, float]:
         means = {unit.name: Mean() for unit in scoring.units}

@@ -41,10 +41,6 @@ class SublayerEntropy(UnitCriterion):
     deviation: Deviation = Field("population", description="standard deviation by n or by n - 1")
     guard: float = Field(1e-6, gt=0, description="smallest standard deviation that counts; a smaller one is a constant")
 
-    @property
-    def calibration_items(self) -> int | None:
-        return self.items
-
     def scores(self, scoring: Scoring) -> Mapping[str, float]:
         import torch
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import Field
-
-from harness.criteria.base import Scoring, UnitCriterion, criteria
+from harness.criteria.base import Items, Scoring, UnitCriterion, criteria
 from harness.criteria.gates import gate_derivatives
 
 
@@ -24,11 +22,7 @@ class Taylor(UnitCriterion):
     uses_labels = True
     backward_passes = 1
 
-    items: int | None = Field(None, ge=1, description="calibration items; null: the whole part")
-
-    @property
-    def calibration_items(self) -> int | None:
-        return self.items
+    items: Items = None
 
     def scores(self, scoring: Scoring) -> Mapping[str, float]:
         return {name: float(found.abs().mean()) for name, found in gate_derivatives(scoring).items()}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import Field
 
 from harness.criteria.base import Scoring
 from harness.criteria.layouts import tokens_of
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
 
     from harness.families.base import Unit
 
-Tokens: TypeAlias = Literal["all", "class", "patch", "used"]
+WHICH = (
+    "tokens that are averaged: all, the leading ones that stand for no place (without registers), the others, or those "
+    "that something later reads"
+)
+Tokens: TypeAlias = Annotated[Literal["all", "class", "patch", "used"], Field(description=WHICH)]
 Kept: TypeAlias = "Callable[[Unit, Tensor], Tensor]"
 PROBED = 4  # items that tell what is read: who reads what follows from the network, not from the items
 

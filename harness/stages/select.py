@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.artifacts import Artifact
 from harness.criteria.base import Criterion, UnitCriterion, criteria
 from harness.families.base import Unit
+from harness.plugins import blamed
 from harness.records import SelectionInfo
 from harness.schema import Json, Options, digest
 from harness.searches.base import Search, Selection, searches
@@ -69,7 +70,8 @@ def _asked(bench: Bench, prepared: Network, criterion: Criterion, search: Search
 
 
 def _make(bench: Bench, prepared: Network, criterion: Criterion, search: Search, folder: Path) -> str:
-    found, used = within_memory(lambda size: _scored(bench, prepared, criterion, search, size))
+    with blamed(criterion), blamed(search):
+        found, used = within_memory(lambda size: _scored(bench, prepared, criterion, search, size))
     extra = {"micro_batch": {"asked": MICRO_BATCH, "used": used}} if criterion.needs_calibration else {}
     selection = found.model_copy(update={"info": found.info.model_copy(update=extra)})
     plain: Json = selection.model_dump(mode="json")

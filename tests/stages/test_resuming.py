@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_studies import small, written
+from small_studies import job_of, small, written
 
 from harness.artifacts import Artifacts, Maker
-from harness.jobs import Job
 from harness.pending import assignments, standings
 from harness.plan import make_plan
 from harness.records import Record
@@ -40,17 +39,7 @@ def run(results: Path, progress: Progress, *, baseline: bool = False, recovery: 
     study = small(data=FEW, collectors=["accuracy"], recoveries=[{"name": recovery, **LENGTH}])
     study["models"] = [{**study["models"][0], "weights": {"train": LENGTH}}]
     plan = make_plan(load_study(written(results, study)), results)
-    head = Job(
-        id="j",
-        study="small",
-        results=str(results),
-        assignments=(),
-        collectors=tuple(c.identity() for c in plan.collectors),
-        costs=plan.study.costs,
-        device="cpu",
-        submitted=time.time(),
-        files=plan.files,
-    ).model_copy(update=job)
+    head = job_of(plan, results, **job)
     todo = assignments(plan, standings(plan, (), None))
     return run_trial(
         head,

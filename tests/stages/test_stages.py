@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_studies import small, written
+from small_studies import job_of, small, written
 
 from harness.failures import classified
-from harness.jobs import Job
 from harness.pending import assignments, standings
 from harness.plan import make_plan
 from harness.records import Record
@@ -27,17 +25,7 @@ def runs(tmp_path: Path) -> Runs:
 
     def all_of(job: dict[str, Any] | None = None, **changes: Any) -> dict[str, Record]:
         plan = make_plan(load_study(written(tmp_path, small(**changes))), tmp_path)
-        head = Job(
-            id="j",
-            study="small",
-            results=str(tmp_path),
-            assignments=(),
-            collectors=tuple(c.identity() for c in plan.collectors),
-            costs=plan.study.costs,
-            device="cpu",
-            submitted=time.time(),
-            files=plan.files,
-        ).model_copy(update=job or {})
+        head = job_of(plan, tmp_path, **(job or {}))
         todo = assignments(plan, standings(plan, (), None))
         found = [run_trial(head, one, lambda stage, note: None) for one in todo]
         return {" ".join([*record.removed, record.trial.criterion or ""]).strip(): record for record in found}
@@ -220,3 +208,19 @@ def test_every_step_of_an_iterative_search_is_a_backward_pass(runs: Runs, search
     assert candidate.selection is not None
     assert candidate.selection.backward_passes == passes
     assert candidate.selection.forward_passes == passes
+
+
+def test_what_a_users_own_criterion_gets_wrong_is_told_with_its_line(runs: Runs, tmp_path: Path) -> None:
+    own = [
+        "from harness.criteria.base import UnitCriterion, criteria",
+        "@criteria.register('hopeless')",
+        "class Hopeless(UnitCriterion):",
+        "    needs_calibration = False",
+        "    def scores(self, scoring):",
+        "        return {unit.name: 1 / 0 for unit in scoring.units}",
+    ]
+    (tmp_path / "own.py").write_text("\n".join(own))
+    found = runs(criteria=["hopeless"], plugins=["own.py"])
+    failed = next(record for record in found.values() if not record.trial.is_baseline)
+    assert failed.status == "failed"
+    assert "own.py, line 6: ZeroDivisionError: division by zero" in (failed.reason or "")
