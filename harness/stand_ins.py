@@ -17,12 +17,7 @@ class Nothing:
     """
 
     def __init__(self, shape: tuple[int, ...] = ()) -> None:
-        self._shape = shape
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """As if it were there; a tuple of numbers."""
-        return self._shape
+        self.shape = shape
 
     def __add__(self, other: Any) -> Any:
         return other if isinstance(other, (Tensor, Nothing)) else NotImplemented
@@ -64,7 +59,7 @@ class Nothing:
         return self._like(lambda x: x.transpose(first, second))
 
     def _like(self, change: Callable[[Tensor], Tensor]) -> Nothing:
-        return Nothing(tuple(change(torch.empty(self._shape, device="meta")).shape))
+        return Nothing(tuple(change(torch.empty(self.shape, device="meta")).shape))
 
     @classmethod
     def __torch_function__(cls, function: Any, _: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:

@@ -26,15 +26,35 @@ def tapped(net: nn.Module, units: Iterable[Unit], seen: Seen) -> Iterator[None]:
     attention), x and `added` are those. In a network without some sublayers only units that are still there may be
     tapped, and within `removed`, not around it.
     """
-    hooks: list[Any] = []
+    folded = _Folded(seen)
+    hooks: list[Any] = [net.register_forward_pre_hook(folded.begin)]
     try:
         for unit in units:
-            tap = _BlockTap(unit, seen) if unit.kind == "block" else _BranchTap(unit, seen)
+            sees = folded.seen if all(sublayer.branch.is_folded for sublayer in unit.sublayers) else seen
+            tap = _BlockTap(unit, sees) if unit.kind == "block" else _BranchTap(unit, sees)
             hooks += tap.placed(net)
         yield
     finally:
         for hook in hooks:
             hook.remove()
+
+
+class _Folded:
+    """Puts the parts of each item together again for who sees them, where the first axis runs over all parts."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._items = 0
+
+    def begin(self, _: Any, inputs: tuple[Any, ...]) -> None:
+        """Before the network runs."""
+        self._items = len(inputs[0])
+
+    def seen(self, unit: Unit, x: Tensor, added: Tensor) -> Tensor | None:
+        """What is seen of whole items."""
+        whole = (self._items, -1, x.shape[-1])
+        changed = self._seen(unit, x.reshape(whole), added.reshape(whole))
+        return None if changed is None else changed.reshape(added.shape)
 
 
 class _BlockTap:
@@ -43,30 +63,18 @@ class _BlockTap:
     def __init__(self, unit: Unit, seen: Seen) -> None:
         self._unit, self._seen = unit, seen
         self._frame = unit.sublayers[0].frame
-        self._is_folded = all(sublayer.branch.is_folded for sublayer in unit.sublayers)
-        self._items = 0
 
     def placed(self, net: nn.Module) -> Iterator[Any]:
         """The hooks, as they are placed."""
-        yield net.register_forward_pre_hook(self._begin)
         yield net.get_submodule(self._unit.name).register_forward_hook(self._leave)
-
-    def _begin(self, _: Any, inputs: tuple[Any, ...]) -> None:
-        self._items = len(inputs[0])
 
     def _leave(self, _: Any, inputs: tuple[Any, ...], output: Any) -> Any:
         x = inputs[self._frame.stream]
         is_tuple = isinstance(output, tuple)
         at = self._frame.returns.index(self._frame.stream) if is_tuple else 0
-        added = (output[at] if is_tuple else output) - x
-        if self._is_folded:
-            whole = (self._items, -1, x.shape[-1])
-            changed = self._seen(self._unit, x.reshape(whole), added.reshape(whole))
-        else:
-            changed = self._seen(self._unit, x, added)
+        changed = self._seen(self._unit, x, (output[at] if is_tuple else output) - x)
         if changed is None:
             return None
-        changed = changed.reshape(x.shape)
         return (*output[:at], x + changed, *output[at + 1 :]) if is_tuple else x + changed
 
 
@@ -79,24 +87,17 @@ class _BranchTap:
         self._x: Any = None
         self._calls = 0
         self._window = 0
-        self._items = 0
 
     def placed(self, net: nn.Module) -> Iterator[Any]:
         """The hooks, as they are placed."""
         sublayer, branch = self._sublayer, self._sublayer.branch
         block = net.get_submodule(sublayer.block)
         self._window = getattr(block, branch.windows) if branch.windows else 0
-        yield net.register_forward_pre_hook(self._count)
         yield block.register_forward_pre_hook(self._begin)
-        if branch.carrier:
-            yield block.get_submodule(branch.carrier).register_forward_hook(self._carried)
-        elif branch.entry != ".":
+        if branch.entry != ".":
             entry = branch.entry or sublayer.modules[0]
             yield block.get_submodule(entry).register_forward_pre_hook(self._enter)
         yield net.get_submodule(sublayer.tap).register_forward_hook(self._leave)
-
-    def _count(self, _: Any, inputs: tuple[Any, ...]) -> None:
-        self._items = len(inputs[0])
 
     def _begin(self, _: Any, inputs: tuple[Any, ...]) -> None:
         self._calls = 0
@@ -105,9 +106,6 @@ class _BranchTap:
 
     def _enter(self, _: Any, inputs: tuple[Any, ...]) -> None:
         self._x = inputs[0]
-
-    def _carried(self, _: Any, __: Any, output: Any) -> None:
-        self._x = output
 
     def _leave(self, _: Any, __: Any, output: Any) -> Any:
         call, self._calls = self._calls, self._calls + 1
@@ -119,10 +117,6 @@ class _BranchTap:
             x = x.flatten(2).transpose(1, 2)
         if branch.tokens is not None:
             x = x[:, : branch.tokens]
-        if branch.is_folded:
-            whole = (self._items, -1, x.shape[-1])
-            changed = self._seen(self._unit, x.reshape(whole), output.reshape(whole))
-            return None if changed is None else changed.reshape(output.shape)
         if self._window:
             changed = self._seen(self._unit, x, _joined(output, x.shape, self._window))
             return None if changed is None else _cut(changed, self._window)

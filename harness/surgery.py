@@ -47,8 +47,17 @@ def masked(net: nn.Module, sublayers: Iterable[Sublayer], removal: str) -> Itera
     """
     sublayers = tuple(sublayers)
     _check(sublayers, removal)
-    with tapped(net, _masks(net, sublayers, removal), _echo if removal == "identity" else _zeros):
+    with tapped(net, replaced_units(net, sublayers, removal), _echo if removal == "identity" else _zeros):
         yield
+
+
+def replaced_units(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> Iterator[Unit]:
+    """The sublayers one by one, but a block in place of them where skipping them leaves nothing of it."""
+    for block, gone in _by_block(sublayers).items():
+        if removal == "skip" and _leaves_nothing(net, block, gone):
+            yield Unit(block, "block", gone[0].depth, tuple(gone))
+        else:
+            yield from (s.unit for s in gone)
 
 
 def recipe_of(sublayers: Iterable[Sublayer]) -> dict[str, tuple[int, ...]]:
@@ -66,7 +75,7 @@ class _Edits:
     modules: dict[str, nn.Module] = field(default_factory=dict)
     methods: dict[tuple[str, str], nn.Module] = field(default_factory=dict)
     parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _originals: dict[str, nn.Module] = field(default_factory=dict)
+    _originals: list[tuple[nn.Module, str, nn.Module]] = field(default_factory=list)
     _kept: dict[str, dict[str, nn.Parameter | None]] = field(default_factory=dict)
 
     def make(self, net: nn.Module) -> None:
@@ -80,13 +89,16 @@ class _Edits:
         for (block, name), stand_in in self.methods.items():
             net.get_submodule(block).__dict__[name] = stand_in  # before the class's own, and no child of the block
         for path, stand_in in self.modules.items():
-            self._originals[path] = net.get_submodule(path)
-            _put(net, path, stand_in.train(self._originals[path].training))
+            owner, _, name = path.rpartition(".")
+            parent = net.get_submodule(owner)
+            original = getattr(parent, name)
+            self._originals.append((parent, name, original))
+            setattr(parent, name, stand_in.train(original.training))
 
     def undo(self, net: nn.Module) -> None:
         """Puts back what was there."""
-        for path, original in self._originals.items():
-            _put(net, path, original)
+        for parent, name, original in self._originals:
+            setattr(parent, name, original)
         for block, name in self.methods:
             net.get_submodule(block).__dict__.pop(name, None)
         for block, kept in self._kept.items():
@@ -95,11 +107,6 @@ class _Edits:
                 module.__dict__.pop(name, None)
             module._parameters.clear()
             module._parameters.update(kept)
-
-
-def _put(net: nn.Module, path: str, module: nn.Module) -> None:
-    parent, _, name = path.rpartition(".")
-    setattr(net.get_submodule(parent), name, module)
 
 
 def _edits(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> _Edits:
@@ -121,11 +128,10 @@ def _edit(edits: _Edits, sublayer: Sublayer, removal: str) -> None:
     """One branch out of a block that stays."""
     block, head = sublayer.block, sublayer.head
     passes = sublayer.branch.passes
-    whole = Through(returns=(0, *passes) if passes else ())
-    ends: dict[str, nn.Module] = {head: Absent(passes) if removal == "skip" else whole}
-    edits.modules |= {f"{block}.{name}": ends.get(name, Through()) for name in sublayer.modules}
+    end = Absent(passes) if removal == "skip" else Through(returns=(0, *passes) if passes else ())
+    edits.modules |= {f"{block}.{name}": end if name == head else Through() for name in sublayer.modules}
     if head not in sublayer.modules:
-        edits.methods[block, head] = ends[head]
+        edits.methods[block, head] = end
     if sublayer.branch.parameters:
         edits.parameters[block] = (*edits.parameters.get(block, ()), *sublayer.branch.parameters)
 
@@ -155,14 +161,6 @@ def _lets_nothing_in(net: nn.Module, path: str) -> bool:
     return not isinstance(module, nn.Identity) and not any(True for _ in module.parameters())
 
 
-def _masks(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> Iterator[Unit]:
-    for block, gone in _by_block(sublayers).items():
-        if removal == "skip" and _leaves_nothing(net, block, gone):
-            yield Unit(block, "block", gone[0].depth, tuple(gone))
-        else:
-            yield from (Unit(s.name, s.kind, s.depth, (s,)) for s in gone)
-
-
 def _zeros(_: Unit, __: Tensor, added: Tensor) -> Tensor:
     return torch.zeros_like(added)
 
@@ -180,6 +178,6 @@ def _check(sublayers: tuple[Sublayer, ...], removal: str) -> None:
         if sublayer.kind != "attention":
             named = f"{sublayer.name} is of kind {sublayer.kind}"
             raise SpecError(f"removal 'identity' (u = 2x) is for attention only, and {named}; use 'skip'")
-        if removal not in sublayer.branch.removals:
+        if sublayer.branch.tokens is not None:
             reason = f"what {sublayer.name} adds is not of the shape of its input"
             raise SpecError(f"removal 'identity' (u = 2x) is not possible here: {reason}; use 'skip'")

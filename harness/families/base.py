@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,10 @@ class Branch:
     `tap` (default: the last module) is the module whose output, in the stream's layout, is added to the stream; where
     several branches share it, `call` says which of its calls in a pass of the block is this branch's, from 0.
     x, the stream that the branch's output is added to, is the input of `entry` (default: the first module; `.` is the
-    block's own stream), or else the output of `carrier`. Where only the first tokens of x are, `tokens` is how many.
+    block's own stream). Where only the first tokens of x are read out and written, `tokens` is how many.
     `windows` names the block's attribute with the side of its windows, where the tap's output is still cut into those,
     and `is_folded` says that its first axis runs over parts of items, all parts of an item in turn.
 
-    `removals` are the forms it may be removed in; `identity` needs an output of its input's shape, and attention.
     Where what `core` is decides the kind, `of` are the classes that it is one of.
     """
 
@@ -44,20 +44,16 @@ class Branch:
     tap: str = ""
     call: int = 0
     entry: str = ""
-    carrier: str = ""
     tokens: int | None = None
     windows: str = ""
     is_folded: bool = False
     parameters: tuple[str, ...] = ()
-    removals: tuple[str, ...] = ("skip", "identity")
     of: tuple[str, ...] = ()
 
     def at(self, child: str) -> Branch:
         """The same for one child of a container: `*` becomes its name."""
-        paths = ("core", "head", "tap", "entry", "carrier")
-        named = {name: str(getattr(self, name)).replace("*", child) for name in paths}
         modules = tuple(name.replace("*", child) for name in self.modules)
-        return Branch(**{**vars(self), **named, "modules": modules})
+        return replace(self, core=self.core.replace("*", child), modules=modules)
 
 
 @dataclass(frozen=True)
@@ -132,6 +128,11 @@ class Sublayer:
     def tap(self) -> str:
         """Path of the module whose output is added to the stream."""
         return f"{self.block}.{self.branch.tap or self.modules[-1]}"
+
+    @property
+    def unit(self) -> Unit:
+        """The sublayer as what is removed at a time."""
+        return Unit(self.name, self.kind, self.depth, (self,))
 
 
 @dataclass(frozen=True)
@@ -215,10 +216,16 @@ def units(sublayers: tuple[Sublayer, ...], target: str) -> tuple[Unit, ...]:
     """What `target` can remove, in order of execution: a kind, attention and MLPs in one list (`joint`), or blocks."""
     if target != "block":
         kinds = JOINT if target == "joint" else (target,)
-        return tuple(Unit(s.name, s.kind, s.depth, (s,)) for s in sublayers if s.kind in kinds)
+        return tuple(s.unit for s in sublayers if s.kind in kinds)
     blocks = dict.fromkeys(s.block for s in sublayers if s.frame.is_whole)
     members = {block: tuple(s for s in sublayers if s.block == block) for block in blocks}
     return tuple(Unit(block, target, owned[0].depth, owned) for block, owned in members.items())
+
+
+def emptied(gone: Iterable[tuple[str, Frame]]) -> set[str]:
+    """Blocks of which no branch is left, from the block and the frame of each sublayer that goes."""
+    counts = Counter(gone)
+    return {block for (block, frame), count in counts.items() if frame.is_whole and count == len(frame.heads)}
 
 
 def class_name(module: nn.Module) -> str:
@@ -227,10 +234,10 @@ def class_name(module: nn.Module) -> str:
 
 
 def _offered(path: str, depth: int, block: nn.Module, layout: Layout) -> Iterator[Sublayer]:
+    if any(refusal.kind == "" and refusal.when(block) for refusal in layout.refusals):
+        return
     refused = {core for core, _ in _refused(block, layout)}
     present = tuple(_present(block, layout))
-    if any(not refusal.kind and refusal.when(block) for refusal in layout.refusals):
-        return
     is_whole = not refused and _is_covered(block, present, layout.shared)
     shared = tuple(name for name in layout.shared if _holds(block, name) or hasattr(block, name))
     heads = tuple(branch.head or branch.modules[0] for branch in present)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from harness.families.base import Branch, Family, Layout, Refusal
 
 _CAIT_MLP = Branch("mlp", "mlp", ("norm2", "mlp"), tap="drop_path", call=1, parameters=("gamma_2",))
-_SKIP = ("skip",)  # a class attention gives one token for many: its input cannot stand for its output
 
 CAIT = Family(
     name="cait",
@@ -18,15 +17,7 @@ CAIT = Family(
         # The stream is the class token, the second argument; the patches are read and never written.
         "timm.models.cait.LayerScaleBlockClassAttn": Layout(
             (
-                Branch(
-                    "attention",
-                    "attn",
-                    ("norm1", "attn"),
-                    tap="drop_path",
-                    tokens=1,
-                    parameters=("gamma_1",),
-                    removals=_SKIP,
-                ),
+                Branch("attention", "attn", ("norm1", "attn"), tap="drop_path", tokens=1, parameters=("gamma_1",)),
                 _CAIT_MLP,
             ),
             stream=1,

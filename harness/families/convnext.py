@@ -8,15 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.families.base import Branch, Family, Layout, Refusal
+from harness.families.branches import CHANGED, changes
 
 if TYPE_CHECKING:
     from torch import nn
-
-_CHANGED = "it changes width or resolution, and so does its shortcut"
-
-
-def _changes(block: nn.Module) -> bool:
-    return type(block.get_submodule("shortcut")).__name__ != "Identity"
 
 
 def _moves_its_shortcut(block: nn.Module) -> bool:
@@ -29,14 +24,14 @@ def _downsamples(block: nn.Module) -> bool:
 
 _CONVNEXT = Layout(
     (Branch("convolution", "conv_dw", ("conv_dw", "norm", "mlp", "drop_path"), parameters=("gamma",)),),
-    refusals=(Refusal(_CHANGED, _changes, "convolution"),),
+    refusals=(Refusal(CHANGED, changes, "convolution"),),
 )
 _INCEPTION = Layout(
     (Branch("convolution", "token_mixer", ("token_mixer", "norm", "mlp", "drop_path"), parameters=("gamma",)),)
 )
 _EDGE_CONVOLUTION = Layout(
     (Branch("convolution", "conv_dw", ("conv_dw", "norm", "mlp", "drop_path"), parameters=("gamma",)),),
-    refusals=(Refusal(_CHANGED, _moves_its_shortcut, "convolution"),),
+    refusals=(Refusal(CHANGED, _moves_its_shortcut, "convolution"),),
 )
 # Split convolutions, a channel attention added inside the branch, and an MLP: one sum with the stream, at the end.
 _EDGE_SPLIT = Layout(
@@ -73,7 +68,7 @@ _CSAT_TRANSFORMER = Layout(
         Branch("attention", "attn", ("norm1", "pos_embed", "attn", "ls1", "drop_path1"), tap="ls1"),
         Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2"), tap="ls2"),
     ),
-    refusals=(Refusal(_CHANGED, _downsamples, "attention"),),
+    refusals=(Refusal(CHANGED, _downsamples, "attention"),),
 )
 
 FAMILIES: tuple[Family, ...] = (

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.families.base import Branch, Family, Layout
+from harness.families.branches import ATTENTION, MLP, POST_NORM
 
 # x + drop_path(gamma * f(norm(x))), where gamma may be None.
-SCALED = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "drop_path1"), parameters=("gamma_1",)),
-        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2"), parameters=("gamma_2",)),
-    )
-)
-POST_NORM = Layout(
-    (
-        Branch("attention", "attn", ("attn", "norm1", "drop_path1")),
-        Branch("mlp", "mlp", ("mlp", "norm2", "drop_path2")),
-    )
-)
+SCALED = Layout((replace(ATTENTION, parameters=("gamma_1",)), replace(MLP, parameters=("gamma_2",))))
 # x + drop_path(norm(f(norm(x)))), with one drop_path for both branches.
 BETWEEN_NORMS = Layout(
     (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.families.base import Branch, Family, Layout
+from harness.families.branches import MLP
 
 _META = "timm.models.metaformer"
 _MIXED = ("norm1", "token_mixer", "drop_path1", "layer_scale1")
@@ -14,25 +17,9 @@ _METAFORMER = Layout(
         Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2", "layer_scale2")),
     )
 )
-_TOKENS = Layout(
-    (
-        Branch("attention", "token_mixer", ("norm1", "token_mixer", "ls1", "drop_path1")),
-        Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
-    )
-)
-_MAP = Layout(
-    (
-        Branch("token_mixer", "token_mixer", ("token_mixer", "ls1", "drop_path1")),
-        Branch("mlp", "mlp", ("mlp", "ls2", "drop_path2")),
-    )
-)
-# Blocks of the early stages have no token mixer at all.
-_EFFICIENT_V2 = Layout(
-    (
-        Branch("attention", "token_mixer", ("token_mixer", "ls1", "drop_path1")),
-        Branch("mlp", "mlp", ("mlp", "ls2", "drop_path2")),
-    )
-)
+_ATTENTION = Branch("attention", "token_mixer", ("norm1", "token_mixer", "ls1", "drop_path1"))
+_TOKENS = Layout((_ATTENTION, MLP))
+_MAP = Layout((replace(_ATTENTION, kind="token_mixer"), MLP))
 # The mixer is residual in itself: x + layer_scale(mixer(x) - norm(x)).
 _REP_MIXER = Layout(
     (
@@ -97,7 +84,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "efficientformer_v2",
         ("timm.models.efficientformer_v2.EfficientFormerV2",),
-        {"timm.models.efficientformer_v2.EfficientFormerV2Block": _EFFICIENT_V2},
+        {"timm.models.efficientformer_v2.EfficientFormerV2Block": _TOKENS},  # no token mixer in the early stages
     ),
     Family(
         "fastvit",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.families.base import Branch, Family, Layout, Refusal
+from harness.families.base import Family, Layout, Refusal
+from harness.families.branches import ATTENTION, MLP, PRE_NORM
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,40 +34,18 @@ def _differs(block: nn.Module) -> bool:
 
 # The attention takes and gives the size of its map beside the tokens, and so does the block.
 _MVIT = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "drop_path1"), head="attn", passes=(1,)),
-        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
-    ),
+    (replace(ATTENTION, head="attn", passes=(1,)), MLP),
     returns=(0, 1),
     refusals=(Refusal(_POOLED, _pools, "attention"), Refusal(_WIDENED, _widens, "mlp")),
 )
-_BRANCHES = (
-    Branch("attention", "attn", ("norm1", "attn", "ls1", "drop_path1")),
-    Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
-)
-_HIERA = Layout(_BRANCHES, refusals=(Refusal(_POOLED, _expands, "attention"),))
+_HIERA = replace(PRE_NORM, refusals=(Refusal(_POOLED, _expands, "attention"),))
 # Windows are cut and joined in the block's own code, between the norm and the layer scale.
 _HIERA_DET = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "ls1", "drop_path1"), head="ls1"),
-        Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
-    ),
+    (replace(ATTENTION, head="ls1"), MLP),
     refusals=(Refusal(_POOLED, _differs, "attention"),),
 )
-# Outlook attention and self-attention of a map, channels last.
-_VOLO = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "drop_path1")),
-        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
-    )
-)
 # All tokens are read, the class token alone is written.
-_VOLO_CLASS = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "drop_path1"), tokens=1, removals=("skip",)),
-        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
-    )
-)
+_VOLO_CLASS = Layout((replace(ATTENTION, tokens=1), MLP))
 
 FAMILIES: tuple[Family, ...] = (
     Family("mvitv2", ("timm.models.mvitv2.MultiScaleVit",), {"timm.models.mvitv2.MultiScaleBlock": _MVIT}),
@@ -77,8 +57,9 @@ FAMILIES: tuple[Family, ...] = (
         "volo",
         ("timm.models.volo.VOLO",),
         {
-            "timm.models.volo.Outlooker": _VOLO,
-            "timm.models.volo.Transformer": _VOLO,
+            # Outlook attention and self-attention of a map, channels last.
+            "timm.models.volo.Outlooker": PRE_NORM,
+            "timm.models.volo.Transformer": PRE_NORM,
             "timm.models.volo.ClassBlock": _VOLO_CLASS,
         },
     ),

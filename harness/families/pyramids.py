@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from harness.families.base import Branch, Family, Layout, Refusal
-from harness.families.vision_transformer import HOME, PRE_NORM
+from harness.families.branches import PRE_NORM
+from harness.families.vision_transformer import HOME
 
-# x + drop_path(f(norm(x))) twice, in tokens; PVT's MLP holds a depth-wise convolution, which is part of it.
-_PLAIN = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "drop_path1")),
-        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
-    )
-)
 # One module for stochastic depth serves both branches, so that what is seen of a branch is seen before it.
 _ONE_DROP_PATH = Layout(
     (Branch("attention", "attn", ("norm1", "attn")), Branch("mlp", "mlp", ("norm2", "mlp"))),
@@ -27,10 +21,6 @@ _SERIAL = Layout(
 )
 _THREE_STREAMS = "three streams of different resolution exchange what their attentions give: no branch is one stream's"
 _ONE_TOKEN = "it reads all tokens and gives the class token alone: what it adds has not the stream's shape"
-# LeViT's norms are folded into its projections.
-_LEVIT = Layout(
-    (Branch("attention", "attn", ("attn", "drop_path1")), Branch("mlp", "mlp", ("mlp", "drop_path2"))),
-)
 _LEVIT_DOWN = Layout(
     (Branch("attention", "attn_downsample", ("attn_downsample",)), Branch("mlp", "mlp", ("mlp", "drop_path"))),
     refusals=(Refusal("it changes width and resolution, and nothing is added to it", kind="attention"),),
@@ -52,9 +42,10 @@ _FOCAL = Layout(
 _BRANCHES = "tokens of two patch sizes pass beside each other"
 
 FAMILIES: tuple[Family, ...] = (
-    Family("twins", ("timm.models.twins.Twins",), {"timm.models.twins.Block": _PLAIN}),
-    Family("pvt_v2", ("timm.models.pvt_v2.PyramidVisionTransformerV2",), {"timm.models.pvt_v2.Block": _PLAIN}),
-    Family("nest", ("timm.models.nest.Nest",), {"timm.models.nest.TransformerLayer": _PLAIN}),
+    Family("twins", ("timm.models.twins.Twins",), {"timm.models.twins.Block": PRE_NORM}),
+    # Its MLP holds a depth-wise convolution, which is part of it.
+    Family("pvt_v2", ("timm.models.pvt_v2.PyramidVisionTransformerV2",), {"timm.models.pvt_v2.Block": PRE_NORM}),
+    Family("nest", ("timm.models.nest.Nest",), {"timm.models.nest.TransformerLayer": PRE_NORM}),
     Family("pit", ("timm.models.pit.PoolingVisionTransformer",), {f"{HOME}.Block": PRE_NORM}),
     Family(
         "crossvit",
@@ -77,7 +68,8 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "levit",
         ("timm.models.levit.Levit", "timm.models.levit.LevitDistilled"),
-        {"timm.models.levit.LevitBlock": _LEVIT, "timm.models.levit.LevitDownsample": _LEVIT_DOWN},
+        # The norms are folded into the projections.
+        {"timm.models.levit.LevitBlock": PRE_NORM, "timm.models.levit.LevitDownsample": _LEVIT_DOWN},
     ),
     Family("visformer", ("timm.models.visformer.Visformer",), {"timm.models.visformer.Block": _ONE_DROP_PATH}),
     Family("sequencer", ("timm.models.sequencer.Sequencer2d",), {"timm.models.sequencer.Sequencer2dBlock": _SEQUENCER}),

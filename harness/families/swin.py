@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-from harness.families.base import Branch, Family, Layout, Refusal
+from dataclasses import replace
+
+from harness.families.base import Family, Layout, Refusal
+from harness.families.branches import ATTENTION, MLP, NORMED_ATTENTION, NORMED_MLP
 
 # The windows are cut and joined by a method of the block: it gives nothing at once. The stream is channels last.
-_SWIN = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "drop_path1"), head="_attn"),
-        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
-    )
-)
+_SWIN = Layout((replace(ATTENTION, head="_attn"), MLP))
 # x + drop_path(norm(attn(x))): the unit is the normalised output.
-_SWIN_V2 = Layout(
-    (
-        Branch("attention", "attn", ("attn", "norm1", "drop_path1"), head="_attn", entry="."),
-        Branch("mlp", "mlp", ("mlp", "norm2", "drop_path2")),
-    )
-)
+_SWIN_V2 = Layout((replace(NORMED_ATTENTION, head="_attn", entry="."), NORMED_MLP))
 # As above; some blocks end in a further norm of the stream itself, which is no branch and stays.
-_SWIN_V2_CR = Layout(
-    (
-        Branch("attention", "attn", ("attn", "norm1", "drop_path1"), head="_shifted_window_attn", entry="."),
-        Branch("mlp", "mlp", ("mlp", "norm2", "drop_path2")),
-    )
-)
-_GLOBAL = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "ls1", "drop_path1"), head="_window_attn"),
-        Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
-    )
-)
+_SWIN_V2_CR = Layout((replace(NORMED_ATTENTION, head="_shifted_window_attn", entry="."), NORMED_MLP))
+_GLOBAL = Layout((replace(ATTENTION, head="_window_attn"), MLP))
 # Both have a convolutional position code before each branch, which stays. The windows are cut in the block's own code.
-_DUAL = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "drop_path1"), head="drop_path1"),
-        Branch("mlp", "mlp", ("norm2", "mlp", "drop_path2")),
-    )
-)
+_DUAL = Layout((replace(ATTENTION, head="drop_path1"), MLP))
 # The norms are inside attention and MLP; the convolution between them is no residual branch and stays.
-_TINY = Layout(
-    (
-        Branch("attention", "attn", ("attn", "drop_path1"), head="drop_path1", entry="."),
-        Branch("mlp", "mlp", ("mlp", "drop_path2")),
-    )
-)
+_TINY = Layout((replace(ATTENTION, head="drop_path1", entry="."), MLP))
 _ACTIVATED = "an activation follows the sum: without its convolutions the block would still change the stream"
 
 FAMILIES: tuple[Family, ...] = (

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.families.base import Branch, Family, Layout, Refusal
+from harness.families.branches import ATTENTION, CHANGED, MLP, POST_NORM, PRE_NORM, changes
 from harness.families.eva import EVA_BLOCKS
 
-# Both branches of timm's Block are x + drop_path(ls(f(norm(x)))).
-PRE_NORM = Layout(
-    (
-        Branch("attention", "attn", ("norm1", "attn", "ls1", "drop_path1")),
-        Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
-    )
-)
-# x + drop_path(norm(f(x))): the norm, which carries the layer scale, is the branch's last word.
-POST_NORM = Layout(
-    (
-        Branch("attention", "attn", ("attn", "norm1", "drop_path1")),
-        Branch("mlp", "mlp", ("mlp", "norm2", "drop_path2")),
-    )
-)
 # Attention and MLP come out of one projection, and mostly go into one: the one cannot be had without the other.
 _FUSED = """in_norm in_proj q_norm k_norm attn_drop sub_norm mlp_drop mlp_act attn_out_proj mlp_out_proj out_proj ls
     drop_path"""
@@ -29,7 +18,6 @@ FUSED = Layout(
             "fused",
             tuple(_FUSED.split()),
             parameters=("mlp_bias", "lambda_a", "lambda_b", "lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2"),
-            removals=("skip",),
         ),
     ),
     notes=("attention and MLP share their first projection: they go together, as the kind `fused`",),
@@ -45,12 +33,7 @@ MBCONV = Layout(
             ("pre_norm", "down", "conv1_1x1", "act1", "conv2_kxk", "act2", "conv3_1x1", "drop_path"),
         ),
     ),
-    refusals=(
-        Refusal(
-            "it changes width or resolution, and so does its shortcut",
-            lambda block: type(block.shortcut).__name__ != "Identity",
-        ),
-    ),
+    refusals=(Refusal(CHANGED, changes),),
 )
 
 HOME = "timm.models.vision_transformer"
@@ -92,12 +75,7 @@ FAMILIES: tuple[Family, ...] = (
             # Windows are cut between the norm and the attention, and joined after the scale: the norm alone still runs
             # as an identity, so that the cut sees a tensor.
             "timm.models.vision_transformer_sam.Block": Layout(
-                (
-                    Branch(
-                        "attention", "attn", ("norm1", "attn", "ls1", "drop_path1"), head="attn", windows="window_size"
-                    ),
-                    Branch("mlp", "mlp", ("norm2", "mlp", "ls2", "drop_path2")),
-                )
+                (replace(ATTENTION, head="attn", windows="window_size"), MLP)
             )
         },
         containers=("blocks",),

@@ -53,10 +53,7 @@ def sets_of(case: Case) -> Iterator[tuple[str, tuple[Unit, ...]]]:
         found = units(sublayers_of(case), target)
         for chosen in dict.fromkeys((found[:1], found[-1:], found)):
             yield "skip", chosen
-            if (
-                all("identity" in s.branch.removals for unit in chosen for s in unit.sublayers)
-                and target == "attention"
-            ):
+            if target == "attention" and all(s.branch.tokens is None for unit in chosen for s in unit.sublayers):
                 yield "identity", chosen
 
 
