@@ -28,6 +28,7 @@ class Scoring:
     """What a criterion may look at: an untouched network in eval mode, and calibration items in a fixed order.
 
     `without(units)` is a context in which `net` runs with those units removed, in the form of removal of the study.
+    `shares_prefixes` says whether what a block gives out is all that later blocks need of it: sets then share passes.
     """
 
     net: nn.Module
@@ -37,6 +38,7 @@ class Scoring:
     without: Callable[[tuple[Unit, ...]], AbstractContextManager[None]]
     removal: str
     seed: int
+    shares_prefixes: bool = True
 
     @property
     def device(self) -> str:
@@ -141,7 +143,7 @@ class SetCriterion(Criterion):
     network as it stands; a tally never sees it.
     """
 
-    searches: ClassVar[tuple[str, ...]] = ("greedy", "one_shot", "exhaustive")
+    searches: ClassVar[tuple[str, ...]] = ("greedy", "one_shot", "iterative", "exhaustive")
 
     def read(self, scoring: Scoring, batch: Batch) -> Tensor:
         """What of the network counts, (n, ...) for a batch of n on its device; without a word, its outputs."""

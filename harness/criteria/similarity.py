@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import Field
 
+from harness.criteria.additions import watch
 from harness.criteria.base import Items, Scoring, SpanCriterion, UnitCriterion, criteria
 from harness.criteria.layouts import tokens_of
 from harness.criteria.means import Mean
 from harness.criteria.tokens import Tokens, kept
 from harness.errors import SpecError
 from harness.families.base import Unit
-from harness.streams import tapped
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -92,27 +92,22 @@ class Similarity(UnitCriterion, SpanCriterion):
 
     def _pass(self, scoring: Scoring, passed: Passed) -> None:
         """Calls `passed(unit, x, y)`, both (n, tokens, width), at every pass through a unit, for all items."""
-        import torch
 
         def seen(unit: Unit, x: Tensor, added: Tensor) -> None:
             if x.shape != added.shape:
                 shapes = f"{tuple(x.shape)} goes in, {tuple(added.shape)} comes out"
                 raise SpecError(f"criteria.similarity: {unit.name} is no residual branch: {shapes}")
-            whole = given.pop(unit.name, None)
-            # A block that is given patches as items gives them back so; x is put together already.
-            y = (
-                added
-                if not self.residual
-                else whole.reshape(x.shape)
-                if whole is not None
-                else x.float() + added.float()
-            )
+            y = _left(x, added, given.get(unit.name)) if self.residual else added
             passed(unit, tokens_of(scoring.net, unit, x), tokens_of(scoring.net, unit, y))
 
-        net, units = scoring.net, scoring.units
-        with torch.inference_mode(), _outputs(net, units) as given, tapped(net, units, seen):
-            for batch in scoring.batches:
-                scoring.task.forward(net, batch.to(scoring.device))
+        with _outputs(scoring.net, scoring.units) as given:
+            watch(scoring, seen)
+
+
+def _left(x: Tensor, added: Tensor, whole: Tensor | None) -> Tensor:
+    """The stream that leaves a unit: what a block gave as a whole, else the sum."""
+    # A block that is given patches as items gives them back so; x is put together already.
+    return x.float() + added.float() if whole is None else whole.reshape(x.shape)
 
 
 def _cosines(x: Tensor, y: Tensor) -> Tensor:

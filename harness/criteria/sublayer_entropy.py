@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from harness.criteria.additions import watch
 from harness.criteria.base import Scoring, UnitCriterion, criteria
 from harness.criteria.features import check_class_token, reduced
 from harness.criteria.layouts import tokens_of
 from harness.criteria.moments import Base, Deviation, Gaussian, Moments
 from harness.criteria.tokens import kept
-from harness.streams import tapped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,8 +42,6 @@ class SublayerEntropy(UnitCriterion):
     guard: float = Field(1e-6, gt=0, description="smallest standard deviation that counts; a smaller one is a constant")
 
     def scores(self, scoring: Scoring) -> Mapping[str, float]:
-        import torch
-
         where, is_one = "criteria.sublayer_entropy.tokens", self.tokens == "class"
         if is_one:
             check_class_token(scoring.net, where)
@@ -54,9 +52,7 @@ class SublayerEntropy(UnitCriterion):
             output = tokens_of(scoring.net, unit, x + added if self.residual else added)
             moments[unit.name].add(reduced(chosen(unit, output), self.tokens))
 
-        with torch.inference_mode(), tapped(scoring.net, scoring.units, seen):
-            for batch in scoring.batches:
-                scoring.task.forward(scoring.net, batch.to(scoring.device))
+        watch(scoring, seen)
         return {name: self._entropy(name, found) for name, found in moments.items()}
 
     def _entropy(self, name: str, moments: Moments) -> float:

@@ -1,8 +1,8 @@
-"""Sets of units as trees over blocks: what each next block loses, and which sets an end stands for."""
+"""Sets of units as trees over blocks: what each next block loses, and which sets a walk arrives at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol, TypeAlias
@@ -63,12 +63,3 @@ class Subsets:
 
     def sets(self) -> Sequence[Units]:
         return (self.taken,)
-
-
-def leaves(node: Node, blocks: int) -> Iterator[Units]:
-    """Every set that a tree leads to, without a pass."""
-    if blocks == 0:
-        yield from node.sets()
-        return
-    for _, child in node.branches():
-        yield from leaves(child, blocks - 1)

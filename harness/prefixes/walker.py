@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TypeAlias
 
 import torch
@@ -13,7 +14,7 @@ from harness.families.base import Unit
 from harness.prefixes.course import Course, Passage, Run, Stretch, Units, Without
 from harness.prefixes.growing import Growing
 from harness.prefixes.rail import Rail, Record, Tape
-from harness.prefixes.trees import Listed, Node, Subsets, leaves
+from harness.prefixes.trees import Listed, Node, Subsets
 from harness.tasks.base import Batch
 
 Seen: TypeAlias = Callable[[Units, int, Tensor], None]
@@ -96,7 +97,8 @@ class Walker:
         if smallest > most:
             return
         if rail is None:
-            self._one_by_one(leaves(Subsets((units,), smallest, most), 1), seen)
+            sizes = range(smallest, most + 1)
+            self._one_by_one((gone for size in sizes for gone in combinations(units, size)), seen)
             return
         owned = tuple(tuple(u for u in units if rail.block_of(u) == depth) for depth in range(rail.length))
         self._walk(rail, Subsets(owned, smallest, most), seen)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from harness.families.base import Unit
 
@@ -43,6 +44,30 @@ def cheapest_set(
     tied = [names for names, score in scores.items() if ties(score, lowest, tolerance)]
     tied.sort(key=lambda names: [places[name] for name in names])
     return tied[0], tuple(tied) if len(tied) > 1 else ()
+
+
+class BestOfSize(NamedTuple):
+    """All scored sets of one size, the one of lowest score, and all that tie with it (none when it is alone)."""
+
+    names: tuple[str, ...]
+    scores: Mapping[tuple[str, ...], float]
+    ties: tuple[tuple[str, ...], ...]
+
+    def told_ties(self) -> list[tuple[str, ...]]:
+        """The tie as a selection tells it, sets written as `a + b`."""
+        return [tuple(" + ".join(names) for names in self.ties)] if self.ties else []
+
+
+def best_of_each_size(
+    scores: Mapping[tuple[str, ...], float], units: Iterable[Unit], tolerance: float = 0.0
+) -> Iterator[BestOfSize]:
+    """The cheapest set of each size that has a score, the smallest first."""
+    by_size: dict[int, dict[tuple[str, ...], float]] = {}
+    for names, score in scores.items():
+        by_size.setdefault(len(names), {})[names] = score
+    for _, found in sorted(by_size.items()):
+        best, equals = cheapest_set(found, units, tolerance)
+        yield BestOfSize(best, found, equals)
 
 
 def ties(score: float, lowest: float, tolerance: float = 0.0) -> bool:

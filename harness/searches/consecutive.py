@@ -6,9 +6,9 @@ from harness.criteria.base import Criterion, Scoring, SpanCriterion, runs
 from harness.errors import SpecError
 from harness.records import SelectionInfo
 from harness.schema import Json
+from harness.searches.answers import mapping
 from harness.searches.base import Search, Selection, searches
-from harness.searches.cheapest import cheapest_set
-from harness.searches.set_scores import Names
+from harness.searches.cheapest import BestOfSize, best_of_each_size
 
 
 @searches.register("consecutive")
@@ -27,26 +27,25 @@ class Consecutive(Search):
     def select(self, criterion: Criterion, scoring: Scoring) -> Selection:
         if not isinstance(criterion, SpanCriterion):
             raise SpecError(f"search consecutive: criterion {criterion.name!r} scores no runs of units")
-        asked = [tuple(unit.name for unit in run) for run in runs(scoring.units)]
-        given = criterion.span_scores(scoring)
-        by_count: dict[int, dict[Names, float]] = {}
-        for names in (names for names in asked if names in given):
-            by_count.setdefault(len(names), {})[names] = given[names]
-        sets: dict[int, Names] = {}
-        steps: list[dict[str, Json]] = []
-        tied: list[tuple[str, ...]] = []
-        for count, found in sorted(by_count.items()):
-            sets[count], equals = cheapest_set(found, scoring.units)
-            candidates: dict[str, Json] = {names[0]: score for names, score in found.items()}
-            chosen: list[Json] = list(sets[count])
-            steps.append({"count": count, "set": chosen, "score": found[sets[count]], "candidates": candidates})
-            tied += [tuple(" + ".join(names) for names in equals)] if equals else []
+        given = mapping(criterion, criterion.span_scores(scoring))
+        asked = (tuple(unit.name for unit in run) for run in runs(scoring.units))
+        scores = {names: given[names] for names in asked if names in given}
+        best = list(best_of_each_size(scores, scoring.units))
         info = SelectionInfo(
             search=self.name,
             nested=False,
-            scores={names[0]: score for names, score in by_count.get(1, {}).items()},
-            steps=tuple(steps),
-            ties=tuple(tied),
-            evaluations=sum(map(len, by_count.values())),
+            scores={names[0]: score for names, score in scores.items() if len(names) == 1},
+            steps=tuple(map(_step, best)),
+            ties=tuple(tie for one in best for tie in one.told_ties()),
+            evaluations=len(scores),
         )
-        return Selection(sets=sets, info=info)
+        return Selection(sets={len(one.names): one.names for one in best}, info=info)
+
+
+def _step(best: BestOfSize) -> dict[str, Json]:
+    return {
+        "count": len(best.names),
+        "set": list(best.names),
+        "score": best.scores[best.names],
+        "candidates": {names[0]: score for names, score in best.scores.items()},
+    }

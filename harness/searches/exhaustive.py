@@ -12,8 +12,8 @@ from harness.errors import SpecError
 from harness.records import SelectionInfo
 from harness.schema import Json
 from harness.searches.base import Search, Selection, searches
-from harness.searches.cheapest import ROUNDED, cheapest_set
-from harness.searches.set_scores import Means, Names, all_scores, of_sets
+from harness.searches.cheapest import ROUNDED, BestOfSize, best_of_each_size
+from harness.searches.set_scores import Means, all_scores, of_sets
 
 
 @searches.register("exhaustive")
@@ -49,23 +49,16 @@ class Exhaustive(Search):
         if fault:
             raise SpecError(f"search exhaustive: {fault}")
         scores = all_scores(criterion, scoring, most, Means(self.class_token_only)) if most else {}
-        sets: dict[int, Names] = {}
-        steps: list[dict[str, Json]] = []
-        tied: list[tuple[str, ...]] = []
-        for count in range(1, most + 1):
-            found = {names: score for names, score in scores.items() if len(names) == count}
-            sets[count], equals = cheapest_set(found, units, ROUNDED if self.class_token_only else 0.0)
-            steps.append(_step(sets[count], found))
-            tied += [tuple(" + ".join(names) for names in equals)] if equals else []
+        best = list(best_of_each_size(scores, units, ROUNDED if self.class_token_only else 0.0))
         info = SelectionInfo(
             search=self.name,
             nested=False,
             scores={unit.name: scores[unit.name,] for unit in units} if scores else {},
-            steps=tuple(steps),
-            ties=tuple(tied),
+            steps=tuple(map(_step, best)),
+            ties=tuple(tie for one in best for tie in one.told_ties()),
             evaluations=len(scores),
         )
-        return Selection(sets=sets, info=info)
+        return Selection(sets={len(one.names): one.names for one in best}, info=info)
 
     def fault(self, of: int) -> str:
         most = min(self.up_to or of, of - 1)
@@ -73,22 +66,22 @@ class Exhaustive(Search):
         if number <= self.limit:
             return ""
         fits = max((k for k in range(1, most) if _sets(of, k) <= self.limit), default=0)
-        smaller = f"up_to: {fits} would do ({_sets(of, fits):,} sets), or " if fits else ""
-        return (
-            f"{of} units have {number:,} sets of 1 to {most}, and the limit is {self.limit:,}; {smaller}limit: {number}"
-        )
+        # Which counts a study asks for is not known here; one above `fits` takes the higher limit.
+        smaller = f"for counts up to {fits} 'up_to: {fits}' would do ({_sets(of, fits):,} sets), else " if fits else ""
+        found = f"{of} units have {number:,} sets of 1 to {most}, and the limit is {self.limit:,}"
+        return f"{found}; {smaller}'limit: {number}'"
 
 
 def _sets(of: int, most: int) -> int:
     return sum(math.comb(of, count) for count in range(1, most + 1))
 
 
-def _step(best: Names, found: dict[Names, float]) -> dict[str, Json]:
-    values = list(found.values())
+def _step(best: BestOfSize) -> dict[str, Json]:
+    values = list(best.scores.values())
     return {
-        "count": len(best),
-        "set": list(best),
-        "score": found[best],
+        "count": len(best.names),
+        "set": list(best.names),
+        "score": best.scores[best.names],
         "sets": len(values),
         "mean": statistics.fmean(values),
         "spread": statistics.pstdev(values),

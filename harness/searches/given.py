@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.criteria.base import Criterion, ListCriterion, Scoring
 from harness.errors import SpecError
 from harness.records import SelectionInfo
+from harness.searches.answers import mapping
 from harness.searches.base import Search, Selection, searches
 
 
@@ -20,7 +21,7 @@ class Given(Search):
     def select(self, criterion: Criterion, scoring: Scoring) -> Selection:
         if not isinstance(criterion, ListCriterion):
             raise SpecError(f"search given: criterion {criterion.name!r} names no sets; one_shot would do")
-        sets = dict(sorted(criterion.sets(scoring).items()))
+        sets = dict(sorted(mapping(criterion, criterion.sets(scoring)).items()))
         known = {unit.name for unit in scoring.units}
         for count, names in sets.items():
             _check(criterion, count, names, known)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import Field
 
 from harness.criteria.base import Criterion, Scoring, SetCriterion, UnitCriterion
 from harness.errors import SpecError
-from harness.families.base import Unit
+from harness.searches.answers import unit_scores
 from harness.searches.base import Search, Selection, searches
 from harness.searches.growth import growth_of
 from harness.searches.path import Path
@@ -52,9 +51,8 @@ class Iterative(Search):
         return path.selection(self.name, evaluations)
 
 
-def _scores(criterion: UnitCriterion, scoring: Scoring, path: Path) -> Mapping[str, float]:
+def _scores(criterion: UnitCriterion, scoring: Scoring, path: Path) -> dict[str, float]:
     if not path.chosen:
-        return criterion.scores(scoring)
-    gone: tuple[Unit, ...] = tuple(path.chosen)
-    with scoring.without(gone):
-        return criterion.scores(replace(scoring, units=tuple(path.left)))
+        return unit_scores(criterion, scoring)
+    with scoring.without(tuple(path.chosen)):
+        return unit_scores(criterion, replace(scoring, units=tuple(path.left)))

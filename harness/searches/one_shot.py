@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from harness.criteria.base import Criterion, Scoring, SetCriterion, UnitCriterion
 from harness.errors import SpecError
 from harness.records import SelectionInfo
+from harness.searches.answers import unit_scores
 from harness.searches.base import Search, Selection, searches
 from harness.searches.cheapest import cheapest
 from harness.searches.set_scores import scores_of
@@ -44,8 +43,7 @@ class OneShot(Search):
 def _scores(criterion: Criterion, scoring: Scoring) -> tuple[dict[str, float], int]:
     """A score by unit in the order of `units`, and how often the criterion was asked."""
     if isinstance(criterion, UnitCriterion):
-        found: Mapping[str, float] = criterion.scores(scoring)
-        return {unit.name: found[unit.name] for unit in scoring.units}, 1
+        return unit_scores(criterion, scoring), 1
     if isinstance(criterion, SetCriterion):
         by_set = scores_of(criterion, scoring, [(unit,) for unit in scoring.units])
         return {unit.name: by_set[unit.name,] for unit in scoring.units}, len(scoring.units)

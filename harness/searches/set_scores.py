@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.criteria.base import Criterion, Scoring, SetCriterion, Tally, score_of
@@ -51,6 +52,7 @@ def walker_of(criterion: SetCriterion, scoring: Scoring, means: Means) -> Walker
         scoring.units,
         class_token_only=means.class_token_only,
         device="cpu" if means.spill else None,
+        share=scoring.shares_prefixes,
     )
 
 
@@ -67,10 +69,9 @@ def scores_of(criterion: SetCriterion, scoring: Scoring, sets: Iterable[Units]) 
 def all_scores(criterion: SetCriterion, scoring: Scoring, up_to: int, means: Means) -> dict[Names, float]:
     """The score of every set of 1 to `up_to` units, each in order of depth."""
     if not walks(criterion):
-        from harness.prefixes.trees import Subsets, leaves
-
         refuse_means(criterion, means)
-        return _one_by_one(criterion, scoring, leaves(Subsets((scoring.units,), 1, up_to), 1))
+        sizes = range(1, up_to + 1)
+        return _one_by_one(criterion, scoring, (gone for size in sizes for gone in combinations(scoring.units, size)))
     walker = walker_of(criterion, scoring, means)
     found = Gathered(scoring, criterion.tallies(scoring, walker.untouched()))
     walker.every(up_to, found.seen, smallest=1)

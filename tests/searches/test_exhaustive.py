@@ -136,12 +136,15 @@ def test_with_the_shortcut_what_rounding_may_turn_is_a_tie(tiny_net: nn.Module) 
     [
         (
             {"limit": 100},
-            r"8 units have 254 sets of 1 to 7, and the limit is 100; up_to: 3 would do \(92 sets\), or limit: 254",
+            r"8 units have 254 sets of 1 to 7, and the limit is 100; "
+            r"for counts up to 3 'up_to: 3' would do \(92 sets\), else 'limit: 254'",
         ),
         (
             {"limit": 12, "up_to": 3},
-            r"92 sets of 1 to 3, and the limit is 12; up_to: 1 would do \(8 sets\)",
+            r"92 sets of 1 to 3, and the limit is 12; "
+            r"for counts up to 1 'up_to: 1' would do \(8 sets\), else 'limit: 92'",
         ),
+        ({"limit": 7, "up_to": 3}, "92 sets of 1 to 3, and the limit is 7; 'limit: 92'"),
     ],
 )
 def test_more_sets_than_the_limit_are_refused(options: dict[str, int], words: str) -> None:
