@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.collectors.base import collectors
@@ -44,7 +44,7 @@ def check_names(study: Study, paths: Mapping[str, Path], inventories: Path) -> C
 
 def known_targets() -> tuple[str, ...]:
     """What a study may call a target: the kinds of sublayers that any family offers, blocks, and kinds together."""
-    kinds = {branch.kind for family in families() for layout in family.layouts.values() for branch in layout.branches}
+    kinds = {kind for family in families() for kind in family.kinds}
     return (*sorted(kinds), "block", "joint")
 
 
@@ -79,7 +79,7 @@ def _check_criteria(study: Study, checked: Checked) -> None:
         if only is not None and not set(only) & set(study.targets):
             message = f"{', '.join(only)} is no target of the study, so it would never run"
             checked.problems.append(Problem(f"{where}.for.targets", f"{message}; targets: {', '.join(study.targets)}"))
-    check_unique(checked, "criteria", ((index, entry.label) for index, entry in checked.criteria.items()))
+    check_unique(checked, ((f"criteria.{i}", entry.label, entry.identity()) for i, entry in checked.criteria.items()))
 
 
 def _criterion_label(choice: CriterionChoice, plugin: Criterion, search: Search | None) -> str:
@@ -105,7 +105,9 @@ def _check_recoveries(study: Study, checked: Checked) -> None:
         plugin = create(checked, recoveries, choice, f"recoveries.{index}")
         if plugin is not None:
             checked.recoveries[index] = RecoveryEntry(label_of(choice, plugin), plugin)
-    check_unique(checked, "recoveries", ((index, entry.label) for index, entry in checked.recoveries.items()))
+    check_unique(
+        checked, ((f"recoveries.{i}", entry.label, [entry.identity()]) for i, entry in checked.recoveries.items())
+    )
 
 
 def _check_transforms(study: Study, checked: Checked) -> None:
@@ -121,7 +123,20 @@ def _check_transforms(study: Study, checked: Checked) -> None:
         if len(found) == len(chain):
             label = "+".join(label for _, _, label in found)[:64] or "none"
             checked.transforms[index] = TransformEntry(label, tuple((stage, plugin) for stage, plugin, _ in found))
-    check_unique(checked, "transforms", ((index, entry.label) for index, entry in checked.transforms.items()))
+        _check_repeats(checked, plugins, places)
+    check_unique(
+        checked, ((f"transforms.{i}", entry.label, [*entry.identity()]) for i, entry in checked.transforms.items())
+    )
+
+
+def _check_repeats(checked: Checked, chain: Sequence[Transform | None], places: Sequence[str]) -> None:
+    once = [(plugin.name, place) for plugin, place in zip(chain, places, strict=True) if plugin and plugin.is_once]
+    names = [name for name, _ in once]
+    checked.problems += [
+        Problem(place, f"{name!r} is in this chain already; a network can have it once")
+        for number, (name, place) in enumerate(once)
+        if name in names[:number]
+    ]
 
 
 def _transform_label(choice: TransformChoice, plugin: Transform) -> str:

@@ -6,22 +6,50 @@ import importlib.util
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 from harness.collectors.base import Collector
 from harness.criteria.base import Criterion
 from harness.datasets.base import Dataset
 from harness.errors import HarnessError, Problem
+from harness.families.base import Unit
 from harness.inventory import Inventory
 from harness.recoveries.base import Recovery
 from harness.registry import Registry
-from harness.schema import Options, Plugin
+from harness.schema import Json, Options, Plugin, canonical
 from harness.searches.base import Search, searches
 from harness.spec import Choice, CriterionChoice, ModelSpec
 from harness.tasks.base import Description
 from harness.transforms.base import Transform
+from harness.trials import weights_identity
 
 P = TypeVar("P", bound=Plugin)
+
+
+@dataclass(frozen=True)
+class Removable:
+    """What a target can remove of a network, worked out once for all points of a grid."""
+
+    inventory: Inventory
+    target: str
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """In order of depth."""
+        return self.inventory.units(self.target)
+
+    @cached_property
+    def is_uniform(self) -> bool:
+        """Whether the units are all alike, so that which of them go does not matter to costs."""
+        shapes = {s.name: s.shape for s in self.inventory.sublayers}
+        return len({tuple(shapes[s.name] for s in unit.sublayers) for unit in self.units}) <= 1
+
+    @cached_property
+    def most_saved(self) -> dict[str, float]:
+        """The largest share of each exact cost that goes with all units but one."""
+        kept = [[s.name for unit in self.units if unit is not left for s in unit.sublayers] for left in self.units]
+        return {cost: max(self.inventory.saved_share(names, cost) for names in kept) for cost in ("macs", "params")}
 
 
 @dataclass(frozen=True)
@@ -34,6 +62,23 @@ class ModelEntry:
     inventory: Inventory
     sha256: str | None
 
+    @cached_property
+    def _targets(self) -> dict[str, Removable]:
+        return {}
+
+    def identity(self) -> Options:
+        """What its trials have in common: the fields of a `TrialSpec` that it decides."""
+        return {
+            "architecture": self.spec.architecture,
+            "options": self.spec.options,
+            "weights": weights_identity(self.spec.weights, self.sha256),
+            "data": self.dataset.identity(),
+        }
+
+    def removable(self, target: str) -> Removable:
+        """What a target can remove; asked for again, the same one."""
+        return self._targets.setdefault(target, Removable(self.inventory, target))
+
 
 @dataclass(frozen=True)
 class CriterionEntry:
@@ -45,10 +90,16 @@ class CriterionEntry:
     search: Search | None
     draws: int
 
-    @property
+    @cached_property
     def found_search(self) -> Search:
         """The search that turns its scores into sets, its own choice included."""
         return self.search or searches.create({"name": self.plugin.searches[0]})
+
+    def identity(self) -> Options:
+        """What its trials have in common, and the models and targets that it is for."""
+        search = self.search.identity() if self.search else None
+        only: Options = self.choice.for_.model_dump(mode="json")
+        return {"criterion": self.plugin.identity(), "search": search, "for": only}
 
     @property
     def draw_numbers(self) -> Sequence[int | None]:
@@ -62,6 +113,10 @@ class RecoveryEntry:
 
     label: str
     plugin: Recovery
+
+    def identity(self) -> Options | None:
+        """What a digest holds; None where nothing is trained."""
+        return self.plugin.identity() if self.plugin.trains else None
 
 
 @dataclass(frozen=True)
@@ -120,11 +175,20 @@ def label_of(choice: Choice, plugin: Plugin) -> str:
     return re.sub(r"[^A-Za-z0-9_.+-]", "_", text)[:64]
 
 
-def check_unique(checked: Checked, axis: str, labels: Iterable[tuple[int, str]]) -> None:
-    """Notes every label that another entry of the axis has already."""
-    first: dict[str, int] = {}
-    for index, label in labels:
-        held = first.setdefault(label, index)
-        if held != index:
-            message = f"is called {label!r} like {axis}.{held}; give one of them another label"
-            checked.problems.append(Problem(f"{axis}.{index}", message))
+def check_unique(checked: Checked, entries: Iterable[tuple[str, str, Json]]) -> None:
+    """Notes every entry, given by place, label and identity, that has the label of another or is the same as another.
+
+    Trials are kept by what they are: under two labels they would be shown under the first alone. An identity of None
+    is one that is not known.
+    """
+    labels: dict[str, str] = {}
+    identities: dict[str, str] = {}
+    for where, label, identity in entries:
+        namesake = labels.setdefault(label, where)
+        twin = where if identity is None else identities.setdefault(canonical(identity), where)
+        if namesake != where:
+            message = f"is called {label!r} like {namesake}; give one of them another label"
+            checked.problems.append(Problem(where, message))
+        elif twin != where:
+            message = f"is the same as {twin} under another label, so their trials would be the same; leave one out"
+            checked.problems.append(Problem(where, message))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
-from harness.families.base import Branch, Frame, Sublayer, Unit, units
+from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, units
 from harness.schema import Options, Schema, digest
 
 if TYPE_CHECKING:
@@ -62,10 +62,15 @@ class Inventory(Schema):
     def saved(self, names: Iterable[str]) -> tuple[int, int]:
         """Parameters, and MACs per item, that go with these sublayers, and with blocks of which none is left."""
         gone = self.chosen(names)
-        heads = Counter(s.block for s in gone)
-        empty = {s.block: s for s in gone if s.frame.is_whole and heads[s.block] == len(s.frame.heads)}
+        blocks = emptied((s.block, s.frame) for s in gone)
+        empty = {s.block: s for s in gone if s.block in blocks}
         params = sum(s.params for s in gone) + sum(s.block_params for s in empty.values())
         return params, sum(s.macs for s in gone) + sum(s.block_macs for s in empty.values())
+
+    def saved_share(self, names: Iterable[str], cost: str) -> float:
+        """The share of `macs` or of `params` that goes with these sublayers."""
+        params, macs = self.saved(names)
+        return macs / self.macs if cost == "macs" else params / self.params
 
     def units(self, target: str) -> tuple[Unit, ...]:
         """What a target can remove, in order of depth."""
@@ -145,8 +150,7 @@ def _read(path: Path) -> Inventory | None:
 
 
 def write_kept(path: Path, text: str) -> None:
-    """Keeps a text as a whole: a reader sees all of it or nothing."""
-    # A reader sees the whole file or none, and of two writers either may win: both hold the same.
+    """Keeps a text: a reader sees all of it or nothing, and of two writers either may win, for both hold the same."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False) as draft:

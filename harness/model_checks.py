@@ -28,7 +28,7 @@ class _Looked:
 
 
 def check_models(study: Study, paths: Mapping[str, Path], inventories: Path, checked: Checked) -> None:
-    """Models, and the dense networks beside them; labels must differ among all of them."""
+    """Models, and the dense networks beside them; no two of them all may be the same."""
     looked = _Looked(paths, inventories)
     places = [(f"models.{index}", index, model, checked.models) for index, model in enumerate(study.models)]
     places += [
@@ -40,13 +40,13 @@ def check_models(study: Study, paths: Mapping[str, Path], inventories: Path, che
         entry = _entry(study, checked, model, where, looked)
         if entry is not None:
             found[index] = entry
-    check_unique(checked, "models", ((index, model.name) for index, model in enumerate(study.models)))
-    names = {model.name for model in study.models}
-    checked.problems += [
-        Problem(f"{where}.name", f"is called {model.name!r} like one of the models; give it another name")
-        for where, _, model, found in places
-        if found is checked.references and model.name in names
-    ]
+    check_unique(
+        checked,
+        (
+            (where, model.name, found[index].identity() if index in found else None)
+            for where, index, model, found in places
+        ),
+    )
 
 
 def _entry(study: Study, checked: Checked, model: ModelSpec, where: str, looked: _Looked) -> ModelEntry | None:

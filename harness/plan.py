@@ -15,13 +15,13 @@ from harness.entries import Checked, CriterionEntry, ModelEntry
 from harness.errors import Problem, SpecError
 from harness.executors.base import executors
 from harness.plugins import load_plugins
-from harness.points import Axes, Point, assurance_faults, faults, points, structure_shapes
+from harness.points import Axes, Point, assurance_faults, faults, points, uncompared
 from harness.records import TrialInfo
 from harness.schema import Options, canonical
 from harness.spec import AMOUNTS, FileWeights, ModelSpec, Published, ReferenceModel, Study
 from harness.store import RESERVED
 from harness.study_file import StudyFile, absolute
-from harness.trials import Labels, TrialSpec, trial_info, uses_model_seed, weights_identity
+from harness.trials import Labels, TrialSpec, trial_info, uses_model_seed
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ def _selected(spec: TrialSpec) -> dict[str, Any]:
 
 def _structure(spec: TrialSpec, point: Point) -> str:
     """What a shared cost is keyed by, as far as it is known before selection: an upper bound."""
-    most = {"block": 2, "joint": 1}.get(point.target, 1)
-    if len(structure_shapes(point)) > most or spec.budget is not None:
+    if spec.removes and (spec.budget is not None or not point.removable.is_uniform):
         return canonical(spec.identity())  # which sublayers go decides what is left
     built = [spec.architecture, spec.options, spec.data, list(spec.transforms)]
     return canonical([*built, spec.target, spec.count, spec.removal])
@@ -136,11 +135,16 @@ def _point_problems(study: Study, axes: Axes, checked: Checked) -> list[Problem]
     if grid.size(study, axes) > max(study.limits.trials, 1) * max(draws, 1) * 10:
         return [_too_many(grid.size(study, axes), study.limits.trials)]
     found: dict[str, Problem] = {}
+    counts: set[int | None] = set()
     trials = 0
     for index, point in points(study, axes, checked):
         trials += len(point.criterion.draw_numbers)
+        counts.add(point.count)
         for problem in (*faults(index, point), *assurance_faults(study, point)):
             found.setdefault(str(problem), problem)
+    fault = uncompared(study, counts)
+    if fault is not None:
+        found["optimum"] = fault
     if trials > study.limits.trials:
         found["limits"] = _too_many(trials, study.limits.trials)
     if not trials and not found and not checked.problems:
@@ -164,9 +168,11 @@ def _planned(study: Study, axes: Axes, checked: Checked) -> Plan:
             spec, labels = _spec(point, draw), _labels(study, point)
             bare = labels.model_copy(update={"criterion": None})
             for other in (spec.untouched(), spec.unremoved()):
-                own = bare if other.recovery is not None else bare.model_copy(update={"recovery": "none"})
-                structures.add(_structure(other, point))
-                baselines.setdefault(canonical(other.identity()), trial_info(other, own))
+                key = canonical(other.identity())
+                if key not in baselines:  # which many candidates share
+                    own = bare if other.recovery is not None else bare.model_copy(update={"recovery": "none"})
+                    structures.add(_structure(other, point))
+                    baselines[key] = trial_info(other, own)
             structures.add(_structure(spec, point))
             candidates.setdefault(canonical(spec.identity()), trial_info(spec, labels))
     dense = {canonical(info.spec): info for info in _reference_trials(study, checked)}
@@ -204,18 +210,12 @@ def _reference_trials(study: Study, checked: Checked) -> Iterator[TrialInfo]:
 
 def _whole(model: ModelEntry, seeds: grid.SeedChoice) -> TrialSpec:
     """A model with nothing done to it."""
-    weights = weights_identity(model.spec.weights, model.sha256)
-    return TrialSpec(
-        architecture=model.spec.architecture,
-        options=model.spec.options,
-        weights=weights,
-        data=model.dataset.identity(),
-        model_seed=seeds.model if uses_model_seed(weights) else None,
-    )
+    whole = TrialSpec.model_validate(model.identity())
+    return whole.model_copy(update={"model_seed": seeds.model}) if uses_model_seed(whole.weights) else whole
 
 
 def _spec(point: Point, draw: int | None) -> TrialSpec:
-    criterion, recovery, budget = point.criterion, point.recovery.plugin, point.budget
+    criterion, recovery, budget = point.criterion, point.recovery.identity(), point.budget
     return _whole(point.model, point.seeds).model_copy(
         update={
             "target": point.target,
@@ -226,8 +226,8 @@ def _spec(point: Point, draw: int | None) -> TrialSpec:
             "count": point.count,
             "budget": {budget.cost: budget.share} if budget else None,
             "removal": point.removal,
-            "recovery": recovery.identity() if recovery.trains else None,
-            "recovery_seed": point.seeds.recovery if recovery.trains else None,
+            "recovery": recovery,
+            "recovery_seed": None if recovery is None else point.seeds.recovery,
             "transforms": point.transform.identity(),
         }
     )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from harness import grid
 from harness.criteria.base import ListCriterion, SpanCriterion
-from harness.entries import Checked, CriterionEntry, ModelEntry, RecoveryEntry, TransformEntry
+from harness.entries import Checked, CriterionEntry, ModelEntry, RecoveryEntry, Removable, TransformEntry
 from harness.errors import Problem
-from harness.inventory import removable
 from harness.spec import AMOUNTS, Study
 from harness.tabular import table_fault
 
@@ -32,9 +31,14 @@ class Point:
     seeds: grid.SeedChoice
 
     @property
+    def removable(self) -> Removable:
+        """What the target can remove of the model."""
+        return self.model.removable(self.target)
+
+    @property
     def of(self) -> int:
         """How many units the target has."""
-        return len(removable(self.model.inventory, self.target))
+        return len(self.removable.units)
 
     @property
     def budget(self) -> grid.Budget | None:
@@ -125,6 +129,16 @@ def assurance_faults(study: Study, point: Point) -> Iterator[Problem]:
         yield from [Problem("optimum.up_to", fault)] if fault else []
 
 
+def uncompared(study: Study, counts: Collection[int | None]) -> Problem | None:
+    """What is wrong where every set of the study is larger than those that are all evaluated."""
+    up_to = study.optimum.up_to if study.optimum is not None else None
+    known = [count for count in counts if count is not None]
+    if up_to is None or not known or len(known) < len(counts) or min(known) <= up_to:
+        return None
+    message = f"{up_to} is below every count of the study, so no selection would be compared; {min(known)} or more"
+    return Problem("optimum.up_to", message)
+
+
 def _amount_faults(index: dict[str, int], point: Point) -> Iterator[Problem]:
     name, target, of, count = point.model.spec.name, point.target, point.of, point.count
     if of < 2:
@@ -132,18 +146,29 @@ def _amount_faults(index: dict[str, int], point: Point) -> Iterator[Problem]:
         return
     if point.amount is None:
         yield Problem("criteria", f"{point.criterion.label!r} brings no counts of its own; the study needs 'counts'")
+    search = point.criterion.found_search
+    largest, fault = search.largest_count, search.fault(of)
+    if fault:
+        yield Problem(f"criteria.{index['criteria']}.search", fault)
+    yield from _budget_faults(point)
     if count is None:
         return
     if not 1 <= count < of:
         word = "nothing" if count < 1 else "everything" if count == of else "more than there is"
         message = f"{point.amount} removes {word}: {name!r} has {of} {target} units; 1 to {of - 1}"
         yield Problem(_amount_place(index, point), message)
-    search = point.criterion.found_search
-    largest, fault = search.largest_count, search.fault(of)
-    if fault:
-        yield Problem(f"criteria.{index['criteria']}.search", fault)
     if largest is not None and count > largest:
         yield Problem(f"criteria.{index['criteria']}.search", f"reaches {largest} units at most, not {count}")
+
+
+def _budget_faults(point: Point) -> Iterator[Problem]:
+    """A share that no selection can come near: one that saves less than half of it is refused, once it is made."""
+    if point.budget is None or point.budget.cost not in point.removable.most_saved:
+        return
+    cost, share, most = point.budget.cost, point.budget.share, point.removable.most_saved[point.budget.cost]
+    if most < share / 2:
+        found = f"{share} is out of reach: all but one of the {point.of} {point.target} units of"
+        yield Problem(f"budgets.{cost}", f"{found} {point.model.spec.name!r} save {most:.1%}, less than half of it")
 
 
 def _amount_place(index: dict[str, int], point: Point) -> str:
@@ -166,7 +191,7 @@ def _criterion_faults(where: str, point: Point) -> Iterator[Problem]:
     if point.removal not in plugin.removals:
         yield Problem(where, f"is not defined for removal {point.removal!r}; it is for {', '.join(plugin.removals)}")
     if isinstance(plugin, ListCriterion):
-        yield from (Problem(where, fault) for fault in plugin.faults(point.model.inventory.units(point.target)))
+        yield from (Problem(where, fault) for fault in plugin.faults(point.removable.units))
     if isinstance(plugin, SpanCriterion) and point.criterion.found_search.name in SpanCriterion.searches:
         fault = plugin.span_fault(point.target)
         yield from [Problem(f"{where}.search", fault)] if fault else []
@@ -177,7 +202,7 @@ def _criterion_faults(where: str, point: Point) -> Iterator[Problem]:
 
 
 def _transform_faults(where: str, point: Point) -> Iterator[Problem]:
-    attentions = len(removable(point.model.inventory, "attention"))
+    attentions = len(point.model.removable("attention").units)
     for _, plugin in point.transform.chain:
         fault = plugin.fault(attentions)
         if fault:
@@ -188,9 +213,3 @@ def _removal_faults(where: str, point: Point) -> Iterator[Problem]:
     if point.removal == "identity" and point.target != "attention":
         message = f"'identity' is defined for attention, not for {point.target!r}; exclude that combination"
         yield Problem(where, message)
-
-
-def structure_shapes(point: Point) -> Sequence[str]:
-    """The shapes of what the target may remove; of one shape, which units go does not matter to costs."""
-    kinds = {"block": None, "joint": ("attention", "mlp")}.get(point.target, (point.target,))
-    return sorted({s.shape for s in point.model.inventory.sublayers if kinds is None or s.kind in kinds})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.counting import count_macs
-from harness.families.base import Sublayer
+from harness.families.base import Sublayer, emptied
 from harness.inventory import Inventory
 from harness.records import Proof
 from harness.surgery import masked
@@ -56,9 +55,8 @@ def prove(
 def _left(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> int:
     """Parameters of the network less those that only the sublayers own; what others hold too stays, and counts once."""
     owned = {f"{s.block}.{name}" for s in sublayers for name in (*s.modules, *s.branch.parameters)}
-    heads = Counter(s.block for s in sublayers)
     if removal == "skip":
-        owned |= {s.block for s in sublayers if s.frame.is_whole and heads[s.block] == len(s.frame.heads)}
+        owned |= emptied((s.block, s.frame) for s in sublayers)
     named = net.named_parameters(remove_duplicate=False)
     return sum({id(p): p.numel() for name, p in named if not owned.intersection(_ancestors(name))}.values())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from harness import device as devices
+from harness.checks import DRAWS
 from harness.criteria.base import Criterion
 from harness.environment import environment_of
 from harness.jobs import Assignment, Job
@@ -23,12 +24,11 @@ from harness.searches.base import Search
 from harness.stages.base import Bench, Network, chain_of, transformed
 from harness.stages.bench import bench_of
 from harness.stages.prepare import prepare
-from harness.stages.scoring import scoring_of
-from harness.stages.table import BEFORE, table
+from harness.stages.scoring import BEFORE, scoring_of
+from harness.stages.table import table
 from harness.tabular import Table
 from harness.trials import TrialSpec
 
-DRAWS = 5  # of a random criterion
 Sets = dict[int, tuple[str, ...]]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from harness.plugins import REGISTRIES
 from harness.tasks.base import Batch
 
 torch.set_num_threads(1)
@@ -27,6 +30,18 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.time_s += seconds
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """What a test loads as a user's own plug-in is known to no other test."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if hasattr(sys.modules[name], "__code_digest__"):
+            del sys.modules[name]
+            for registry in REGISTRIES:
+                registry.forget(name)
 
 
 @pytest.fixture

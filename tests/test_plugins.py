@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,17 +33,6 @@ class Own(UnitCriterion):
     def scores(self, scoring: Scoring) -> Mapping[str, float]:
         return {{unit.name: self.factor * unit.depth for unit in scoring.units}}
 '''
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """What a test loads is known to no other."""
-    members, modules = dict(criteria.members()), set(sys.modules)
-    yield
-    for name in set(sys.modules) - modules:
-        criteria.forget(name)
-        del sys.modules[name]
-    assert dict(criteria.members()) == members
 
 
 def own(folder: Path, name: str = "own", factor: float = 1.0, file: str = "own.py") -> Path:

@@ -11,12 +11,13 @@ from harness.artifacts import Artifact
 from harness.collectors.base import SelectionCollector
 from harness.collectors.optimum import OptimumCollector
 from harness.collectors.stability import StabilityCollector
+from harness.plugins import blamed
 from harness.records import Measurement
-from harness.schema import Options, digest
+from harness.schema import Json, Options, digest
 from harness.stability import stability
-from harness.stages.base import MICRO_BATCH, Bench, Network, Removed, built
-from harness.stages.scoring import scoring_of, seed_of, units_of
-from harness.stages.select import chosen
+from harness.stages.base import MICRO_BATCH, Bench, Network, Removed
+from harness.stages.scoring import scoring_of, units_of, within_memory
+from harness.stages.select import asked_for, chosen
 from harness.stages.table import optimum_of, table
 
 REVISION = 1
@@ -51,7 +52,7 @@ def _sure(collector: StabilityCollector, found: dict[str, Any] | None) -> Measur
     if found is None:
         return collector.answer(None, "the criterion looks at no calibration items")
     largest = found["sizes"][max(found["sizes"], key=int)]
-    return collector.answer(largest["tau"], None if largest["tau"] is not None else "no ranking to compare", found)
+    return collector.answer(largest["tau"], None, found)
 
 
 def _good(collector: OptimumCollector, found: dict[str, Any] | None) -> Measurement:
@@ -65,23 +66,22 @@ def _stability(bench: Bench, prepared: Network, collector: StabilityCollector, u
     criterion, search = chosen(bench)
     if not criterion.needs_calibration:
         return None
-    part = bench.data.parts["calibration"].info
     asked: Options = {
-        "network": built(bench),
-        "prepared": prepared.content,
-        "target": bench.spec.target,
-        "criterion": criterion.identity(),
-        "search": search.identity(),
-        "removal": bench.spec.removal,
-        "calibration": {"sha256": part.sha256, "transform": part.transform, "micro_batch": MICRO_BATCH},
+        "seed": None,
+        **asked_for(bench, prepared, criterion, search),
         "stability": collector.options(),
-        "seed": seed_of(bench) if criterion.is_random else None,
         "revision": REVISION,
     }
 
+    def searched(micro_batch: int) -> dict[str, Json]:
+        scoring = scoring_of(bench, prepared, criterion, micro_batch)
+        return stability(criterion, search, scoring, collector.subsets, collector.sizes) or {}
+
     def make(folder: Path) -> str:
-        scoring = scoring_of(bench, prepared, criterion)
-        found = stability(criterion, search, scoring, collector.subsets, collector.sizes)
+        with blamed(criterion), blamed(search):
+            found, used = within_memory(searched)
+        if used != MICRO_BATCH:
+            found["micro_batch"] = {"asked": MICRO_BATCH, "used": used}
         (folder / FILE).write_text(json.dumps(found), encoding="utf-8")
         return digest(found, 16)
 
@@ -100,4 +100,4 @@ def _optimum(
         return None
     found, artifact, reused = table(bench, prepared, collector.up_to)
     used.append((artifact, reused))
-    return optimum_of(found, removed, len(removed))
+    return optimum_of(found, removed)

@@ -36,12 +36,7 @@ def _saved(
     gone = {n: Removed(tuple(s for u in names for s in units[u].sublayers)) for n, names in selection.sets.items()}
     if name == "latency":
         return {count: _saved_latency(bench, prepared, one) for count, one in gone.items()}
-    return {count: _saved_share(bench, one, name) for count, one in gone.items()}
-
-
-def _saved_share(bench: Bench, gone: Removed, name: str) -> float:
-    params, macs = bench.inventory.saved(gone.names)
-    return macs / bench.inventory.macs if name == "macs" else params / bench.inventory.params
+    return {count: bench.inventory.saved_share(one.names, name) for count, one in gone.items()}
 
 
 def _saved_latency(bench: Bench, prepared: Network, gone: Removed) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from harness.criteria.base import Criterion, Scoring
-from harness.families.base import Sublayer, Unit, units
+from harness.families.base import Unit, units
 from harness.families.catalogue import family_of
 from harness.schema import digest
 from harness.stages.base import MICRO_BATCH, Bench, Network
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from torch import nn
 
 T = TypeVar("T")
+Units: TypeAlias = tuple[Unit, ...]
+
+BEFORE = ("prepare", "select")  # stages whose transforms a selection and a table see
 
 
-def units_of(bench: Bench, prepared: Network) -> tuple[Unit, ...]:
+def units_of(bench: Bench, prepared: Network) -> Units:
     """What the trial's target can remove, in order of depth."""
     return units(family_of(prepared.net).sublayers(prepared.net), bench.spec.target or "attention")
 
@@ -32,21 +35,26 @@ def seed_of(bench: Bench) -> int:
 
 def scoring_of(bench: Bench, prepared: Network, criterion: Criterion, micro_batch: int = MICRO_BATCH) -> Scoring:
     """The scoring of a trial; without batches where the criterion looks at no items."""
-    net, removal = prepared.net, bench.spec.removal
-
-    def without(gone: tuple[Unit, ...]) -> AbstractContextManager[None]:
-        sublayers: tuple[Sublayer, ...] = tuple(s for unit in gone for s in unit.sublayers)
-        return removed(net, sublayers, removal)
-
     return Scoring(
-        net=net,
+        net=prepared.net,
         task=bench.task,
         units=units_of(bench, prepared),
         batches=_calibration(bench, criterion, micro_batch) if criterion.needs_calibration else (),
-        without=without,
-        removal=removal,
+        without=without_of(bench, prepared),
+        removal=bench.spec.removal,
         seed=seed_of(bench),
+        shares_prefixes=shares_prefixes(bench),
     )
+
+
+def without_of(bench: Bench, prepared: Network) -> Callable[[Units], AbstractContextManager[None]]:
+    """A context, for each set of units, in which the network runs without them in the trial's form of removal."""
+    return lambda gone: removed(prepared.net, tuple(s for unit in gone for s in unit.sublayers), bench.spec.removal)
+
+
+def shares_prefixes(bench: Bench) -> bool:
+    """Whether sets may share passes of the network that a selection sees."""
+    return all(plugin.shares_prefixes for stage, plugin in bench.transforms if stage in BEFORE)
 
 
 def _calibration(bench: Bench, criterion: Criterion, micro_batch: int) -> tuple[Batch, ...]:

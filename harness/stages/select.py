@@ -23,7 +23,7 @@ FILE = "selection.json"
 def select(bench: Bench, prepared: Network) -> tuple[Removed, SelectionInfo, Artifact, bool]:
     """What the trial removes, and how that was found."""
     criterion, search = chosen(bench)
-    asked = _asked(bench, prepared, criterion, search)
+    asked = asked_for(bench, prepared, criterion, search)
     artifact, reused = bench.obtain("select", asked, lambda folder: _make(bench, prepared, criterion, search, folder))
     selection = Selection.model_validate(artifact.read_json(FILE))
     units = units_of(bench, prepared)
@@ -51,7 +51,8 @@ def _at_count(info: SelectionInfo, count: int) -> SelectionInfo:
     return info.model_copy(update={"set_score": float(score)} if isinstance(score, int | float) else {})
 
 
-def _asked(bench: Bench, prepared: Network, criterion: Criterion, search: Search) -> Options:
+def asked_for(bench: Bench, prepared: Network, criterion: Criterion, search: Search) -> Options:
+    """All that a selection goes by."""
     asked: Options = {
         "network": built(bench),
         "prepared": prepared.content,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate, combinations
 from math import comb
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,7 @@ from harness.families.base import Unit
 from harness.prefixes import Walker
 from harness.schema import Json, Options
 from harness.stages.base import MICRO_BATCH, Bench, Network, built
-from harness.stages.scoring import units_of
-from harness.surgery import removed
+from harness.stages.scoring import BEFORE, Units, shares_prefixes, units_of, within_memory, without_of
 from harness.tabular import SPLITS, Outcomes, Table, table_fault
 from harness.tasks.base import Batch, Task
 
@@ -32,8 +30,9 @@ if TYPE_CHECKING:
 REVISION = 1
 FILE = "table.npz"
 GROUP = 2**27  # bytes of inputs that are held at a time
-BEFORE = ("prepare", "select")  # stages whose transforms a table sees; its MACs and parameters are those without
 VERSIONS = ("torch", "timm", "numpy")
+
+Rows: TypeAlias = Mapping[frozenset[str], int]  # the row of every set, by the names of its units
 
 
 def table(bench: Bench, prepared: Network, up_to: int | None = None) -> tuple[Table, Artifact, bool]:
@@ -44,7 +43,7 @@ def table(bench: Bench, prepared: Network, up_to: int | None = None) -> tuple[Ta
     asked = _asked(bench, prepared, most)
 
     def make(folder: Path) -> str:
-        found = _tabulated(bench, prepared, units, most)
+        found, _ = within_memory(lambda micro_batch: _tabulated(bench, prepared, units, most, micro_batch))
         found.save(folder / FILE)
         return file_digest(folder / FILE)[:16]
 
@@ -52,18 +51,19 @@ def table(bench: Bench, prepared: Network, up_to: int | None = None) -> tuple[Ta
     return Table.load(artifact.folder / FILE), artifact, reused
 
 
-def optimum_of(table: Table, removed: Sequence[str], count: int) -> dict[str, Json] | None:
-    """How good a set of `count` units is among all of that size, as a record keeps it; None where it is not held.
+def optimum_of(held: Table, removed: Sequence[str]) -> dict[str, Json] | None:
+    """How good a set is among all of its size, as a record keeps it; None where the table holds none so large.
 
     All values are accuracies on test; each best set was chosen on other items.
     """
-    if count > table.up_to:
+    count = len(removed)
+    if count > held.up_to:
         return None
-    score, oracles = table.score(removed), table.oracles(count)
+    score, oracles = held.score(removed), held.oracles(count)
     first, second = oracles.halves
     return {
-        "sets": comb(len(table.units), count),
-        "mean": table.mean(count),
+        "sets": comb(len(held.units), count),
+        "mean": held.mean(count),
         "own": score.accuracy,
         "best_calibration": {"removed": list(oracles.calibration.removed), "value": oracles.calibration.value},
         "best_validation": {
@@ -98,20 +98,27 @@ def _asked(bench: Bench, prepared: Network, up_to: int) -> Options:
     }
 
 
-def _tabulated(bench: Bench, prepared: Network, units: tuple[Unit, ...], up_to: int) -> Table:
-    sets = [chosen for count in range(up_to + 1) for chosen in combinations(range(len(units)), count)]
-    saved = [bench.inventory.saved(s.name for bit in chosen for s in units[bit].sublayers) for chosen in sets]
+def _tabulated(bench: Bench, prepared: Network, units: Units, up_to: int, micro_batch: int) -> Table:
+    """MACs and parameters are those without transforms."""
+    sets = [chosen for count in range(up_to + 1) for chosen in combinations(units, count)]
+    saved = [bench.inventory.saved(s.name for unit in chosen for s in unit.sublayers) for chosen in sets]
+    rows = {_names(chosen): row for row, chosen in enumerate(sets)}
+    bits = {unit.name: 1 << place for place, unit in enumerate(units)}
     return Table(
-        units=tuple(unit.name for unit in units),
-        masks=np.array([sum(1 << bit for bit in chosen) for chosen in sets], dtype=np.uint32),
+        units=tuple(bits),
+        masks=np.array([sum(map(bits.__getitem__, names)) for names in rows], dtype=np.uint32),
         macs=bench.inventory.macs - np.array([macs for _, macs in saved], dtype=np.int64),
         params=bench.inventory.params - np.array([params for params, _ in saved], dtype=np.int64),
-        splits={split: _outcomes(bench, prepared, units, up_to, split) for split in SPLITS},
-        header=_header(bench, prepared, up_to),
+        splits={split: _outcomes(bench, prepared, units, rows, split, micro_batch) for split in SPLITS},
+        header=_header(bench, prepared, up_to, micro_batch),
     )
 
 
-def _header(bench: Bench, prepared: Network, up_to: int) -> Options:
+def _names(chosen: Sequence[Unit]) -> frozenset[str]:
+    return frozenset(unit.name for unit in chosen)
+
+
+def _header(bench: Bench, prepared: Network, up_to: int, micro_batch: int) -> Options:
     spec = bench.spec
     return {
         "architecture": spec.architecture,
@@ -125,33 +132,30 @@ def _header(bench: Bench, prepared: Network, up_to: int) -> Options:
         "transforms": [plugin.identity() for stage, plugin in bench.transforms if stage in BEFORE],
         "dataset": spec.data,
         "data": {name: info.model_dump(mode="json") for name, info in bench.data.info().items()},
-        "micro_batch": MICRO_BATCH,
+        "micro_batch": micro_batch,
         "device": bench.device.partition(":")[0],
         "versions": {name: version(name) for name in VERSIONS},
         "harness": harness.__version__,
     }
 
 
-def _outcomes(bench: Bench, prepared: Network, units: tuple[Unit, ...], up_to: int, split: str) -> Outcomes:
-    part, net, task = bench.data.parts[split], prepared.net, bench.task
-    gathered = _Gathered(task, units, up_to, len(part))
-
-    def without(gone: Sequence[Unit]) -> AbstractContextManager[None]:
-        return removed(net, [s for unit in gone for s in unit.sublayers], bench.spec.removal)
+def _outcomes(bench: Bench, prepared: Network, units: Units, rows: Rows, split: str, micro_batch: int) -> Outcomes:
+    net, task, without, share = prepared.net, bench.task, without_of(bench, prepared), shares_prefixes(bench)
+    gathered = _Gathered(task, rows, len(bench.data.parts[split]))
 
     def run(batch: Batch) -> Tensor:
         return task.forward(net, batch)
 
-    for batches in _groups(bench, split):
+    for batches in _groups(bench, split, micro_batch):
         gathered.begin(batches)
-        Walker(net, run, without, batches, units).every(up_to, gathered.seen)
+        Walker(net, run, without, batches, units, share=share).every(max(map(len, rows)), gathered.seen)
     return gathered.outcomes()
 
 
-def _groups(bench: Bench, split: str) -> Iterator[tuple[Batch, ...]]:
+def _groups(bench: Bench, split: str, micro_batch: int) -> Iterator[tuple[Batch, ...]]:
     """Batches on the device, as many at a time as are cheap to hold."""
     group: list[Batch] = []
-    for number, batch in enumerate(bench.data.parts[split].batches(MICRO_BATCH)):
+    for number, batch in enumerate(bench.data.parts[split].batches(micro_batch)):
         group.append(batch.to(bench.device))
         if len(group) * batch.inputs.nbytes >= GROUP:
             bench.progress("table", f"{split}, batch {number + 1}")
@@ -164,17 +168,14 @@ def _groups(bench: Bench, split: str) -> Iterator[tuple[Batch, ...]]:
 class _Gathered:
     """What every set gets right, and its loss, batch by batch."""
 
-    def __init__(self, task: Task, units: tuple[Unit, ...], up_to: int, items: int) -> None:
-        self.task, self.items = task, items
+    def __init__(self, task: Task, rows: Rows, items: int) -> None:
+        self.task, self.rows, self.items = task, rows, items
         self.batches: tuple[Batch, ...] = ()
         self.places: tuple[slice, ...] = ()
         self.stop = 0
-        names = [unit.name for unit in units]
-        sets = [chosen for count in range(up_to + 1) for chosen in combinations(names, count)]
-        self.rows = {frozenset(chosen): row for row, chosen in enumerate(sets)}
-        self.hits: npt.NDArray[np.bool_] = np.zeros((len(sets), items), dtype=bool)
-        self.loss = np.zeros(len(sets))
-        self.visits = np.zeros(len(sets), dtype=np.int64)
+        self.hits: npt.NDArray[np.bool_] = np.zeros((len(rows), items), dtype=bool)
+        self.loss = np.zeros(len(rows))
+        self.visits = np.zeros(len(rows), dtype=np.int64)
 
     def begin(self, batches: tuple[Batch, ...]) -> None:
         """Every set is about to see these batches, which follow those before."""
@@ -185,7 +186,7 @@ class _Gathered:
         """The outputs of the network without `gone` for one of the present batches."""
         if bool(outputs.isnan().any()):
             raise ArithmeticError(f"the network without {len(gone)} units gives NaN, so its accuracy means nothing")
-        row, batch = self.rows[frozenset(unit.name for unit in gone)], self.batches[index]
+        row, batch = self.rows[_names(gone)], self.batches[index]
         self.hits[row, self.places[index]] = (label_ranks(outputs, batch.targets) < 1).cpu().numpy()
         self.loss[row] += float(self.task.loss(outputs, batch)) * len(batch)
         self.visits[row] += len(batch)

@@ -33,6 +33,7 @@ class TokenMerging(Transform):
     that averages its tokens at the end averages over what they stand for, if its last norm comes after that mean.
     """
 
+    is_once: ClassVar[bool] = True
     shares_prefixes: ClassVar[bool] = False  # sizes travel beside the stream
 
     start: int = Field(0, ge=0, description="first block that merges, counting blocks that still have attention from 0")

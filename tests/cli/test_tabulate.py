@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from small_studies import small, written
 
 from harness.cli import main
-from harness.criteria.base import criteria
 from harness.tabular import Table
 
 PLUGIN = '''"""The deepest MLP-free guess of all: blocks in the middle go first."""
@@ -37,15 +35,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written(folder, small(seeds=[0, 1], counts=[1, 2], removals=["skip"]))
     (folder / "mine.py").write_text(PLUGIN)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _no_leftovers() -> Iterator[None]:
-    yield
-    for module in {
-        member.__module__ for name, member in criteria.members().items() if name in ("middle", "other", "output_norm")
-    }:
-        criteria.forget(module)
 
 
 def typed(home: Path, *words: str, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from small_studies import job_of, small, written
+from torch import nn
 
 from harness.failures import classified
 from harness.pending import assignments, standings
@@ -15,6 +17,8 @@ from harness.plan import make_plan
 from harness.records import Record
 from harness.run_trial import run_trial
 from harness.study_file import load_study
+from harness.tasks.base import Batch
+from harness.tasks.classification import Classification
 
 Runs = Callable[..., dict[str, Record]]
 
@@ -52,8 +56,11 @@ def test_the_form_of_removal_belongs_to_the_selection(runs: Runs) -> None:
 
 
 def test_equal_sets_of_two_criteria_are_evaluated_once(runs: Runs) -> None:
-    found = runs(criteria=["last", {"name": "last", "label": "same"}], collectors=["accuracy"])
-    assert len(found) == 2  # one identity: a label is not part of it
+    found = runs(criteria=["last", {"name": "fixed", "label": "named", "attention": [2]}], collectors=["accuracy"])
+    mine, theirs = found["blocks.2.attn last"], found["blocks.2.attn named"]
+    assert keys(mine, "select")[0] != keys(theirs, "select")[0]
+    assert keys(mine, "evaluate") == keys(theirs, "evaluate")
+    assert theirs.run.stages["evaluate"].reused
 
 
 def test_a_cost_of_one_structure_is_kept_for_all_weights(runs: Runs) -> None:
@@ -181,6 +188,31 @@ def test_how_sure_and_how_good_a_selection_is_stand_in_its_record(runs: Runs) ->
     assert record.selection.optimum["sets"] == 3
     assert {m.metric for m in record.measurements} >= {"stability_tau", "optimum_gain"}
     assert all(m.reason for m in found[""].measurements if m.metric in ("stability_tau", "optimum_gain"))
+
+
+def test_stability_takes_smaller_micro_batches_where_memory_runs_out(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of(**job: Any) -> dict[str, Any]:
+        found = runs(job, criteria=["similarity"], stability={"subsets": 2}, collectors=["params"])
+        record = next(record for record in found.values() if not record.trial.is_baseline)
+        assert record.status == "ok", record.reason
+        assert record.selection is not None
+        return record.selection.stability or {}
+
+    forward = Classification.forward
+
+    def full_at_20(task: Classification, net: nn.Module, batch: Batch) -> torch.Tensor:
+        if len(batch) > 20:
+            raise torch.OutOfMemoryError("no room")
+        return forward(task, net, batch)
+
+    whole = of()
+    monkeypatch.setattr(Classification, "forward", full_at_20)
+    small = of(fresh=("stability",))
+    assert small.pop("micro_batch") == {"asked": 50, "used": 12}
+    assert "micro_batch" not in whole
+    assert small["ranks"] == whole["ranks"]
 
 
 def test_equal_weights_under_other_options_are_another_network(runs: Runs) -> None:

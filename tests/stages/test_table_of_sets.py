@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 from small_studies import small, written
+from torch import nn
 
 from harness.artifacts import Artifact
+from harness.criteria.similarity import Similarity
 from harness.environment import environment_of
 from harness.errors import SpecError
 from harness.families.base import units
@@ -23,12 +26,36 @@ from harness.plan import make_plan
 from harness.stages.base import Bench, Network
 from harness.stages.bench import bench_of
 from harness.stages.prepare import prepare
+from harness.stages.scoring import scoring_of
 from harness.stages.table import optimum_of, table
 from harness.study_file import load_study
 from harness.surgery import remove
 from harness.tabular import Table
+from harness.transforms.base import Transform
 
 Opened = Callable[..., tuple[Bench, Network]]
+
+
+class Alone(Transform):
+    """Changes nothing, and says that blocks need more than what is given out."""
+
+    shares_prefixes: ClassVar[bool] = False
+
+    def apply(self, net: nn.Module) -> nn.Module:
+        return net
+
+
+Alone.name = "alone"
+
+
+def _full_at(items: int) -> Callable[..., None]:
+    """A hook for a network that has no room for more items."""
+
+    def hook(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        if len(given[0]) > items:
+            raise torch.OutOfMemoryError("no room")
+
+    return hook
 
 
 @pytest.fixture
@@ -84,6 +111,32 @@ def test_inputs_that_are_held_piece_by_piece_give_the_same(opened: Opened, monke
     for split, found in whole.splits.items():
         assert np.array_equal(found.correct, pieces.splits[split].correct)
         assert np.array_equal(found.loss, pieces.splits[split].loss)
+
+
+def test_a_transform_that_says_so_has_every_set_run_by_itself(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.stages.table.SPLITS", ("test",))
+    bench, network = opened()
+    passes: list[int] = []
+    network.net.get_submodule("blocks.0.mlp").register_forward_hook(lambda _, given, __: passes.append(len(given[0])))
+    table(bench, network, 2)
+    shared = sum(passes)
+    passes.clear()
+    other = replace(bench, transforms=(("select", Alone()),))
+    table(other, Network(network.net, "other"), 2)
+    assert sum(passes) == 7 * len(bench.data.parts["test"]) > shared
+    assert not scoring_of(other, network, Similarity()).shares_prefixes
+    assert scoring_of(bench, network, Similarity()).shares_prefixes
+
+
+def test_where_memory_runs_out_smaller_micro_batches_give_the_same(opened: Opened) -> None:
+    bench, network = opened()
+    whole = table(bench, network, 1)[0]
+    network.net.register_forward_pre_hook(_full_at(20))
+    small = table(bench, Network(network.net, "other"), 1)[0]
+    assert (whole.header["micro_batch"], small.header["micro_batch"]) == (50, 12)
+    for split, found in whole.splits.items():
+        assert np.array_equal(found.correct, small.splits[split].correct)
+        assert small.splits[split].loss == pytest.approx(found.loss, rel=1e-5)
 
 
 def test_costs_are_those_of_the_network_that_is_left(opened: Opened) -> None:
@@ -149,7 +202,7 @@ def test_more_sets_than_a_table_holds_are_refused(opened: Opened, monkeypatch: p
 def test_the_optimum_is_what_the_table_says(opened: Opened) -> None:
     found: Table = table(*opened())[0]
     removed = found.units[1:]
-    told: Any = optimum_of(found, removed, 2)
+    told: Any = optimum_of(found, removed)
     score, oracles = found.score(removed), found.oracles(2)
     assert told["sets"] == 3
     assert told["mean"] == pytest.approx(np.mean([found.accuracy(s) for s in combinations(found.units, 2)]))
@@ -165,7 +218,7 @@ def test_the_optimum_is_what_the_table_says(opened: Opened) -> None:
 
 def test_a_set_larger_than_those_of_the_table_has_no_optimum(opened: Opened) -> None:
     found = table(*opened(), up_to=1)[0]
-    assert optimum_of(found, found.units[:2], 2) is None
+    assert optimum_of(found, found.units[:2]) is None
 
 
 def test_a_network_that_gives_nan_is_no_outcome(opened: Opened) -> None:
