@@ -8,9 +8,8 @@ from typing import TypeVar
 import numpy as np
 from scipy import stats
 
-from harness.stats import Interval, widening
+from harness.stats import RESAMPLES, Interval, percentiles, spread_out
 
-RESAMPLES = 4_000
 FEWEST = 3  # values; an interval by resampling two says nothing
 
 Name = TypeVar("Name", bound=Hashable)
@@ -50,8 +49,6 @@ def mean_interval(values: Sequence[float], seed: int = 0, level: float = 0.95) -
     """Seeded bootstrap interval of a mean, as wide as so few values need; None for fewer than three."""
     if len(values) < FEWEST:
         return None
-    held = np.asarray(values, dtype=float)
-    held = held.mean() + widening(len(held), level) * (held - held.mean())
+    held = spread_out(np.asarray(values, dtype=float), level)
     picks = np.random.default_rng(seed).integers(0, len(held), (RESAMPLES, len(held)))
-    low, high = np.quantile(held[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))
+    return percentiles(held[picks].mean(axis=1), level)

@@ -5,48 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from harness.stats import Interval, widening
+from harness.stats import RESAMPLES, Interval, percentiles, spread_out
 
-RESAMPLES = 4_000
 FEWEST = 2  # groups; of one group no spread between groups is known
-
-Array = npt.NDArray[np.float64]
 
 
 def crossed(differences: Sequence[Sequence[float]], seed: int = 0, level: float = 0.95) -> Interval | None:
     """Interval of the mean of `differences[network][item]` where all networks saw the same items.
 
     Networks are drawn anew with replacement, and so are items; an item that is drawn is drawn for every network, since
-    what is hard about it is hard for all of them. What sets networks apart is widened (`stats.widening`), for they are
-    few. None for fewer than two networks or no item.
+    what is hard about it is hard for all of them. What sets networks apart is widened (`stats.spread_out`), for they
+    are few. None for fewer than two networks or no item.
     """
     table = np.asarray(differences, dtype=float)
     if table.ndim != 2 or len(table) < FEWEST or not table.shape[1]:
         return None
     means = table.mean(axis=1)
-    table = table + _spread_out(means, level)[:, None]
+    table = table + (spread_out(means, level) - means)[:, None]
     # Items on which all networks differ alike are drawn together: few kinds, however many items.
     kinds, sizes = np.unique(table, axis=1, return_counts=True)
     random = np.random.default_rng(seed)
     weights = random.multinomial(int(sizes.sum()), sizes / sizes.sum(), RESAMPLES) / sizes.sum()
     of_network = weights @ kinds.T
     picks = random.integers(0, len(table), (RESAMPLES, len(table)))
-    return _ends(np.take_along_axis(of_network, picks, axis=1).mean(axis=1), level)
+    return percentiles(np.take_along_axis(of_network, picks, axis=1).mean(axis=1), level)
 
 
 def nested(groups: Sequence[Sequence[float]], seed: int = 0, level: float = 0.95) -> Interval | None:
     """Interval of the mean of group means, groups and members within them drawn anew; None below two groups.
 
-    What sets groups apart is widened (`stats.widening`), for they are few.
+    What sets groups apart is widened (`stats.spread_out`), for they are few.
     """
     held = [np.asarray(group, dtype=float) for group in groups if len(group)]
     if len(held) < FEWEST:
         return None
-    away = _spread_out(np.array([group.mean() for group in held]), level)
-    held = [group + shift for group, shift in zip(held, away, strict=True)]
+    centres = np.array([group.mean() for group in held])
+    held = [group + shift for group, shift in zip(held, spread_out(centres, level) - centres, strict=True)]
     random = np.random.default_rng(seed)
     means = np.zeros(RESAMPLES)
     for _ in held:
@@ -55,7 +51,7 @@ def nested(groups: Sequence[Sequence[float]], seed: int = 0, level: float = 0.95
             chosen = np.flatnonzero(picks == number)
             members = random.integers(0, len(group), (len(chosen), len(group)))
             means[chosen] += group[members].mean(axis=1) / len(held)
-    return _ends(means, level)
+    return percentiles(means, level)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -65,13 +61,3 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """
     n = only_first + only_second
     return 1.0 if n == 0 else float(stats.binomtest(only_first, n).pvalue)
-
-
-def _spread_out(means: Array, level: float) -> Array:
-    """What is added to each group so that deviations of their means are widened."""
-    return np.asarray((widening(len(means), level) - 1) * (means - means.mean()), dtype=np.float64)
-
-
-def _ends(means: Array, level: float) -> Interval:
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))

@@ -72,7 +72,7 @@ def test_the_smallest_reachable_p_is_that_of_equal_signs(n: int, smallest: float
 
 def test_differences_of_zero_do_not_lower_the_smallest_p() -> None:
     found = stats.sign_flips([1.0, 2.0, 0.0, 0.0, 0.0, 0.0])
-    assert (found.p, found.smallest_p) == (0.5, 0.5)
+    assert (found.p, found.smallest_p, found.signs) == (0.5, 0.5, 2)
     assert stats.sign_flips([0.0, 0.0]).p == 1.0
 
 

@@ -29,7 +29,7 @@ def depth(panel: Panel) -> Drawing | None:
     with paper():
         cells = Cells(names, numbered(size), shares, lambda row, column: f"{100 * shares[row, column]:.0f}")
         figure = draw_cells(cells, "depth (0: next to the input)")
-    chance = f" Chance is {100 * level / panel.of:.0f} %." if panel.of and not panel.cost else ""
+    chance = f" Chance is {100 * level / panel.of:.3g} %." if panel.of and not panel.cost else ""
     caption = (
         f"Share of networks (%) whose sublayer at each depth was removed, {_amount(panel, level)} ({panel.label}); "
         f"draws of a random criterion count as networks.{chance}"

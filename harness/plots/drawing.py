@@ -17,7 +17,7 @@ _NO_SVG_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 @dataclass(frozen=True)
 class Drawing:
-    """`name` is its files'; the caption says what is shown and what must be kept in mind, and serves as alt text."""
+    """`name` is its files'; the title is its alt text; the caption says what is shown and must be kept in mind."""
 
     name: str
     title: str

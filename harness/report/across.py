@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.report.comparisons import FEWEST, LEVEL, differences_by_model
+from harness.report.comparisons import LEVEL, differences_by_model, too_few
 from harness.report.view import View
 from harness.resampling import nested
 from harness.schema import Options, canonical
 from harness.stats import Interval, Paired, paired
-from harness.tables.cells import NONE, between, counted, number, p_is, p_value
+from harness.tables.cells import NONE, between, number, p_is
 from harness.tables.columns import OUTCOME_WORD
 from harness.tables.table import Table
 
@@ -29,8 +29,8 @@ class Across:
 
     @property
     def can_claim(self) -> bool:
-        """Whether there are enough architectures to claim anything about others."""
-        return self.found.n >= FEWEST and self.found.flips.smallest_p <= LEVEL
+        """Whether there are enough architectures that differ to claim anything about others."""
+        return self.found.flips.smallest_p <= LEVEL
 
 
 def across(view: View) -> Across | None:
@@ -74,10 +74,7 @@ def across_words(found: Across | None) -> str:
         f"sign-flip {p_is(result.flips.p)}."
     )
     if not found.can_claim:
-        return (
-            f"{head} Nothing is claimed of other architectures: with {counted(result.n, 'architecture')} the smallest "
-            f"p is {p_value(result.flips.smallest_p)}, and at least {FEWEST} are needed."
-        )
+        return f"{head} Nothing is claimed of other architectures: {too_few(result, 'architecture')}."
     if result.flips.p > LEVEL:
         return f"{head} No difference over architectures was found."
     winner, loser = (first, second) if result.mean > 0 else (second, first)

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from harness.published import names
 from harness.report.comparisons import FEWEST
 from harness.report.view import View
+from harness.store import TrialResult
 from harness.tables.cells import counted
 from harness.tables.panels import UNIT
+from harness.tables.publications import wanted
 
 MESSAGE_LENGTH = 240
 OF_A_MEASUREMENT = "measurement_"  # codes of warnings that a record repeats from its measurements, shared ones included
@@ -97,14 +99,13 @@ def _targets(view: View) -> Iterator[str]:
 
 
 def _publications(view: View) -> Iterator[str]:
-    wanted = [str(one["published"]) for one in view.index.references if "published" in one]
-    for name in sorted(set(wanted) - set(names())):
+    for name in sorted(set(wanted(view.index.references)) - set(names())):
         yield f"No values published as {name!r} are known here; known: {', '.join(names())}."
 
 
 def _machine(view: View) -> Iterator[str]:
     seen = [result.environment for result in view.good if result.environment]
-    if seen and all(env.device == "cpu" for env in seen):
+    if _timed(view) and seen and all(env.device == "cpu" for env in seen):
         yield "Everything ran on a CPU: speed, memory and energy on a GPU may order the trials differently."
     if len({env.machine_class for env in seen}) > 1:
         yield "Several machine classes were used: times are compared only within one."
@@ -113,7 +114,7 @@ def _machine(view: View) -> Iterator[str]:
 
 
 def _timings(view: View) -> Iterator[str]:
-    timed = [r for r in view.good if any(m.kind == "noisy" and m.value is not None for m in r.measurements.values())]
+    timed = _timed(view)
     if view.good and not timed:
         yield "Nothing was timed: nothing is known about speed, memory or energy."
     bad = {m.metric for r in timed for m in r.measurements.values() if m.quality != "ok"}
@@ -123,6 +124,10 @@ def _timings(view: View) -> Iterator[str]:
     shared = sum(any(m.shared_from for m in r.measurements.values()) for r in view.good)
     if shared:
         yield f"{_trials(shared)} {_have(shared)} no cost of their own: equal structures share one measured cost."
+
+
+def _timed(view: View) -> list[TrialResult]:
+    return [r for r in view.good if any(m.kind == "noisy" and m.value is not None for m in r.measurements.values())]
 
 
 def _told(view: View) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.report.view import View
 from harness.stats import Paired, detectable, holm, paired
-from harness.tables.cells import NONE, between, number, p_value
+from harness.tables.cells import NONE, between, counted, number, p_value
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.panels import KEY, Panel
 from harness.tables.table import Table
@@ -18,7 +18,7 @@ from harness.tables.table import Table
 LEVEL = 0.05
 EVERYWHERE = "all"
 MOST_ROWS = 60
-FEWEST = 6  # networks: with five, no sign-flip test can fall below 5 %
+FEWEST = 6  # networks that differ: with five, no sign-flip test can fall below 5 %
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Comparison:
 
     @property
     def can_claim(self) -> bool:
-        """Whether there are enough networks to claim anything."""
-        return self.found.n >= FEWEST and self.smallest_p <= LEVEL
+        """Whether there are enough networks that differ to claim anything."""
+        return self.smallest_p <= LEVEL
 
     @property
     def is_difference(self) -> bool:
@@ -102,6 +102,16 @@ def comparison_table(
     if len(shown) < len(everything):
         notes += (f"Shown are {len(shown)} of {len(everything)}, with a criterion of the contrast or a random one.",)
     return Table("comparisons", "Differences between criteria", header, rows, notes)
+
+
+def too_few(found: Paired, noun: str) -> str:
+    """Why no claim can be made; what does not differ at all is no help to a test of signs."""
+    alike = found.n - found.flips.signs
+    given = f", of which {alike} {'shows' if alike == 1 else 'show'} no difference at all," if alike else ""
+    return (
+        f"with {counted(found.n, noun)}{given} the smallest p that this test can reach is "
+        f"{p_value(found.flips.smallest_p)}, and at least {FEWEST} that differ are needed"
+    )
 
 
 def _row(comparison: Comparison, is_placed: bool) -> tuple[str, ...]:

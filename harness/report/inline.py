@@ -20,7 +20,7 @@ _COLOURS = {
 
 
 def inline_svg(drawing: Drawing) -> Markup:
-    """The drawing for an HTML page; the caption is its text for those who cannot see it."""
+    """The drawing for an HTML page, named by its title; the caption stands below it and need not be read twice."""
     svg = drawing.svg
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
@@ -33,7 +33,7 @@ def inline_svg(drawing: Drawing) -> Markup:
     for colour, named in _COLOURS.items():
         body = re.sub(colour, named, body, flags=re.IGNORECASE)
     box = re.search(r'viewBox="[^"]*"', body)
-    opening = f'<svg role="img" aria-label="{escape(drawing.caption)}" {box.group(0) if box else ""}>'
+    opening = f'<svg role="img" aria-label="{escape(drawing.title)}" {box.group(0) if box else ""}>'
     # Every text in the body was turned into outlines by matplotlib, so nothing of a study's words is left in it.
     return Markup(opening + body[body.index(">") + 1 :])
 

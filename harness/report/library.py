@@ -14,7 +14,7 @@ from harness.tables.optima import optimum_table, standings
 from harness.tables.prices import price_table
 from harness.tables.publications import published_tables
 from harness.tables.recovered import kept, recovery_tables
-from harness.tables.summaries import accuracy_table, cost_table
+from harness.tables.summaries import accuracy_table, cost_tables
 from harness.tables.table import Table
 
 
@@ -24,12 +24,11 @@ def every_table(view: View, contrast: Comparison | None, rest: Sequence[Comparis
 
 
 def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> Iterator[Table | None]:
-    for panel in view.panels:
-        yield accuracy_table(panel)
-        yield cost_table(panel)
+    yield from map(accuracy_table, view.panels)
     yield from target_tables(view.panels)
     yield comparison_table(contrast, rest, view.index.random_criteria)
     yield across_table(across(view))
+    yield from cost_tables(view.panels)
     for panel in view.panels:
         if view.contrast is not None and set(view.contrast) <= set(panel.criteria):
             yield mcnemar_table(panel, view.results, *view.contrast)
@@ -38,6 +37,6 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
         yield stability_table(panel, chosen)
         yield score_table(panel, chosen)
         yield agreement_table(panel, agreement(chosen))
-        yield price_table(panel, chosen)
+    yield price_table(view.chosen)
     yield from recovery_tables(kept(view.panels))
     yield from published_tables(view.index.references, view.results, view.table)

@@ -9,22 +9,25 @@ import numpy as np
 
 from harness.report.phrases import joined, listed
 from harness.report.view import View
-from harness.tables.assurance import agreement, mean_tau
+from harness.tables.assurance import Agreement, agreement, mean_tau
+from harness.tables.budgets import beside
 from harness.tables.cells import between, counted, number, percent
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.optima import Standing, standings
 from harness.tables.panels import Panel
 from harness.tables.placing import natural
 from harness.tables.recovered import kept
-from harness.tables.selections import Selected, by_criterion, number_at, over_networks, sizes_of
+from harness.tables.selections import Selected, by_criterion, mean_at, sizes_of
+
+NAMED = 3  # unsettled units; the table and the figure show more
 
 
 def sureness(view: View) -> tuple[str, ...]:
     """The paragraphs; none of what was not asked for."""
     found: list[str] = []
     for panel, chosen in view.chosen:
-        found += [_optimum(panel, standings(chosen)), _stability(panel, chosen), _agreement(panel, chosen)]
-    found += [_before_after(view), _targets(view)]
+        found += [_optimum(panel, standings(chosen)), _stability(panel, chosen)]
+    found += [_agreement(view), _before_after(view), _targets(view)]
     return tuple(text for text in found if text)
 
 
@@ -45,7 +48,8 @@ def _optimum(panel: Panel, found: Sequence[Standing]) -> str:
         )
     known = [(one.gain, one) for one in at if one.gain is not None]
     told = [_standing(one) for _, one in sorted(known, key=lambda pair: -pair[0])]
-    where = f" On the way from that mean (0) to that best (1): {listed(told)}." if told else ""
+    above = "; above 1, a set does better on test than the one chosen" if any(gain > 1 for gain, _ in known) else ""
+    where = f" On the way from that mean (0) to that best (1{above}): {listed(told)}." if told else ""
     gap = f" The best set by the calibration items {_away(first.gap)}." if first.gap else ""
     return f"{head}.{where}{gap}"
 
@@ -82,65 +86,60 @@ def _stability(panel: Panel, chosen: Sequence[Selected]) -> str:
 
 def _kept_order(name: str, own: Sequence[Selected]) -> str:
     size = tuple(sizes_of(own))[-1]
-    values = over_networks((s.unit, number_at(s.stability, "sizes", size, "tau")) for s in own)
-    return f"{number(float(np.mean(values)), 2) if values else '–'} for {name} ({size} items)"
+    return f"{number(mean_at(own, 'sizes', size, 'tau'), 2)} for {name} ({size} items)"
 
 
 def _unsettled(name: str, own: Sequence[Selected]) -> str:
-    """Units that half of the networks or more leave unsettled by name, others by number."""
+    """Units that half of the networks or more leave unsettled, a few of them by name; others by number."""
     networks = len(own)
     units = Counter(unit for one in own for unit in one.unsettled)
     ordered = sorted((item for item in units.items() if 2 * item[1] >= networks), key=lambda item: natural(item[0]))
     parts = [f"{unit} ({times} of {networks})" if networks > 1 else unit for unit, times in ordered]
+    if len(ordered) > NAMED:
+        parts = [f"{len(ordered)} units{' in half of the networks or more' if networks > 1 else ''}"]
     others = len(units) - len(ordered)
     if others:
         parts.append(f"{counted(others, 'other' if ordered else 'unit')} in fewer than half of the networks")
     return f"of {name} {joined(parts)}" if parts else ""
 
 
-def _agreement(panel: Panel, chosen: Sequence[Selected]) -> str:
-    pairs = agreement(chosen)
-    if not pairs:
+def _agreement(view: View) -> str:
+    told = [f"{panel.label}: {_ends(pairs)}" for panel, chosen in view.chosen if (pairs := agreement(chosen))]
+    if not told:
         return ""
+    return (
+        "How far the criteria's rankings agree, by Kendall's tau (1: the same order, 0: unrelated, −1: reversed; in "
+        f"brackets 95 % intervals over networks). {listed(told)}."
+    )
+
+
+def _ends(pairs: Agreement) -> str:
+    """The pair that agrees most and the one that agrees least, which may be the same."""
     ordered = sorted(pairs, key=lambda pair: -float(np.mean(pairs[pair])))
-    if len(ordered) == 1:
-        pair = ordered[0]
-        return f"The rankings of {pair[0]} and {pair[1]} ({panel.label}) agree by {_tau(pairs[pair])}."
-    ends = [(ordered[0], "most"), (ordered[-1], "least")]
-    told = [f"{word} between {pair[0]} and {pair[1]} ({_tau(pairs[pair])})" for pair, word in ends]
-    return f"The criteria's rankings ({panel.label}) agree {joined(told)}; 1 is the same order, 0 none in common."
+    words = ("most ", "least ") if len(ordered) > 1 else ("",)
+    ends = zip(words, (ordered[0], ordered[-1]), strict=False)
+    return joined([f"{word}between {pair[0]} and {pair[1]} ({_tau(pairs[pair])})" for word, pair in ends])
 
 
 def _tau(values: Sequence[float]) -> str:
     mean, interval = mean_tau(values)
-    over = f" over {counted(len(values), 'network')}" if len(values) > 1 else ""
-    bounds = f", 95 % interval {between(interval, digits=2)}" if interval else ""
-    return f"a Kendall's tau of {number(mean, 2)}{bounds}{over}"
+    bounds = f" {between(interval, digits=2)}" if interval else ""
+    return f"{number(mean, 2)}{bounds}, {counted(len(values), 'network')}"
 
 
 def _before_after(view: View) -> str:
-    parts = [
-        f"{number(one.mean, 2)} for {one.after.key['recovery']} ({one.before.key['model']}, {one.before.key['target']})"
-        for one in kept(view.panels)
-        if one.mean is not None
-    ]
+    parts = [f"{number(one.mean, 2)} on {one.after.label}" for one in kept(view.panels) if one.mean is not None]
     if not parts:
         return ""
     return (
         "Accuracy before recovery orders removed sets as accuracy after it does by a mean Kendall's tau of "
-        f"{listed(parts)}; amounts are kept apart."
+        f"{listed(parts)}. Amounts are kept apart."
     )
 
 
 def _targets(view: View) -> str:
     """At the middle budget, what each target keeps by the study's first criterion that all of them have."""
-    budgeted = [panel for panel in view.panels if panel.cost]
-    groups: dict[tuple[str, ...], list[Panel]] = {}
-    for panel in budgeted:
-        rest = tuple(text for name, text in panel.key.items() if name != "target")
-        groups.setdefault(rest, []).append(panel)
-    told = [text for members in groups.values() if len(members) > 1 and (text := _beside(members))]
-    return " ".join(told)
+    return " ".join(text for members in beside(view.panels) if (text := _beside(members)))
 
 
 def _beside(members: Sequence[Panel]) -> str:
@@ -149,10 +148,10 @@ def _beside(members: Sequence[Panel]) -> str:
     if not common or any(level not in panel.levels for panel in members):
         return ""
     values = {panel.key["target"]: panel.values(OUTCOME, common[0], level) for panel in members}
-    parts = [f"removing {target} {_percent(found)} %" for target, found in values.items() if found]
+    parts = [f"{_percent(found)} % with the target {target}" for target, found in values.items() if found]
     if len(parts) < 2:
         return ""
     return (
-        f"To save {members[0].amount(level)} on {members[0].setting} by {common[0]}, {joined(parts)} of test "
-        f"{OUTCOME_WORD} is kept; no test was made of that."
+        f"Where {common[0]} was to save {members[0].amount(level)} on {members[0].setting}, test {OUTCOME_WORD} is "
+        f"{joined(parts)}; no test was made of that, and the sets do not save just as much (see the table)."
     )

@@ -14,7 +14,7 @@ HIDDEN = ("name", "revision", "code")
 
 
 def variants(view: View) -> str:
-    """One sentence; empty where no record tells how anything was selected."""
+    """What was compared, those of one kind together; empty where no record tells how anything was selected."""
     found: dict[str, str] = {}
     for _, chosen in view.chosen:
         for one in chosen:
@@ -23,8 +23,11 @@ def variants(view: View) -> str:
         return ""
     forms = dict.fromkeys(panel.key["removal"] for panel in view.panels)
     removed = " or ".join(FORMS.get(form, form) for form in forms if form)
-    what = joined([f"{name} ({told})" for name, told in found.items()])
-    return f"Compared {'are' if len(found) > 1 else 'is'} {what}; what is removed is {removed or 'left out'}."
+    alike: dict[str, list[str]] = {}
+    for name, variant in found.items():
+        alike.setdefault(variant, []).append(name)
+    what = "; ".join(f"{joined(names)} ({variant})" for variant, names in alike.items())
+    return f"Compared {'are' if len(found) > 1 else 'is'} {what}. What is removed is {removed or 'left out'}."
 
 
 def _variant(one: Selected) -> str:

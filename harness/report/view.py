@@ -36,7 +36,7 @@ class View:
     @property
     def reference_labels(self) -> frozenset[str]:
         """Labels of the models that stand beside the study, whole."""
-        return frozenset(str(one["model"]) for one in self.index.references if "model" in one)
+        return _reference_labels(self.index)
 
     @property
     def good(self) -> tuple[TrialResult, ...]:
@@ -78,7 +78,7 @@ def view_of(index: StudyIndex, reading: Reading, *, has_plan: bool = True) -> Vi
     results = tuple(sorted(results, key=lambda r: (places[r.info.id], r.machine_class)))
     seen = {result.info.id for result in found}
     table = frame(results)
-    beside = [str(one["model"]) for one in index.references if "model" in one]
+    beside = sorted(_reference_labels(index))
     found_panels = panels(table, index.criteria, conditions(results), _note(index, results), beside)
     sharing = of_selections(found_panels, index.criteria)
     return View(
@@ -86,13 +86,17 @@ def view_of(index: StudyIndex, reading: Reading, *, has_plan: bool = True) -> Vi
         has_plan=has_plan,
         results=results,
         table=table,
-        columns=columns_of(results),
+        columns=columns_of(table, results),
         panels=found_panels,
         missing=tuple(trial for trial in index.trials if trial.id not in seen),
         left_out=len(seen - set(planned)),
         damaged=reading.damaged,
         chosen=tuple((panel, selections(panel, results)) for panel in sharing),
     )
+
+
+def _reference_labels(index: StudyIndex) -> frozenset[str]:
+    return frozenset(str(one["model"]) for one in index.references if "model" in one)
 
 
 def _note(index: StudyIndex, results: tuple[TrialResult, ...]) -> str:

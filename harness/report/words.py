@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from harness.report.across import across, across_words
-from harness.report.comparisons import FEWEST, Comparison
-from harness.report.phrases import joined, listed
+from harness.report.comparisons import Comparison, too_few
+from harness.report.phrases import LISTED, joined, listed
 from harness.report.variants import variants
 from harness.report.view import View
+from harness.stats import Interval
 from harness.tables.cells import between, counted, number, p_value, percent, points
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.derived import FEWEST_PAIRS
-from harness.tables.panels import Panel, with_values
+from harness.tables.panels import COST, Panel, with_values
 from harness.tables.summaries import is_noisy, measured_structures, speed_interval
 
 AVERAGED = {  # parts of a panel's key that are no networks
@@ -32,7 +33,7 @@ def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) 
     """The paragraphs of the answer."""
     if not view.panels:
         return (_nothing(view),)
-    paragraphs = [_losses(panel, view.index.random_criteria) for panel in view.panels]
+    paragraphs = [_losses(view, panel) for panel in view.panels]
     paragraphs.append(variants(view))
     paragraphs.append(_contrast(view, contrast))
     paragraphs.append(across_words(across(view)))
@@ -50,13 +51,14 @@ def _nothing(view: View) -> str:
     )
 
 
-def _losses(panel: Panel, random: Sequence[str]) -> str:
+def _losses(view: View, panel: Panel) -> str:
     level = panel.middle
     rows = panel.at(level)
     saved = with_values(rows, "macs_saved")["macs_saved"]
-    saves = f"saves {percent(float(saved.mean()))} of the MACs" if len(saved) else "saves MACs that were not counted"
+    of = "" if panel.key[COST] == "macs" else " of the MACs"
+    saves = f"saves {percent(float(saved.mean()))}{of}" if len(saved) else "saves MACs that were not counted"
     sentences = [f"On {panel.setting} ({panel.key['data']}), removing {_amount(panel, level)} {saves}."]
-    losses = _all_losses(panel, level, random)
+    losses = _all_losses(view, panel, level)
     if losses:
         sentences.append(losses)
     elif not panel.baseline_values(OUTCOME):
@@ -72,20 +74,40 @@ def _amount(panel: Panel, level: float) -> str:
     return f"{panel.amount(level)} {what}"
 
 
-def _all_losses(panel: Panel, level: float, random: Sequence[str]) -> str:
+def _all_losses(view: View, panel: Panel, level: float) -> str:
     found = {criterion: panel.values(f"{OUTCOME}_drop", criterion, level) for criterion in panel.criteria}
     held = {criterion: losses for criterion, losses in found.items() if losses}
     if not held:
         return ""
     most = max(len(losses) for losses in held.values())
-    spread = "mean ± standard deviation over " if most > 1 else ""
+    spread = "mean ± standard deviation over " if most > 1 and panel is view.panels[0] else ""
     over = f" points of test {OUTCOME_WORD} ({spread}{counted(most, 'network')})"
+    random, shown = view.index.random_criteria, _shown(view, list(held))
     parts = []
-    for i, (criterion, losses) in enumerate(held.items()):
+    for i, criterion in enumerate(shown):
+        losses = held[criterion]
         fewer = f" over {counted(len(losses), 'network')}" if len(losses) < most else ""
         unit = f" loses {points(losses)}{over}" if i == 0 else f" {points(losses)}"
         parts.append(f"{criterion}{_drawn(panel, criterion, level) if criterion in random else ''}{unit}{fewer}")
-    return f"At that {'budget' if panel.cost else 'count'} {joined(parts)}."
+    others = _range({criterion: losses for criterion, losses in held.items() if criterion not in shown})
+    return f"At that {'budget' if panel.cost else 'count'} {joined(parts)}{others}."
+
+
+def _shown(view: View, held: Sequence[str]) -> Sequence[str]:
+    """Of more criteria than a sentence holds, those of the contrast and the random ones."""
+    named = {*(view.contrast or ()), *view.index.random_criteria}
+    few = [criterion for criterion in held if criterion in named]
+    return few if len(held) > LISTED and few else held
+
+
+def _range(losses: Mapping[str, Sequence[float]]) -> str:
+    if not losses:
+        return ""
+    ordered = sorted(losses, key=lambda criterion: float(np.mean(losses[criterion])))
+    if len(ordered) == 1:
+        return f"; {ordered[0]} {points(losses[ordered[0]])}"
+    ends = (f"{points(losses[criterion])} ({criterion})" for criterion in (ordered[0], ordered[-1]))
+    return f"; the {len(ordered)} others lose from {' to '.join(ends)}"
 
 
 def _drawn(panel: Panel, criterion: str, level: float) -> str:
@@ -153,13 +175,16 @@ def _averaged(view: View, first: str, second: str) -> str:
 
 def _verdict(found: Comparison) -> str:
     if not found.can_claim:
-        return (
-            f"No claim is made: with {counted(found.found.n, 'network')} the smallest p that this test can "
-            f"reach is {p_value(found.smallest_p)}, and at least {FEWEST} are needed."
-        )
+        return f"No claim is made: {too_few(found.found, 'network')}."
     if found.is_difference:
-        return f"So {_better(found)}."
+        return f"So {_better(found)}{_though(found.found.interval)}."
     return f"No difference between {found.first} and {found.second} was found{_power(found)}."
+
+
+def _though(interval: Interval | None) -> str:
+    """The t interval takes differences for normal, the test does not: the two may disagree."""
+    holds = interval is not None and interval.low <= 0 <= interval.high
+    return " by that test, although the t interval holds 0" if holds else ""
 
 
 def _better(found: Comparison) -> str:
@@ -183,9 +208,8 @@ def _others(rest: Sequence[Comparison]) -> str:
     if unable:
         smallest = min(c.smallest_p for c in unable)
         which = "none of them is" if len(unable) == len(rest) else f"{len(unable)} of them are not"
-        sentences.append(
-            f"So few networks cannot bring their adjusted p below {p_value(smallest)}, so {which} claimed."
-        )
+        reach = f"On so few networks no adjusted p below {p_value(smallest)} can be reached"
+        sentences.append(f"{reach}, so {which} claimed.")
     shown = [f"{_better(c)} on {c.where} (p = {p_value(c.p)})" for c in rest if c.is_difference]
     if shown:
         sentences.append(f"The tests show: {listed(shown)}.")

@@ -12,7 +12,7 @@ from harness.stats import Interval, spread
 from harness.tables.cells import NONE, between, number, percent, significant
 from harness.tables.panels import Panel
 from harness.tables.placing import natural
-from harness.tables.selections import Selected, by_criterion, number_at, over_networks, sizes_of
+from harness.tables.selections import Selected, by_criterion, mean_at, number_at, over_networks, sizes_of
 from harness.tables.table import Table
 
 Agreement = dict[tuple[str, str], list[float]]
@@ -38,19 +38,15 @@ def stability_table(panel: Panel, found: Sequence[Selected]) -> Table | None:
 
 
 def _stability_row(name: str, size: str, own: Sequence[Selected]) -> tuple[str, ...]:
-    def mean(what: str) -> float | None:
-        values = over_networks((s.unit, number_at(s.stability, "sizes", size, what)) for s in own)
-        return float(np.mean(values)) if values else None
-
-    low, high = mean("low"), mean("high")
+    tau_, low, high, overlap = (mean_at(own, "sizes", size, what) for what in ("tau", "low", "high", "overlap"))
     settled = over_networks((s.unit, float(len(s.unsettled))) for s in own)
     last = size == tuple(sizes_of(own))[-1]
     return (
         name,
         size,
-        number(mean("tau"), 2),
+        number(tau_, 2),
         NONE if low is None or high is None else between(Interval(low, high), digits=2),
-        percent(mean("overlap"), 0),
+        percent(overlap, 0),
         number(float(np.mean(settled))) if last else NONE,
     )
 
@@ -76,11 +72,7 @@ def _scores(one: Selected) -> dict[str, object]:
 
 
 def _score(unit: str, own: Sequence[Selected]) -> str:
-    def mean(what: str) -> float | None:
-        values = over_networks((s.unit, number_at(s.stability, "scores", unit, what)) for s in own)
-        return float(np.mean(values)) if values else None
-
-    middle, low, high = mean("mean"), mean("low"), mean("high")
+    middle, low, high = (mean_at(own, "scores", unit, what) for what in ("mean", "low", "high"))
     if middle is None or low is None or high is None:
         return NONE
     mark = "*" if any(unit in s.unsettled for s in own) else ""

@@ -12,14 +12,18 @@ from harness.tables.table import Table
 SAVED = {"macs": "macs_saved", "params": "params_saved", "latency": "speedup"}
 
 
-def target_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
-    """One table for each group of panels that differ in their target alone and were asked for shares of one cost."""
+def beside(panels: Sequence[Panel]) -> tuple[list[Panel], ...]:
+    """The groups of panels that differ in their target alone and were asked for shares of one cost."""
     groups: dict[tuple[str, ...], list[Panel]] = {}
     for panel in panels:
         if panel.cost:
             groups.setdefault(tuple(panel.key[name] for name in KEY if name != "target"), []).append(panel)
-    several = [members for members in groups.values() if len({p.key["target"] for p in members}) > 1]
-    return tuple(_table(members) for members in several)
+    return tuple(members for members in groups.values() if len(members) > 1)
+
+
+def target_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
+    """One table for each group of targets that may be compared."""
+    return tuple(map(_table, beside(panels)))
 
 
 def _table(members: Sequence[Panel]) -> Table:

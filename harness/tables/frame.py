@@ -56,11 +56,11 @@ def frame(results: Sequence[TrialResult]) -> pd.DataFrame:
     return table
 
 
-def columns_of(results: Sequence[TrialResult]) -> tuple[Column, ...]:
-    """The column dictionary of `frame(results)`."""
+def columns_of(table: pd.DataFrame, results: Sequence[TrialResult]) -> tuple[Column, ...]:
+    """The column dictionary of `table`, the frame of these results."""
     naming = Naming.of(results)
     units = {naming.column(m): m.unit for result in results for m in result.measurements.values()}
-    return dictionary([str(name) for name in frame(results).columns], units)
+    return dictionary([str(name) for name in table.columns], units)
 
 
 def conditions(results: Sequence[TrialResult]) -> dict[str, str]:

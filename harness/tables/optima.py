@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -81,30 +81,33 @@ def optimum_table(panel: Panel, found: Sequence[Standing]) -> Table | None:
     """Own accuracy beside the mean of all sets and the two oracles; None where no other sets were evaluated."""
     if not found:
         return None
-    rows = tuple(_row(panel, one) for one in found)
+    by_count: dict[int, list[Standing]] = {}
+    for one in found:
+        by_count.setdefault(one.count, []).append(one)
+    rows = tuple(_row(panel, one) for _, at in sorted(by_count.items()) for one in (*at, *_yardsticks(at)))
     notes = [
         f"Test {OUTCOME_WORD} in per cent, untrained, of sets of the same size; mean and standard deviation over "
-        "networks. The two best sets are chosen without the test split: on the calibration items (what a criterion "
-        "could reach with what it is given), and on validation, chosen on one half of it and the other half in turn "
-        "(a maximum over many noisy values is optimistic). Gain: (own − mean) / (best on validation − mean), 1 is the "
-        "best set and 0 is chance. Regret: best on validation − own, in points. Percentile: share of all sets that are "
-        "not better on test. Gap: best on validation − best on calibration, in points."
+        "networks. The two best sets are chosen without the test split, so others may do better on it: on the "
+        "calibration items (what a criterion could reach with what it is given), and on validation, chosen on one half "
+        "of it and the other half in turn (a maximum over many noisy values is optimistic). Gain: how far from the "
+        "mean of all sets (0) to the best on validation (1). Regret: best on validation − this, in points. "
+        "Percentile: share of all sets that are not better on test."
     ]
     if any(one.draws for one in found):
-        notes.append("Of a random criterion, own is the mean of its draws; the mean of all sets is its exact value.")
-    header = (
-        "criterion",
-        "removed",
-        "own",
-        "mean of all sets",
-        "best (calibration)",
-        "best (validation)",
-        "gap",
-        "gain",
-        "regret",
-        "percentile",
-    )
+        notes.append("A random criterion shows the mean of its draws; the mean of all sets is its exact value.")
+    header = ("criterion", "removed", OUTCOME_WORD, "gain", "regret", "percentile")
     return Table(f"optimum-{panel.slug}", f"How good selections are: {panel.label}", header, rows, tuple(notes))
+
+
+def _yardsticks(at: Sequence[Standing]) -> list[Standing]:
+    """The two oracles and the mean of all sets as rows of their own, of the criterion that met most networks."""
+    widest = max(at, key=lambda one: len(one.own))
+    values = {
+        "best on validation": widest.validation,
+        "best on calibration": widest.calibration,
+        "mean of all sets": widest.mean,
+    }
+    return [replace(widest, criterion=name, draws=0, own=own, percentiles=[]) for name, own in values.items() if own]
 
 
 def _row(panel: Panel, one: Standing) -> tuple[str, ...]:
@@ -114,10 +117,6 @@ def _row(panel: Panel, one: Standing) -> tuple[str, ...]:
         f"{one.criterion}{f' ({one.draws} draws)' if one.draws else ''}",
         f"{one.count}{f' of {panel.of}' if panel.of else ''}{sets}",
         points(one.own),
-        points(one.mean),
-        points(one.calibration),
-        points(one.validation),
-        points(one.gap),
         number(one.gain, 2),
         points(one.regret),
         percentile,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import pandas as pd
 
@@ -105,12 +106,17 @@ class Panel:
     def per_unit(self, column: str) -> pd.DataFrame:
         """Means over draws and selections, one row per network: index unit, columns (criterion, level).
 
-        A combination that nothing was measured for is NaN.
+        A combination that nothing was measured for is NaN. Every table and figure asks for it, so it is made once.
         """
-        rows = with_values(self.candidates, column)
-        means = rows.groupby([UNIT, "criterion", LEVEL])[column].mean()
-        wide = means.unstack(["criterion", LEVEL])
-        return wide.reindex(columns=pd.MultiIndex.from_product([self.criteria, self.levels]))
+        if column not in self._wide:
+            means = with_values(self.candidates, column).groupby([UNIT, "criterion", LEVEL])[column].mean()
+            columns = pd.MultiIndex.from_product([self.criteria, self.levels])
+            self._wide[column] = means.unstack(["criterion", LEVEL]).reindex(columns=columns)
+        return self._wide[column]
+
+    @cached_property
+    def _wide(self) -> dict[str, pd.DataFrame]:
+        return {}
 
     def values(self, column: str, criterion: str, level: float) -> list[float]:
         """One mean per network."""

@@ -14,9 +14,13 @@ from harness.tables.table import Table
 MACHINE = "‡"
 
 
-def price_table(panel: Panel, found: Sequence[Selected]) -> Table | None:
-    """One row per criterion; None where no selection tells anything."""
-    rows = tuple(_row(name, own) for name, own in by_criterion(found).items())
+def price_table(chosen: Sequence[tuple[Panel, Sequence[Selected]]]) -> Table | None:
+    """One row per criterion and panel of selections; None where no selection tells anything."""
+    rows = tuple(
+        _row(f"{name} ({panel.label})" if len(chosen) > 1 else name, own)
+        for panel, found in chosen
+        for name, own in by_criterion(found).items()
+    )
     if not rows:
         return None
     notes = (
@@ -25,7 +29,7 @@ def price_table(panel: Panel, found: Sequence[Selected]) -> Table | None:
         "training of the network are not in them, and they compare with nothing that another machine did.",
     )
     header = ("criterion", "search", "items", "labels", "forward passes", "backward passes", f"seconds{MACHINE}")
-    return Table(f"prices-{panel.slug}", f"Prices of the criteria: {panel.label}", header, rows, notes)
+    return Table("prices", "Prices of the criteria", header, rows, notes)
 
 
 def _row(name: str, own: Sequence[Selected]) -> tuple[str, ...]:
@@ -34,7 +38,7 @@ def _row(name: str, own: Sequence[Selected]) -> tuple[str, ...]:
     seconds = [one.seconds for one in own if one.seconds is not None]
     return (
         name,
-        " or ".join(dict.fromkeys(info.search for info in infos)),
+        " or ".join(dict.fromkeys(info.search.replace("_", "-") for info in infos)),
         " or ".join(map(str, sorted(items))) or "none",
         "yes" if any(info.labels_used for info in infos) else "no",
         _passes([info.forward_passes for info in infos]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -22,12 +23,18 @@ HEADER = ("model", "removed", "metric", "published", "ours", "difference", "note
 Own = dict[str, list[float]]  # our values by how they came about
 
 
+def wanted(references: Sequence[Options]) -> tuple[str, ...]:
+    """The publications that a study names, known or not."""
+    return tuple(dict.fromkeys(str(one["published"]) for one in references if "published" in one))
+
+
 def published_tables(
     references: Sequence[Options], results: Sequence[TrialResult], table: pd.DataFrame
 ) -> Iterator[Table]:
     """Of the publications that a study names, each group of values of which any was measured; the rest in one table."""
-    wanted = [str(reference["published"]) for reference in references if "published" in reference]
-    for name in (name for name in dict.fromkeys(wanted) if name in names()):
+    is_like = [result.status == "ok" and result.info.data.lower().startswith(DATA) for result in results]
+    results, table = list(compress(results, is_like)), table[is_like]
+    for name in (name for name in wanted(references) if name in names()):
         source = publication(name)
         apart: list[tuple[str, ...]] = []
         for number_, group in enumerate(source.groups):
@@ -104,7 +111,7 @@ def _ours(value: Value, results: Sequence[TrialResult], table: pd.DataFrame) -> 
     if column not in table:
         return found
     for result, measured in zip(results, table[column], strict=True):
-        if result.status == "ok" and pd.notna(measured) and _is_same(result, value):
+        if pd.notna(measured) and _is_same(result, value):
             how = ", ".join(word for word in (_trained(result), result.info.removal or "") if word)
             found.setdefault(how, []).append(float(measured) - (value.metric in FROM_SPEEDUP))
     return found
@@ -120,7 +127,6 @@ def _is_same(result: TrialResult, value: Value) -> bool:
     merged = [value.transform] if value.transform else []
     return (
         same_net
-        and result.info.data.lower().startswith(DATA)
         and value.removed is not None
         and {kind: tuple(places) for kind, places in result.recipe.items() if places} == value.removed
         and _changes(spec) == merged

@@ -107,6 +107,12 @@ def number_at(details: Json | Details | None, *path: str) -> float | None:
     return float(details) if isinstance(details, int | float) and not isinstance(details, bool) else None
 
 
+def mean_at(found: Iterable[Selected], *path: str) -> float | None:
+    """Mean over networks of the number at a path of what is known of stability; None where no network has it."""
+    values = over_networks((one.unit, number_at(one.stability, *path)) for one in found)
+    return sum(values) / len(values) if values else None
+
+
 def sizes_of(found: Sequence[Selected]) -> Iterator[str]:
     """Sizes of the calibration subsets, ascending."""
     sizes = {size for one in found if isinstance(held := (one.stability or {}).get("sizes"), Mapping) for size in held}

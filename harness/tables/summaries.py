@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from harness.tables.panels import Panel, with_values
 from harness.tables.table import Table
 
 NOISY = "†"
+TIMED = "Medians of times, means of other costs, over the structures measured; speed-ups with 95 % bootstrap intervals."
 
 
 def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
@@ -92,16 +93,28 @@ def cost_table(panel: Panel) -> Table | None:
     groups += [(_shown(panel, level), measured_structures(panel.at(level))) for level in panel.levels]
     rows = [(name, *(_cost_cell(rows, cost, scales[cost.column]) for cost in shown)) for name, rows in groups]
     noisy = any(NOISY in cell for row in rows for cell in row)
-    notes = [
-        "Medians of times, means of other costs, over the structures measured; speed-ups with 95 % bootstrap intervals."
-    ]
+    notes = [TIMED if any(cost.write in (_middle, _times) for cost in shown) else "Means over the structures measured."]
     if any(cost.column == "realised" for cost in shown):
         notes.append("Realised: gain in speed over the gain that the saved MACs promise.")
-    notes += [f"Conditions: {_conditions(panel, shown)}."] if panel.conditions else []
+    notes += [f"Conditions: {conditions}."] if (conditions := _conditions(panel, shown)) else []
     notes += [f"{NOISY} noisy: cannot be told from the machine's own variation."] if noisy else []
     header = ("removed", *(_heading(c, scales[c.column]) for c in shown))
     title = f"Costs by {'budget' if panel.cost else 'count'}: {panel.label}"
     return Table(f"costs-{panel.slug}", title, header, tuple(rows), _noted(notes, panel))
+
+
+def cost_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
+    """The cost tables that differ: what a criterion or a recovery leaves may cost the same, and is told once."""
+    found: dict[tuple[object, ...], tuple[Table, list[str]]] = {}
+    for panel in panels:
+        table = cost_table(panel)
+        if table is not None:
+            alike = found.setdefault((table.header, table.rows, table.notes), (table, []))[1]
+            alike.append(panel.label)
+    return tuple(
+        replace(table, notes=(*table.notes, f"The same for {'; '.join(labels[1:])}.")) if labels[1:] else table
+        for table, labels in found.values()
+    )
 
 
 def measured_structures(rows: pd.DataFrame) -> pd.DataFrame:

@@ -47,6 +47,15 @@ def test_places_of_half_of_the_networks_are_named_and_others_counted() -> None:
     assert "of entropy blocks.1.attn (3 of 6) and 1 other in fewer than half of the networks" in text
 
 
+def test_many_places_are_counted_and_not_named() -> None:
+    def sure(record: Record) -> Record:
+        stability = {"unsettled": [f"blocks.{i}.attn" for i in range(4)], "sizes": {"64": {"tau": 0.5}}}
+        return with_selection(record, stability=stability) if record.trial.criterion == "entropy" else record
+
+    text = " ".join(sureness(viewed(tuple(map(sure, records_of(PLAN))))))
+    assert "of entropy 4 units in half of the networks or more." in text
+
+
 def test_the_variant_is_named_with_its_options_search_and_form() -> None:
     def changed(record: Record) -> Record:
         if record.trial.criterion is None:
@@ -58,7 +67,7 @@ def test_the_variant_is_named_with_its_options_search_and_form() -> None:
     plan = elsewhere(PLAN, criteria=("paper",), contrast=None)
     text = variants(viewed(tuple(map(changed, records_of(plan))), plan))
     expected = "paper (criterion entropy, site head, items 128, absolute no, exhaustive search, up_to 6)"
-    assert text == f"Compared is {expected}; what is removed is replaced by the identity (u = 2x)."
+    assert text == f"Compared is {expected}. What is removed is replaced by the identity (u = 2x)."
 
 
 def shifted(gains: dict[str, float]) -> View:
@@ -76,7 +85,7 @@ def test_architectures_are_the_units_of_a_claim_about_architectures() -> None:
     few = across(shifted({"a": 0.02, "b": 0.04}))
     assert few is not None
     assert (few.found.n, few.can_claim) == (2, False)
-    assert "with 2 architectures the smallest p is 0.500" in across_words(few)
+    assert "with 2 architectures the smallest p that this test can reach is 0.500" in across_words(few)
     six = across(shifted({name: 0.01 + 0.005 * i for i, name in enumerate("abcdef")}))
     assert six is not None
     assert six.found.flips.p == 2 / 2**6

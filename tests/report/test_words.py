@@ -94,6 +94,13 @@ def test_fewer_than_six_networks_claim_nothing(seeds: tuple[int, ...], smallest:
     assert f"can reach is {smallest}" in text
 
 
+def test_a_network_that_does_not_differ_is_said_to_be_no_help() -> None:
+    low = shifted(HIGH, (0.02, 0.03, 0.04, 0.02, 0.03, 0.0))
+    text = words(PAIR, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": low}))
+    assert "with 6 networks, of which 1 shows no difference at all, the smallest p" in text
+    assert "can reach is 0.062, and at least 6 that differ are needed" in text
+
+
 def test_six_networks_cannot_carry_five_corrected_comparisons() -> None:
     assert "none of them is claimed" in words(PLAN)
 
@@ -147,6 +154,22 @@ def test_a_contrast_without_results_says_so() -> None:
 def test_one_criterion_has_nothing_to_be_compared_with() -> None:
     text = words(elsewhere(PLAN, criteria=("entropy",), contrast=None))
     assert "nothing to compare it with" in text
+
+
+def test_of_many_criteria_the_contrast_and_chance_are_named_and_the_others_have_a_range() -> None:
+    plan = elsewhere(PAIR, criteria=("entropy", "similarity", "a", "b", "c", "d", "random"))
+    losses = {"entropy": 0.02, "similarity": 0.03, "a": 0.05, "b": 0.01, "c": 0.07, "d": 0.04, "random": 0.2}
+    table = {name: shifted(BASE, (loss,) * 6) for name, loss in losses.items()}
+    text = words(plan, with_accuracy(plan, {"baseline": BASE, **table}))
+    assert "entropy loses 2.0 ± 0.0 points" in text
+    assert "similarity 3.0 ± 0.0 and random (2 draws) 20.0 ± 0.0" in text
+    assert "; the 4 others lose from 1.0 ± 0.0 (b) to 7.0 ± 0.0 (c)." in text
+
+
+def test_a_claim_against_the_t_interval_says_so() -> None:
+    low = shifted(HIGH, (0.001, 0.001, 0.001, 0.001, 0.001, 0.09))
+    text = words(PAIR, with_accuracy(PAIR, {"baseline": BASE, "entropy": HIGH, "similarity": low}))
+    assert "So entropy loses less than similarity by that test, although the t interval holds 0." in text
 
 
 def test_a_noisy_latency_is_not_called_faster() -> None:

@@ -58,7 +58,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everything_is_written(index: Path) -> None:
     slug = "vit-digits-attention"
-    names = ("comparisons", *(f"{kind}-{slug}" for kind in ("accuracy", "agreement", "costs", "prices")))
+    names = ("comparisons", "prices", *(f"{kind}-{slug}" for kind in ("accuracy", "agreement", "costs")))
     tables = [f"{name}.{end}" for name in names for end in ("md", "tex")]
     kinds = ("accuracy_cost", "accuracy_count", "agreement", "depth", "realised", "scores")
     assert sorted(p.name for p in index.parent.iterdir()) == [
@@ -99,7 +99,8 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(index: Path) -> None:
 def test_every_figure_has_a_text_for_those_who_cannot_see_it(index: Path) -> None:
     labels = [attrs.get("aria-label") for tag, attrs in Page(index.read_text()).tags if tag == "svg"]
     assert len(labels) == 6
-    assert all(label and label.endswith(".") for label in labels)
+    assert len(set(labels)) == 6
+    assert all(label and label.endswith(": vit_digits, attention") for label in labels)
 
 
 def test_the_page_reads_from_question_to_trials(index: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 
 import pytest
 from assured import assured, with_selection
@@ -33,12 +34,20 @@ def test_the_tables_are_golden() -> None:
         stability_table(panel, found),
         score_table(panel, found),
         agreement_table(panel, agreement(found)),
-        price_table(panel, found),
+        price_table([(panel, found)]),
     )
     held = [table for table in tables if table is not None]
     assert len(held) == 4
     assert_golden("assurance.md", "\n".join(f"### {table.title}\n\n{markdown(table)}" for table in held))
     assert_golden("assurance.tex", latex(held[0]))
+
+
+def test_prices_of_several_panels_are_one_table_that_says_where() -> None:
+    panel, found = chosen(assured(PLAN))
+    table = price_table([(panel, found), (replace(panel, label="vit_digits, mlp"), found[:1])])
+    assert table is not None
+    assert [row[0] for row in table.rows[-2:]] == ["random (vit_digits, attention)", "entropy (vit_digits, mlp)"]
+    assert price_table([]) is None
 
 
 def test_agreement_is_kendalls_tau_network_by_network() -> None:

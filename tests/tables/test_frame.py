@@ -153,7 +153,7 @@ def test_no_results_make_an_empty_table() -> None:
 
 
 def test_every_column_is_explained() -> None:
-    columns = columns_of(latest(RECORDS))
+    columns = columns_of(frame(latest(RECORDS)), latest(RECORDS))
     assert [c.name for c in columns] == [str(name) for name in frame(latest(RECORDS)).columns]
     assert all(c.meaning for c in columns)
     assert {c.name: c.unit for c in columns}["latency_s"] == "s"

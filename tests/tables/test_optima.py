@@ -24,6 +24,13 @@ def test_the_table_is_golden() -> None:
     assert_golden("optimum.md", markdown(table))
 
 
+def test_the_best_set_and_the_mean_of_all_are_the_ends_of_the_scale() -> None:
+    table = optimum_table(PANEL, standings(CHOSEN))
+    assert table is not None
+    ends = [row[3:5] for row in table.rows if row[0] in ("best on validation", "mean of all sets")]
+    assert ends == [("1.00", "0.0 ± 0.0"), ("0.00", "8.9 ± 0.0"), ("1.00", "0.0 ± 0.0"), ("0.00", "21.8 ± 0.0")]
+
+
 def test_gain_is_of_means_over_networks() -> None:
     (one,) = (s for s in standings(CHOSEN) if (s.criterion, s.count) == ("entropy", 4))
     own = [accuracy(r) for r in assured(PLAN) if (r.trial.criterion, r.trial.count) == ("entropy", 4)]
@@ -37,8 +44,9 @@ def test_gain_is_of_means_over_networks() -> None:
 def test_random_shows_its_draws_beside_the_exact_mean() -> None:
     table = optimum_table(PANEL, standings(CHOSEN))
     assert table is not None
-    (row,) = (row for row in table.rows if row[0] == "random (2 draws)" and row[1].startswith("4 of 8"))
-    assert row[3] == "70.2 ± 0.0"
+    found = {row[0]: row[2] for row in table.rows if row[1].startswith("4 of 8")}
+    assert found["random (2 draws)"] == "64.4 ± 2.2"
+    assert found["mean of all sets"] == "70.2 ± 0.0"
     assert any("exact value" in note for note in table.notes)
 
 

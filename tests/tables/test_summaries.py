@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import statistics
+from dataclasses import replace
 
-from builders import Plan, elsewhere, failed, records_of
+from builders import Plan, elsewhere, failed, records_of, without
 from golden_files import assert_golden
 
 from harness.records import Record
 from harness.store import latest
 from harness.tables.frame import conditions, frame
 from harness.tables.panels import Panel, panels
-from harness.tables.summaries import NOISY, accuracy_table, cost_table
+from harness.tables.summaries import NOISY, accuracy_table, cost_table, cost_tables
 from harness.tables.table import latex, markdown
 
 PLAN = Plan(criteria=("entropy", "similarity", "random"), draws=2, counts=(2, 4))
@@ -69,6 +70,21 @@ def test_noisy_timings_are_marked_and_exact_costs_are_not() -> None:
     marked = {row[0]: [h for h, cell in zip(table.header, row, strict=True) if NOISY in cell] for row in table.rows}
     assert marked["2"] == ["latency (ms)", "speed-up", "realised", "items/s", "throughput gain"]
     assert marked["4"] == []
+
+
+def test_equal_costs_are_told_once() -> None:
+    same = panel_of(PLAN)
+    (table,) = cost_tables([same, replace(same, label="vit_digits, attention, finetune")])
+    assert table.rows == getattr(cost_table(same), "rows", None)
+    assert table.notes[-1] == "The same for vit_digits, attention, finetune."
+    assert len(cost_tables([same, panel_of(elsewhere(PLAN, counts=(2,)))])) == 2
+
+
+def test_what_was_not_timed_has_no_medians_and_no_conditions() -> None:
+    records = tuple(without(r, "latency_s", "images_per_s", "peak_bytes") for r in records_of(PLAN))
+    table = cost_table(replace(panel_of(PLAN, records), conditions={"loss": "batch 1"}))
+    assert table is not None
+    assert table.notes == ("Means over the structures measured.",)
 
 
 def test_without_costs_there_is_no_cost_table() -> None:
