@@ -22,7 +22,7 @@ FLOORS = (
     ("records", "recipes"),
     ("spec", "site"),
     ("trials", "study_file", "grid", "jobs"),
-    ("stats", "fairness", "published", "tabular", "degradation"),
+    ("stats", "fairness", "published", "tabular"),
     ("store", "rankings", "resampling", "leases", "failures", "runs"),
     ("nvml", "host_memory", "counting"),
     ("snapshots", "device", "hardware"),

@@ -76,6 +76,7 @@ DERIVED = (
     Column(
         "realised", "1", "(speedup - 1) / (1 / (1 - macs_saved) - 1): gain in speed over the gain that MACs promise"
     ),
+    Column("speedup_degradation", "1", f"{OUTCOME}_drop / (speedup - 1): points lost per per cent of speed-up"),
     Column("stability_tau", "1", "mean Kendall's tau of the ranking on all calibration items with those on parts"),
     Column("optimum_gain", "1", "(accuracy - mean over all sets) / (best - mean over all sets), untrained, test split"),
     Column("costs_from", "", "trial whose structure was measured, where equal structures share one cost"),

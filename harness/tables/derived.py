@@ -77,6 +77,17 @@ def realised(speed: float, macs_saved: float) -> float | None:
     return (speed - 1) / (1 / (1 - macs_saved) - 1)
 
 
+def speedup_degradation(drop: float, speed: float) -> float | None:
+    """gamma = (baseline - candidate) / (speedup - 1): accuracy points lost per per cent of speed-up.
+
+    `drop` is a share of items and `speed` the baseline's time over the candidate's, so the hundreds of points and of
+    per cent cancel. Negative where accuracy rises; of a candidate that is slower the sign means nothing, and where
+    nothing is gained there is no ratio: both give None. From LLM-Drop (arXiv 2406.15786), which prints absolute points,
+    as recomputing its tables shows.
+    """
+    return drop / (speed - 1) if speed > 1 else None
+
+
 @lru_cache(maxsize=4096)  # equal structures share one measurement, and each of their trials asks for it
 def _speedup(own: tuple[float, ...], other: tuple[float, ...], better: str) -> Speedup:
     mine, theirs = np.asarray(own), np.asarray(other)

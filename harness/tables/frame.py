@@ -11,8 +11,8 @@ import pandas as pd
 from harness.records import Measurement
 from harness.schema import Json
 from harness.store import TrialResult
-from harness.tables.columns import AXES, Column, dictionary
-from harness.tables.derived import SPEEDUPS, Baselines, drops, realised, savings, speedup
+from harness.tables.columns import AXES, OUTCOME, Column, dictionary
+from harness.tables.derived import SPEEDUPS, Baselines, drops, realised, savings, speedup, speedup_degradation
 
 INTEGERS = ("draw", "count", "of", "model_seed", "selection_seed", "recovery_seed")
 
@@ -131,9 +131,11 @@ def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[
             name, suffix = SPEEDUPS[m.metric], naming.suffix(m)
             row |= {f"{name}{suffix}": found.value}
             row |= {f"{name}_{end}{suffix}": getattr(found.interval, end, None) for end in ("low", "high")}
-    speed, saved = row.get("speedup"), row.get("macs_saved")
+    speed, saved, drop = row.get("speedup"), row.get("macs_saved"), row.get(f"{OUTCOME}_drop")
     if isinstance(speed, float) and isinstance(saved, float):
         row["realised"] = realised(speed, saved)
+    if isinstance(speed, float) and isinstance(drop, float):
+        row["speedup_degradation"] = speedup_degradation(drop, speed)
     row["costs_from"] = next((m.shared_from.trial for m in result.measurements.values() if m.shared_from), None)
     return row
 

@@ -113,6 +113,13 @@ def test_the_saving_is_realised_when_time_falls_as_macs_do() -> None:
     assert row["realised"] == pytest.approx(1.0)
 
 
+def test_points_lost_per_per_cent_of_speedup() -> None:
+    record = RECORDS[2]
+    latency = measured(record, "latency_s").model_copy(update={"samples": (3.0, 3.0), "baseline_samples": (4.5, 4.5)})
+    row = row_of(frame(latest([*RECORDS[:2], with_measurement(record, latency)])), record)
+    assert row["speedup_degradation"] == pytest.approx(float(row["top1_drop"]) / 0.5)  # type: ignore[arg-type]
+
+
 def test_nothing_saved_has_no_realised_share() -> None:
     macs = measured(RECORDS[0], "macs")
     record = with_measurement(RECORDS[2], macs)
