@@ -14,7 +14,7 @@ from typing import Protocol
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from harness.errors import DeviceError, SpecError, StoreError
+from harness.errors import DeviceError, Problem, SpecError, StoreError
 from harness.executors.base import Executor, Handle, executors
 from harness.failures import lost
 from harness.hardware import machine_class
@@ -26,6 +26,7 @@ from harness.records import STAGES, StudyIndex
 from harness.runs import failed_record, new_run_id
 from harness.schema import Json, problems_of
 from harness.site import Site
+from harness.spec import Study, TrainedWeights
 from harness.store import Store
 from harness.study_file import StudyFile
 
@@ -90,6 +91,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     """Plans, skips, submits and watches; raises a HarnessError before anything runs where something is wrong."""
     plan = make_plan(file, results)
     place = place_of(file.site, orders)
+    _check_amp(file, plan.study, place.device)
     store = Store(results)
     stand = standings(plan, store.records(plan.study.study), place.machine_class)
     todo = assignments(
@@ -127,6 +129,18 @@ def _device(asked: str, executor: Executor) -> str:
             f"device: {asked!r} was asked for and this machine has no usable GPU; 'auto' takes what is there"
         )
     return "cpu" if asked == "auto" and not gpus else asked
+
+
+def _check_amp(file: StudyFile, study: Study, device: str) -> None:
+    """Told now, where the device is known: a recovery would come to it only after a training and a selection."""
+    trained = [
+        (index, one.weights) for index, one in enumerate(study.models) if isinstance(one.weights, TrainedWeights)
+    ]
+    places = [f"models.{i}.weights.train.amp" for i, weights in trained if weights.train.amp]
+    places += [f"recoveries.{i}.amp" for i, one in enumerate(study.recoveries) if one.options.get("amp")]
+    if places and device == "cpu":
+        message = "needs a GPU, and this would run on the CPU; leave it out"
+        raise SpecError(file.located(Problem(place, message)) for place in places)
 
 
 def _summary(plan: Plan, stand: Sequence[Standing], todo: Sequence[Assignment]) -> Summary:

@@ -31,6 +31,13 @@ def test_an_unknown_device_is_told() -> None:
         place_of(Site(), Orders(device="tpu"))
 
 
+def test_half_precision_on_the_cpu_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    file = load_study(written(tmp_path, small(recoveries=["none", {"name": "finetune", "epochs": 1, "amp": True}])))
+    with pytest.raises(SpecError, match=r"study\.yaml: recoveries\.1\.amp: needs a GPU"):
+        launch(file, tmp_path / "results", Orders(device="cpu"), Silent())
+    assert [p.name for p in (tmp_path / "results").iterdir()] == ["artifacts"]
+
+
 @pytest.mark.parametrize("changes", [{"counts": [9]}, {"executor": "cloud"}, {"study": "artifacts"}], ids=str)
 def test_nothing_is_written_for_a_study_that_cannot_run(tmp_path: Path, changes: dict[str, object]) -> None:
     file = load_study(written(tmp_path, small(**changes)))
