@@ -11,6 +11,7 @@ from harness.errors import DataError, SpecError, UnknownNameError, unknown
 from harness.families.base import Sublayer, Unit, units
 from harness.families.catalogue import family_of
 from harness.schema import Json
+from harness.searches.answers import unit_scores
 from harness.surgery import REMOVALS, removed
 from harness.surgery import remove as without
 from harness.tasks.base import Batch
@@ -112,6 +113,8 @@ def _batches(given: Batches, criterion: Criterion) -> Iterator[Batch]:
     is_one = isinstance(given, Tensor) or (
         isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, Tensor) for part in given)
     )
+    if not isinstance(given, Iterable):
+        raise DataError(f"batches: must be tensors or pairs of them, and this is of type {type(given).__name__}")
     left = criterion.calibration_items
     found = 0
     for entry in [given] if is_one else given:
@@ -142,8 +145,7 @@ def _batch(entry: Any, criterion: Criterion) -> Batch:
 
 def _scores(criterion: Criterion, scoring: Scoring) -> dict[str, float]:
     if isinstance(criterion, UnitCriterion):
-        found = criterion.scores(scoring)
-        return {unit.name: found[unit.name] for unit in scoring.units}
+        return unit_scores(criterion, scoring)
     if isinstance(criterion, SetCriterion):
         of_set = criterion.set_score(scoring)
         return {unit.name: of_set((unit,)) for unit in scoring.units}
