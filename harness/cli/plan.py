@@ -13,6 +13,7 @@ from harness.pending import Standing, standings, tally
 from harness.plan import Plan, make_plan
 from harness.store import Store
 from harness.study_file import load_study
+from harness.wording import counted
 
 SHOWN = 40
 AT_MOST = ("recover", "evaluate", "cost")
@@ -48,7 +49,7 @@ def _as_json(plan: Plan, stand: tuple[Standing, ...]) -> dict[str, object]:
 def _as_text(plan: Plan, stand: tuple[Standing, ...]) -> str:
     counts = tally(stand)
     lines = [
-        f"{plan.study.study}: {len(plan.trials)} trials: {counts['done']} done, {counts['new']} new, "
+        f"{plan.study.study}: {counted(len(plan.trials), 'trial')}: {counts['done']} done, {counts['new']} new, "
         f"{counts['failed']} failed (run again with --retry-failed)",
         "",
         "stages to make when nothing is kept yet:",

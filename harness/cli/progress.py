@@ -11,6 +11,7 @@ import typer
 
 from harness.launch import Watcher
 from harness.schema import Json
+from harness.wording import counted
 
 LINE_EVERY_S = 15.0
 
@@ -81,7 +82,7 @@ class Lines:
     def begins(self, total: int, todo: int, where: str) -> None:
         self.counts.begin(todo)
         self._last = time.monotonic()
-        typer.echo(f"{todo} of {total} trials to run ({where})")
+        typer.echo(f"{todo} of {counted(total, 'trial')} to run ({where})")
 
     def hears(self, event: dict[str, Json]) -> None:
         self.counts.hear(event)
@@ -116,7 +117,9 @@ class Bar:
 
     def begins(self, total: int, todo: int, where: str) -> None:
         self.counts.begin(todo)
-        self._progress.console.print(f"{todo} of {total} trials to run ({where})", highlight=False, markup=False)
+        self._progress.console.print(
+            f"{todo} of {counted(total, 'trial')} to run ({where})", highlight=False, markup=False
+        )
         self._progress.start()
         self._task = self._progress.add_task("trials", total=todo, study="trials", failed=0, left="", activity="")
 

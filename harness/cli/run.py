@@ -15,6 +15,7 @@ from harness.launch import Orders, Summary, launch
 from harness.records import STAGES
 from harness.store import Store
 from harness.study_file import load_study
+from harness.wording import counted
 
 SHOWN_FAILURES = 10
 
@@ -51,7 +52,7 @@ def _say(summary: Summary) -> None:
         return
     parts = [f"{len(summary.ok)} done now", f"{summary.done_before} before", f"{len(summary.failed)} failed"]
     parts += [f"{summary.left} left"] if summary.left else []
-    typer.echo(f"{summary.study}: {summary.total} trials: {', '.join(parts)}")
+    typer.echo(f"{summary.study}: {counted(summary.total, 'trial')}: {', '.join(parts)}")
 
 
 def _report(summary: Summary, results: Path, reports: Path) -> Path | None:
@@ -75,4 +76,4 @@ def _say_failures(summary: Summary) -> None:
         typer.echo(f"... and {len(failed) - SHOWN_FAILURES} more", err=True)
     if failed:
         again = _typed() if "--retry-failed" in sys.argv else f"{_typed()} --retry-failed"
-        typer.echo(f"{len(failed)} trials failed; run them again with: {again}", err=True)
+        typer.echo(f"{counted(len(failed), 'trial')} failed; run them again with: {again}", err=True)

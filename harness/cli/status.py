@@ -13,6 +13,7 @@ from harness.cli.report import study_name
 from harness.jobs import EventTail, JobFolder
 from harness.records import Record, TrialInfo
 from harness.store import Store
+from harness.wording import counted
 
 SILENT_S = 120.0  # a stage that says nothing for this long is not shown as running
 
@@ -28,7 +29,7 @@ def show_status(study: str, as_json: bool, results: Path) -> int:
         typer.echo(json.dumps({"study": name, "trials": states, "running": running}, indent=1))
         return FINE
     words = [f"{sum(s == word for s in states.values())} {word}" for word in ("done", "failed", "new")]
-    typer.echo(f"{name}: {len(states)} trials: {', '.join(words)}, {len(running)} running")
+    typer.echo(f"{name}: {counted(len(states), 'trial')}: {', '.join(words)}, {len(running)} running")
     for trial, doing in running.items():
         typer.echo(f"running {trial}: {doing}")
     for trial, state in states.items():

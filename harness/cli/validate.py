@@ -9,6 +9,7 @@ import typer
 from harness.cli.exits import FINE
 from harness.plan import make_plan
 from harness.study_file import load_study
+from harness.wording import counted
 
 
 def validate_study(study: Path, site: Path | None, overrides: list[str], results: Path) -> int:
@@ -16,5 +17,6 @@ def validate_study(study: Path, site: Path | None, overrides: list[str], results
     plan = make_plan(load_study(study, overrides, site), results)
     candidates = sum(not trial.is_baseline for trial in plan.trials)
     baselines = len(plan.trials) - candidates
-    typer.echo(f"{study}: fine: {candidates} candidates and {baselines} baselines of {len(plan.study.models)} models")
+    trials = f"{counted(candidates, 'candidate')} and {counted(baselines, 'baseline')}"
+    typer.echo(f"{study}: fine: {trials} of {counted(len(plan.study.models), 'model')}")
     return FINE

@@ -10,6 +10,7 @@ from harness.plots.look import paper, short
 from harness.tables.assurance import Agreement
 from harness.tables.cells import number
 from harness.tables.panels import Panel
+from harness.wording import counted
 
 FEWEST = 3  # criteria; of two, the table says it in one number
 ROW_LETTERS = 54  # that fit beside each other below the matrix
@@ -35,8 +36,8 @@ def agreement_matrix(panel: Panel, pairs: Agreement) -> Drawing | None:
         figure = draw_cells(cells, "", is_upright=is_upright)
     networks = max(len(values) for values in pairs.values())
     caption = (
-        f"Agreement of the criteria's rankings ({panel.label}): Kendall's tau-b, mean over {networks} networks. "
-        "1: the same order, 0: unrelated, −1: reversed; blue above, orange below."
+        f"Agreement of the criteria's rankings ({panel.label}): Kendall's tau-b, mean over "
+        f"{counted(networks, 'network')}. 1: the same order, 0: unrelated, −1: reversed; blue above, orange below."
     )
     return Drawing(f"agreement-{panel.slug}", f"Agreement between criteria: {panel.label}", caption, figure)
 

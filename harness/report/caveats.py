@@ -9,9 +9,9 @@ from harness.published import names
 from harness.report.comparisons import FEWEST
 from harness.report.view import View
 from harness.store import TrialResult
-from harness.tables.cells import counted
 from harness.tables.panels import UNIT
 from harness.tables.publications import wanted
+from harness.wording import counted
 
 MESSAGE_LENGTH = 240
 OF_A_MEASUREMENT = "measurement_"  # codes of warnings that a record repeats from its measurements, shared ones included

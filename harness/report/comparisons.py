@@ -10,10 +10,11 @@ import pandas as pd
 
 from harness.report.view import View
 from harness.stats import Paired, detectable, holm, paired
-from harness.tables.cells import NONE, between, counted, number, p_value
+from harness.tables.cells import NONE, between, number, p_value
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.panels import KEY, Panel
 from harness.tables.table import Table
+from harness.wording import counted
 
 LEVEL = 0.05
 EVERYWHERE = "all"

@@ -11,13 +11,14 @@ from harness.report.phrases import joined, listed
 from harness.report.view import View
 from harness.tables.assurance import Agreement, agreement, mean_tau
 from harness.tables.budgets import beside
-from harness.tables.cells import between, counted, number, percent
+from harness.tables.cells import between, number, percent
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.optima import Standing, standings
 from harness.tables.panels import Panel
 from harness.tables.placing import natural
 from harness.tables.recovered import kept
 from harness.tables.selections import Selected, by_criterion, mean_at, sizes_of
+from harness.wording import counted
 
 NAMED = 3  # unsettled units; the table and the figure show more
 

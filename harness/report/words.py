@@ -13,11 +13,12 @@ from harness.report.phrases import LISTED, joined, listed
 from harness.report.variants import variants
 from harness.report.view import View
 from harness.stats import Interval
-from harness.tables.cells import between, counted, number, p_value, percent, points
+from harness.tables.cells import between, number, p_value, percent, points
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.derived import FEWEST_PAIRS
 from harness.tables.panels import COST, Panel, with_values
 from harness.tables.summaries import is_noisy, measured_structures, speed_interval
+from harness.wording import counted
 
 AVERAGED = {  # parts of a panel's key that are no networks
     "target": "targets",
@@ -46,9 +47,8 @@ def _nothing(view: View) -> str:
     failed, missing, good = len(view.bad), len(view.missing), len(view.good)
     if good:
         return f"There is no answer yet: {good} baseline trials were measured, but no trial with anything removed."
-    return (
-        f"There is no answer: nothing was measured. {failed} trials failed or were skipped, {missing} have no record."
-    )
+    what = f"{counted(failed, 'trial')} failed or {'was' if failed == 1 else 'were'} skipped"
+    return f"There is no answer: nothing was measured. {what}, {missing} {'has' if missing == 1 else 'have'} no record."
 
 
 def _losses(view: View, panel: Panel) -> str:

@@ -84,8 +84,3 @@ def p_is(p: float) -> str:
     """`p = 0.031`, `p < 0.0001`."""
     text = p_value(p)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 trial`, `3 trials`."""
-    return f"{count} {noun}{'s' * (count != 1)}"

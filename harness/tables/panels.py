@@ -95,7 +95,7 @@ class Panel:
     def sublayers(self) -> str:
         """What is removed, in the plural."""
         target = self.key["target"]
-        named = {"block": "blocks", "joint": "sublayers"}
+        named = {"block": "blocks", "joint": "sublayers", "mlp": "MLP sublayers"}
         return named.get(target, f"{target.replace('_', ' ')} sublayers".strip())
 
     @property

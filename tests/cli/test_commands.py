@@ -47,7 +47,7 @@ def test_every_command_explains_itself(
 def test_a_fine_file_is_exit_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = _called(monkeypatch, capsys, "validate", str(STUDIES / "smoke.yaml"))
     assert (code, err) == (0, "")
-    assert "fine: 4 candidates and 1 baselines" in out
+    assert "fine: 4 candidates and 1 baseline of 1 model" in out
 
 
 def test_a_bad_file_is_exit_2_and_says_that_nothing_was_run(

@@ -57,7 +57,3 @@ def test_an_interval_is_in_brackets() -> None:
 )
 def test_p_values_are_never_zero(p: float, text: str) -> None:
     assert cells.p_value(p) == text
-
-
-def test_a_count_agrees_with_its_noun() -> None:
-    assert [cells.counted(n, "trial") for n in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
