@@ -31,14 +31,29 @@ def gallery(
     extra = sorted({name for panel in panels for name in panel.criteria} - set(criteria))
     look = looks([*criteria, *extra], random)
     found: list[Drawing] = []
+    removed = _removed(panels)
     for panel in panels:
-        drawings = (accuracy_cost(panel, look), accuracy_count(panel, look), depth(panel), realised(panel))
+        drawings = (accuracy_cost(panel, look), accuracy_count(panel, look), removed.get(panel.label), realised(panel))
         found += [_noted(drawing, panel.note) for drawing in drawings if drawing is not None]
     for panel, selected in chosen:
         maps = (scores(panel, selected), agreement_matrix(panel, agreement(selected)))
         found += [_noted(drawing, panel.note) for drawing in maps if drawing is not None]
     note = panels[0].note if panels else ""
     return (*found, *(_noted(drawing, note) for drawing in entropies(chosen)))
+
+
+def _removed(panels: Sequence[Panel]) -> dict[str, Drawing]:
+    """Maps of what was removed that differ, by the first panel of each: a recovery changes no set."""
+    alike: dict[str, list[tuple[str, Drawing]]] = {}
+    for panel in panels:
+        drawing = depth(panel)
+        if drawing is not None:
+            alike.setdefault(drawing.svg, []).append((panel.label, drawing))
+    return {label: _same(drawing, [other for other, _ in rest]) for (label, drawing), *rest in alike.values()}
+
+
+def _same(drawing: Drawing, labels: Sequence[str]) -> Drawing:
+    return replace(drawing, caption=f"{drawing.caption} The same for {'; '.join(labels)}.") if labels else drawing
 
 
 def _noted(drawing: Drawing, note: str) -> Drawing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,16 @@ def test_the_heat_map_holds_the_share_of_networks(figures: dict[str, Drawing]) -
     expected = [np.mean([str(d) in text.split() for text in rows["depths"]]) for d in range(8)]
     assert shares[0] == pytest.approx(expected)
     assert shares.sum(axis=1) == pytest.approx([3.0, 3.0, 3.0])
+
+
+def test_a_map_that_two_panels_share_is_drawn_once_and_names_the_other() -> None:
+    (panel,) = panels_of(PLAN)
+    fewer = panel.candidates[panel.candidates["model_seed"] == 0]
+    twins = (panel, replace(panel, label="its twin"), replace(panel, label="another", candidates=fewer))
+    first, other = (d for d in gallery(twins, PLAN.criteria, ("random",)) if d.name.startswith("depth"))
+    assert first.title.endswith(panel.label)
+    assert first.caption.endswith("The same for its twin.")
+    assert other.title.endswith("another")
 
 
 def test_long_labels_are_cut_and_take_fewer_columns() -> None:
