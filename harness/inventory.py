@@ -77,11 +77,6 @@ class Inventory(Schema):
         return units(tuple(_sublayer(info) for info in self.sublayers), target)
 
 
-def removable(inventory: Inventory, target: str) -> tuple[str, ...]:
-    """Names of what a target can remove, in order of depth: `blocks.3.attn`, or `blocks.3` for whole blocks."""
-    return tuple(unit.name for unit in inventory.units(target))
-
-
 def structure(inventory: Inventory, removed: Iterable[str]) -> str:
     """12 hex digits, equal for sets of sublayers that leave, and take, as many of each kind and shape."""
     gone = {s.name for s in inventory.chosen(removed)}

@@ -91,12 +91,13 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     """Plans, skips, submits and watches; raises a HarnessError before anything runs where something is wrong."""
     plan = make_plan(file, results)
     place = place_of(file.site, orders)
-    _check_amp(file, plan.study, place.device)
     store = Store(results)
     stand = standings(plan, store.records(plan.study.study), place.machine_class)
     todo = assignments(
         plan, stand, fresh=orders.fresh is not None, retry_failed=orders.retry_failed, limit=orders.limit
     )
+    if todo:
+        _check_amp(file, plan.study, place.device)
     summary = _summary(plan, stand, todo)
     _write_plan(store, plan, file, orders)
     if todo:

@@ -16,6 +16,7 @@ from harness.criteria.base import Criterion, criteria
 from harness.datasets.base import Dataset, datasets
 from harness.errors import HarnessError, Problem, SpecError
 from harness.executors.base import Executor, executors
+from harness.failures import classified
 from harness.recoveries.base import Recovery, recoveries
 from harness.registry import Registry
 from harness.schema import Plugin, digest
@@ -137,21 +138,30 @@ def _run(code: CodeType, name: str, path: Path) -> None:
 
 
 @contextmanager
-def blamed(plugin: Plugin) -> Iterator[None]:
-    """Within it, what a user's own plug-in gets wrong is told with its file and line; of others nothing is changed."""
+def blamed(*plugins: Plugin) -> Iterator[None]:
+    """Within it, what users' own plug-ins get wrong is told with file and line; of others nothing is changed.
+
+    The one whose line was reached last is blamed, and where none of theirs was, the first.
+    """
     try:
         yield
     except HarnessError:
         raise
     except Exception as error:  # the user's own code may raise anything
-        module = sys.modules.get(type(plugin).__module__)
+        own = {file: plugin for plugin in plugins if (file := _file(plugin))}
         # Too little memory is nobody's mistake, and a failure of its own class.
-        is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        if is_memory or not plugin.code or module is None or module.__file__ is None:
+        if not own or classified(error) in ("oom_gpu", "oom_host"):
             raise
-        path = Path(module.__file__)
-        line = _line(error, path) or f": what {plugin.name!r} gives cannot be used"
-        raise SpecError(f"{path.name}{line}: {_words(error)}") from error
+        file = next((f.filename for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename in own), "")
+        file = file or next(iter(own))
+        line = _line(error, Path(file)) or f": what {own[file].name!r} gives cannot be used"
+        raise SpecError(f"{Path(file).name}{line}: {_words(error)}") from error
+
+
+def _file(plugin: Plugin) -> str:
+    """The user's file that a plug-in is from; empty for those of the package."""
+    module = sys.modules.get(type(plugin).__module__) if plugin.code else None
+    return getattr(module, "__file__", None) or ""
 
 
 def _line(error: BaseException, path: Path) -> str:

@@ -47,11 +47,11 @@ def masked(net: nn.Module, sublayers: Iterable[Sublayer], removal: str) -> Itera
     """
     sublayers = tuple(sublayers)
     _check(sublayers, removal)
-    with tapped(net, replaced_units(net, sublayers, removal), _echo if removal == "identity" else _zeros):
+    with tapped(net, _replaced_units(net, sublayers, removal), _echo if removal == "identity" else _zeros):
         yield
 
 
-def replaced_units(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> Iterator[Unit]:
+def _replaced_units(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> Iterator[Unit]:
     """The sublayers one by one, but a block in place of them where skipping them leaves nothing of it."""
     for block, gone in _by_block(sublayers).items():
         if removal == "skip" and _leaves_nothing(net, block, gone):

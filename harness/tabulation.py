@@ -44,7 +44,7 @@ class Tabulated:
 
     def selections(self, criterion: Criterion, search: Search) -> list[Sets]:
         """The sets that a criterion chooses by a search, by count; of a random one those of each draw."""
-        with blamed(criterion):
+        with blamed(criterion, search):
             return [
                 search.select(criterion, scoring_of(bench, self.network, criterion)).sets
                 for bench in self._draws(criterion)

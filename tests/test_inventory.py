@@ -12,7 +12,7 @@ from conftest import TINY
 
 from harness import inventory as module
 from harness.errors import SpecError, StoreError, UnknownNameError
-from harness.inventory import Inventory, kept_inventory, removable, structure, take_inventory
+from harness.inventory import Inventory, kept_inventory, structure, take_inventory
 from harness.schema import Options
 
 DEIT = "deit_tiny_patch16_224"
@@ -52,9 +52,9 @@ def test_scales_and_norms_inside_an_attention_are_owned_too(tiny: Inventory) -> 
 
 
 def test_what_a_target_can_remove_is_in_order_of_depth(tiny: Inventory) -> None:
-    assert removable(tiny, "attention") == ("blocks.0.attn", "blocks.1.attn", "blocks.2.attn")
-    assert removable(tiny, "mlp") == ("blocks.0.mlp", "blocks.1.mlp", "blocks.2.mlp")
-    assert removable(tiny, "block") == ("blocks.0", "blocks.1", "blocks.2")
+    assert tuple(u.name for u in tiny.units("attention")) == ("blocks.0.attn", "blocks.1.attn", "blocks.2.attn")
+    assert tuple(u.name for u in tiny.units("mlp")) == ("blocks.0.mlp", "blocks.1.mlp", "blocks.2.mlp")
+    assert tuple(u.name for u in tiny.units("block")) == ("blocks.0", "blocks.1", "blocks.2")
     assert [s.name for s in tiny.units("block")[1].sublayers] == ["blocks.1.attn", "blocks.1.mlp"]
 
 
@@ -118,9 +118,9 @@ def test_another_timm_takes_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_reading_a_kept_inventory_loads_no_torch(tmp_path: Path) -> None:
     kept_inventory(tmp_path, DEIT, OPTIONS, DATA)
     code = (
-        "import sys, json, pathlib; from harness.inventory import kept_inventory, removable, structure;"
+        "import sys, json, pathlib; from harness.inventory import kept_inventory, structure;"
         f"found = kept_inventory(pathlib.Path({str(tmp_path)!r}), {DEIT!r}, json.loads({json.dumps(OPTIONS)!r}),"
-        f" json.loads({json.dumps(DATA)!r})); structure(found, removable(found, 'mlp'));"
+        f" json.loads({json.dumps(DATA)!r})); structure(found, [u.name for u in found.units('mlp')]);"
         "print(sorted({'torch', 'timm', 'numpy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -97,7 +97,8 @@ class Similarity(UnitCriterion, SpanCriterion):
             if x.shape != added.shape:
                 shapes = f"{tuple(x.shape)} goes in, {tuple(added.shape)} comes out"
                 raise SpecError(f"criteria.similarity: {unit.name} is no residual branch: {shapes}")
-            y = _left(x, added, given.get(unit.name)) if self.residual else added
+            whole = given.pop(unit.name, None)  # taken out: else the outputs of all blocks are held
+            y = _left(x, added, whole) if self.residual else added
             passed(unit, tokens_of(scoring.net, unit, x), tokens_of(scoring.net, unit, y))
 
         with _outputs(scoring.net, scoring.units) as given:

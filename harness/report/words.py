@@ -80,9 +80,10 @@ def _all_losses(view: View, panel: Panel, level: float) -> str:
     if not held:
         return ""
     most = max(len(losses) for losses in held.values())
-    spread = "mean ± standard deviation over " if most > 1 and panel is view.panels[0] else ""
+    first = next((other for other in view.panels if other.networks > 1), None)  # ± is explained once
+    spread = "mean ± standard deviation over " if most > 1 and panel is first else ""
     over = f" points of test {OUTCOME_WORD} ({spread}{counted(most, 'network')})"
-    random, shown = view.index.random_criteria, _shown(view, list(held))
+    random, shown = view.index.random_criteria, _shown(view, held)
     parts = []
     for i, criterion in enumerate(shown):
         losses = held[criterion]
@@ -93,11 +94,13 @@ def _all_losses(view: View, panel: Panel, level: float) -> str:
     return f"At that {'budget' if panel.cost else 'count'} {joined(parts)}{others}."
 
 
-def _shown(view: View, held: Sequence[str]) -> Sequence[str]:
-    """Of more criteria than a sentence holds, those of the contrast and the random ones."""
-    named = {*(view.contrast or ()), *view.index.random_criteria}
+def _shown(view: View, held: Mapping[str, Sequence[float]]) -> Sequence[str]:
+    """Of more criteria than a sentence holds, those of the contrast, the random ones, and those of fewer networks."""
+    most = max(map(len, held.values()))
+    fewer = [criterion for criterion, losses in held.items() if len(losses) < most]
+    named = {*(view.contrast or ()), *view.index.random_criteria, *fewer}
     few = [criterion for criterion in held if criterion in named]
-    return few if len(held) > LISTED and few else held
+    return few if len(held) > LISTED and few else list(held)
 
 
 def _range(losses: Mapping[str, Sequence[float]]) -> str:

@@ -78,7 +78,7 @@ def _stability(bench: Bench, prepared: Network, collector: StabilityCollector, u
         return stability(criterion, search, scoring, collector.subsets, collector.sizes) or {}
 
     def make(folder: Path) -> str:
-        with blamed(criterion), blamed(search):
+        with blamed(criterion, search):
             found, used = within_memory(searched)
         if used != MICRO_BATCH:
             found["micro_batch"] = {"asked": MICRO_BATCH, "used": used}

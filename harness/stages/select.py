@@ -71,7 +71,7 @@ def asked_for(bench: Bench, prepared: Network, criterion: Criterion, search: Sea
 
 
 def _make(bench: Bench, prepared: Network, criterion: Criterion, search: Search, folder: Path) -> str:
-    with blamed(criterion), blamed(search):
+    with blamed(criterion, search):
         found, used = within_memory(lambda size: _scored(bench, prepared, criterion, search, size))
     extra = {"micro_batch": {"asked": MICRO_BATCH, "used": used}} if criterion.needs_calibration else {}
     selection = found.model_copy(update={"info": found.info.model_copy(update=extra)})

@@ -141,14 +141,14 @@ def _header(bench: Bench, prepared: Network, up_to: int, micro_batch: int) -> Op
 
 def _outcomes(bench: Bench, prepared: Network, units: Units, rows: Rows, split: str, micro_batch: int) -> Outcomes:
     net, task, without, share = prepared.net, bench.task, without_of(bench, prepared), shares_prefixes(bench)
-    gathered = _Gathered(task, rows, len(bench.data.parts[split]))
+    gathered, most = _Gathered(task, rows, len(bench.data.parts[split])), max(map(len, rows))
 
     def run(batch: Batch) -> Tensor:
         return task.forward(net, batch)
 
     for batches in _groups(bench, split, micro_batch):
         gathered.begin(batches)
-        Walker(net, run, without, batches, units, share=share).every(max(map(len, rows)), gathered.seen)
+        Walker(net, run, without, batches, units, share=share).every(most, gathered.seen)
     return gathered.outcomes()
 
 
