@@ -53,7 +53,7 @@ def check_onnx() -> None:
     """Raises MissingExtraError where a package is absent that ONNX files are written or checked with."""
     missing = [name for name in ONNX_NEEDS if importlib.util.find_spec(name) is None]
     if missing:
-        message = f"--onnx needs {', '.join(missing)}, which is not installed: pip install 'ablation-harness[onnx]'"
+        message = f"--onnx needs {', '.join(missing)}, not installed here: pip install 'ablation-harness[onnx]'"
         raise MissingExtraError(message)
 
 

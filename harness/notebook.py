@@ -137,7 +137,7 @@ def _batch(entry: Any, criterion: Criterion) -> Batch:
         raise DataError("batches: each must be a tensor of inputs, or a pair of tensors (inputs, targets)")
     if len(parts) == 2 and len(parts[0]) != len(parts[1]):
         raise DataError(f"batches: {len(parts[0])} inputs stand beside {len(parts[1])} targets")
-    if len(parts) == 1 and criterion.uses_labels:
+    if len(parts) == 1 and criterion.reads_labels:
         raise DataError(f"batches: criterion {criterion.name!r} reads targets; give pairs (inputs, targets)")
     inputs = parts[0]
     return Batch(inputs, parts[1] if len(parts) == 2 else torch.zeros(len(inputs), dtype=torch.int64))

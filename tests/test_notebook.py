@@ -99,6 +99,8 @@ def test_the_network_is_left_as_it_was(tiny_net: nn.Module, batch: Batch) -> Non
 def test_targets_that_are_read_must_be_there(tiny_net: nn.Module, batch: Batch) -> None:
     with pytest.raises(DataError, match="'taylor' reads targets; give pairs"):
         harness.score(tiny_net, [batch.inputs], "taylor")
+    with pytest.raises(DataError, match="'entropy' reads targets; give pairs"):
+        harness.score(tiny_net, [batch.inputs], "entropy", balance="classes")
 
 
 @pytest.mark.parametrize("given", [(), [], 5, ["text"], [(1, 2)], [[torch.zeros(2), torch.zeros(2), torch.zeros(2)]]])

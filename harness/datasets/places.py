@@ -24,6 +24,7 @@ def data_folder(paths: Mapping[str, Path], title: str, place: str, advice: str =
     if title not in paths:
         raise DataError(fault(place, f"no folder is known; say it in the site file: paths: {{{title}: DIR}}{remedy}"))
     if not paths[title].is_dir():
-        message = f"the folder that the site file names (paths: {{{title}: DIR}}) is not there{remedy}"
+        what = "is no folder" if paths[title].exists() else "is not there"
+        message = f"the folder that the site file names (paths: {{{title}: DIR}}) {what}{remedy}"
         raise DataError(fault(place, message))
     return paths[title]

@@ -90,6 +90,8 @@ def test_an_absent_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none").startswith(
         "npz data 'mine': the folder that the site file names (paths: {mine: DIR}) is not there"
     )
+    (tmp_path / "file").touch()
+    assert "(paths: {mine: DIR}) is no folder; " in refusal(tmp_path / "file")
 
 
 def test_every_absent_file_is_named(tmp_path: Path) -> None:
