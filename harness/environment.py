@@ -13,7 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 import harness
-from harness.hardware import machine_class, machine_fields
+from harness.device import gpu_address
+from harness.hardware import machine_class, machine_details, machine_fields
 from harness.nvml import driver
 from harness.records import Environment
 from harness.schema import Json, digest
@@ -25,10 +26,11 @@ PACKAGES = (
 VARIABLES = (
     "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "OMP_PROC_BIND", "OMP_PLACES", "OMP_DYNAMIC", "GOMP_CPU_AFFINITY",
     "GOMP_SPINCOUNT", "KMP_AFFINITY", "KMP_BLOCKTIME", "MKL_NUM_THREADS", "MKL_DYNAMIC", "MKL_CBWR",
-    "OPENBLAS_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MALLOC_ARENA_MAX", "PYTORCH_ALLOC_CONF",
-    "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING", "CUDA_LAUNCH_BLOCKING", "CUDA_DEVICE_ORDER",
-    "CUDA_DEVICE_MAX_CONNECTIONS", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE",
-    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TIMM_FUSED_ATTN",
+    "OPENBLAS_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "ATEN_CPU_CAPABILITY", "LD_PRELOAD",
+    "MALLOC_ARENA_MAX", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING",
+    "CUDA_LAUNCH_BLOCKING", "CUDA_DEVICE_ORDER", "CUDA_DEVICE_MAX_CONNECTIONS", "CUDA_MODULE_LOADING",
+    "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE",
+    "TORCHINDUCTOR_MAX_AUTOTUNE", "TORCHINDUCTOR_FREEZING", "TIMM_FUSED_ATTN",
 )  # fmt: skip
 HARMLESS = re.compile(r"[A-Za-z0-9_.,:;=+()\[\]{} -]{0,200}")  # no slash of either kind: a path cannot be spelled
 GIT_TIMEOUT_S = 5
@@ -41,7 +43,7 @@ def environment_of(device: str, threads: int) -> Environment:
         harness={"version": harness.__version__, **_state(_own_root())},
         project=_state(_root_above(Path.cwd())),
         machine_class=machine_class(device),
-        machine=machine_fields(),
+        machine=_machine(device),
         software_class=software_class(),
         versions=found,
         device=device,
@@ -49,6 +51,12 @@ def environment_of(device: str, threads: int) -> Environment:
         container=container(),
         variables=variables(os.environ),
     )
+
+
+def _machine(device: str) -> dict[str, Json]:
+    address = gpu_address(device)
+    uuid, bus_id = (None, None) if address is None else (address.uuid, address.bus_id)
+    return {**machine_fields(), **machine_details(uuid, bus_id)}
 
 
 def software_class() -> str:

@@ -10,16 +10,30 @@ from pathlib import Path
 
 from harness.records import Failure, FailureClass
 
+# What CUDA says when the GPU, or its context in this process, is gone for good.
+LOST = re.compile(
+    r"CUDA error: (?:unspecified launch failure|an illegal memory access|device-side assert|uncorrectable ECC error"
+    r"|unknown error|hardware|misaligned|the launch timed out|invalid device context|driver shutting down"
+    r"|.*(?:unavailable|fallen off|lost|context is destroyed))|GPU is lost|no CUDA-capable device",
+    re.IGNORECASE,
+)
 RETRIED: frozenset[FailureClass] = frozenset({"preempted", "node_failure", "killed", "lost"})
 
 
 def classified(error: BaseException) -> FailureClass:
-    """The class of an exception: out of memory on the device or the host, not a number, or an error."""
+    """The class of an exception: out of memory on device or host, a GPU that is gone, not a number, or an error."""
     if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error):
         return "oom_gpu"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "oom_host"
+    if is_lost(error):
+        return "node_failure"
     return "numerical" if isinstance(error, ArithmeticError) else "error"
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error means that the GPU is gone for this process: whatever is asked of it next fails as well."""
+    return LOST.search(str(error)) is not None
 
 
 def failure_of(error: BaseException, stage: str | None, log: str | None) -> Failure:

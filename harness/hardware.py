@@ -8,9 +8,12 @@ import re
 from pathlib import Path
 
 from harness import nvml
+from harness.gpu_state import gpu_state
 from harness.schema import Json, digest
+from harness.topology import cpu_topology
 
 GIB = 2**30
+OF_CPUS = ("system", "architecture", "cpu", "cores_physical", "cores_logical", "memory_gib")
 OF_GPUS = ("gpus", "gpu_capabilities", "gpu_memory_gib", "driver")
 
 
@@ -41,11 +44,45 @@ def machine_fields() -> dict[str, Json]:
 def machine_class(device: str) -> str:
     """Ten hex digits over the stable facts that count for this device; costs compare only where they agree.
 
-    On the CPU a GPU that stands idle beside it does not count; `auto` is said only where there is a GPU.
+    They are those named in `OF_CPUS`, and on a GPU also those in `OF_GPUS`: what decides how fast a thing runs on any
+    machine of the kind. The driver is one, since its kernels and clocks change with it. On the CPU a GPU that stands
+    idle beside it does not count; `auto` is said only where there is a GPU. Nothing of `machine_details` enters: cards
+    and limits differ among machines of one kind, and a virtual machine tells its topology or does not.
     """
     is_cpu = device == "cpu"
-    facts = {name: fact for name, fact in machine_fields().items() if not (is_cpu and name in OF_GPUS)}
-    return digest({**facts, "device": "cpu" if is_cpu else "gpu"}, 10)
+    facts = machine_fields()
+    counted = {name: facts[name] for name in (OF_CPUS if is_cpu else OF_CPUS + OF_GPUS)}
+    return digest({**counted, "device": "cpu" if is_cpu else "gpu"}, 10)
+
+
+def machine_details(uuid: str | None, bus_id: str | None) -> dict[str, Json]:
+    """What explains a difference within a class: the CPU's topology, and the card at this address with its limits.
+
+    The card's UUID is told as the first digits of its SHA-256 only; `gpu` is null without an address.
+    """
+    arrangement = cpu_topology()
+    facts: dict[str, Json] = {
+        "sockets": arrangement.sockets,
+        "cores": arrangement.cores,
+        "threads_per_core": arrangement.threads_per_core,
+        "max_mhz": arrangement.max_mhz,
+        "caches_bytes": {**arrangement.caches},
+    }
+    return {"cpu_topology": facts, "gpu": None if uuid is None and bus_id is None else _card(uuid, bus_id)}
+
+
+def _card(uuid: str | None, bus_id: str | None) -> dict[str, Json]:
+    state = gpu_state(uuid, bus_id)
+    return {
+        "name": state.name,
+        "uuid_sha256": state.uuid_digest,
+        "power_limit_w": state.power_limit_w,
+        "sm_clock_max_mhz": state.sm_clock_max_mhz,
+        "memory_clock_max_mhz": state.memory_clock_max_mhz,
+        "memory_bytes": state.device_total_bytes,
+        "is_persistent": state.is_persistent,
+        "is_partitioned": state.is_partitioned,
+    }
 
 
 def cpu_model(source: Path = Path("/proc/cpuinfo")) -> str:

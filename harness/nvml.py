@@ -1,21 +1,17 @@
-"""The one reader of NVIDIA's management library: which GPUs there are, who computes on them, what they have used."""
+"""How NVIDIA's management library is asked: which GPUs there are, who computes on them, and what if it won't tell."""
 
 from __future__ import annotations
 
 import importlib
 import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 HOST_PID_NAMESPACE = 0xEFFFFFFC  # the inode that Linux gives its first namespace of process ids
-
-
-class CounterError(Exception):
-    """There is no energy counter to read, or no longer; the message says why."""
+MILLI = 1e-3
 
 
 @dataclass(frozen=True)
@@ -43,104 +39,86 @@ def library() -> Iterator[Any | None]:
     try:
         yield pynvml
     finally:
-        pynvml.nvmlShutdown()
+        with suppress(pynvml.NVMLError):  # a GPU that was lost meanwhile
+            pynvml.nvmlShutdown()
 
 
 def gpus() -> tuple[Gpu, ...]:
     """Every GPU that this process may see, in the order of the library (not that of CUDA)."""
     with library() as nvml:
-        return () if nvml is None else tuple(_gpu(nvml, handle) for handle in _handles(nvml))
+        return () if nvml is None else tuple(_gpu(nvml, handle) for handle in _handles(nvml) or ())
 
 
 def driver() -> str | None:
     """Version of the NVIDIA driver; None where there is none."""
     with library() as nvml:
-        version = None if nvml is None else _ask(nvml, nvml.nvmlSystemGetDriverVersion)
-        return None if version is None else _text(version)
+        version = None if nvml is None else told(nvml, nvml.nvmlSystemGetDriverVersion)
+        return None if version is None else as_text(version)
 
 
 def foreign_processes() -> int | None:
     """Processes other than this one that compute on any GPU; None where nobody can tell."""
     with library() as nvml:
-        if nvml is None:
+        handles = None if nvml is None else _handles(nvml)
+        if nvml is None or handles is None:
             return None
-        try:
-            others = set().union(*(_pids(nvml, handle) for handle in _handles(nvml)))
-        except nvml.NVMLError:
-            return None
-        return len(others) if _has_host_ids() or not others else None
+        pids: set[int] = set()  # over all GPUs: a process that computes on two of them is one
+        for handle in handles:
+            listed = told(nvml, nvml.nvmlDeviceGetComputeRunningProcesses, handle)
+            if listed is None:
+                return None
+            pids |= {int(process.pid) for process in listed}
+    return strangers(pids)
 
 
-class NvmlMeter:
-    """The energy counter of one GPU, in joules since its driver was loaded."""
+def strangers(pids: Iterable[int], holds_context: bool = False) -> int | None:
+    """How many of the processes that the library lists are not this one; None where nobody can tell.
 
-    def __init__(self, nvml: Any, handle: Any) -> None:
-        self._nvml = nvml
-        self._handle = handle
-
-    def energy_j(self) -> float:
-        """The counter now; raises CounterError when it cannot be read."""
-        try:
-            return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1000
-        except self._nvml.NVMLError as error:
-            raise CounterError(f"the GPU's energy counter cannot be read ({error})") from error
-
-    def foreign_processes(self) -> int:
-        """Processes other than this one, which has used the GPU; raises CounterError when nobody can tell."""
-        try:
-            others = len(_pids(self._nvml, self._handle))
-        except self._nvml.NVMLError as error:
-            raise CounterError(f"the processes on the GPU cannot be listed ({error})") from error
-        # In a container one of the ids is this process's own, spelled as the host does.
-        return others if _has_host_ids() else max(0, others - 1)
-
-    def power_limit_w(self) -> float | None:
-        """The limit in force; it moves energy more than a removal does."""
-        milliwatts = _ask(self._nvml, self._nvml.nvmlDeviceGetEnforcedPowerLimit, self._handle)
-        return None if milliwatts is None else float(milliwatts) / 1000
-
-    def wait(self, seconds: float) -> None:
-        """Lets time pass without work, on the CPU neither."""
-        time.sleep(seconds)
+    `holds_context`: this process has used the GPU, so one of the ids is its own. Inside a container ids are those of
+    the host; a list on which this process is missing hides others as well.
+    """
+    listed = list(pids)
+    others = [pid for pid in listed if pid != os.getpid()]
+    if len(others) < len(listed):
+        return len(others)
+    if holds_context:
+        return len(listed) - 1 if listed else None
+    return len(others) if not others or _has_host_ids() else None
 
 
-@contextmanager
-def open_meter(uuid: str | None, bus_id: str | None) -> Iterator[NvmlMeter]:
-    """The meter of the GPU with this UUID or PCI bus id (indices differ from CUDA's); raises CounterError."""
-    with library() as nvml:
-        if nvml is None:
-            raise CounterError("NVIDIA's management library or its Python binding nvidia-ml-py is absent")
-        handle = _find(nvml, uuid, bus_id)
-        if _is_partitioned(nvml, handle):
-            raise CounterError("the GPU is partitioned (MIG), and its counter covers all partitions")
-        meter = NvmlMeter(nvml, handle)
-        meter.energy_j()
-        yield meter
-
-
-def _find(nvml: Any, uuid: str | None, bus_id: str | None) -> Any:
+def handle_of(nvml: Any, uuid: str | None, bus_id: str | None) -> Any | None:
+    """The library's handle of a GPU, by UUID or else by PCI bus id; None where it knows neither."""
     for look_up, address in ((nvml.nvmlDeviceGetHandleByUUID, uuid), (nvml.nvmlDeviceGetHandleByPciBusId, bus_id)):
-        if address is None:
-            continue
-        try:
-            return look_up(address)
-        except nvml.NVMLError:
-            continue
-    raise CounterError("the management library does not know the GPU that torch uses, as with a partition (MIG)")
+        found = None if address is None else told(nvml, look_up, address)
+        if found is not None:
+            return found
+    return None
 
 
-def _is_partitioned(nvml: Any, handle: Any) -> bool:
+def is_partitioned(nvml: Any, handle: Any) -> bool | None:
+    """Whether the handle is a partition (MIG), or a GPU that is cut into some; None where the card has no answer."""
+    if told(nvml, nvml.nvmlDeviceIsMigDeviceHandle, handle):
+        return True
+    mode = told(nvml, nvml.nvmlDeviceGetMigMode, handle)  # a GPU that cannot be partitioned does not know the question
+    return None if mode is None else bool(mode[0] == nvml.NVML_DEVICE_MIG_ENABLE)
+
+
+def told(nvml: Any, question: Callable[..., Any], *about: Any) -> Any | None:
+    """The library's answer; None where it has none, whatever the reason."""
     try:
-        if nvml.nvmlDeviceIsMigDeviceHandle(handle):
-            return True
-        current, _ = nvml.nvmlDeviceGetMigMode(handle)
+        return question(*about)
     except nvml.NVMLError:
-        return False  # a GPU that cannot be partitioned does not know the question
-    return bool(current == nvml.NVML_DEVICE_MIG_ENABLE)
+        return None
 
 
-def _pids(nvml: Any, handle: Any) -> set[int]:
-    return {int(process.pid) for process in nvml.nvmlDeviceGetComputeRunningProcesses(handle)} - {os.getpid()}
+def in_watts(milliwatts: float | None) -> float | None:
+    """From the library's unit of power."""
+    return None if milliwatts is None else float(milliwatts) * MILLI
+
+
+def as_text(value: str | bytes) -> str:
+    """A name as the library gives it, in older versions as bytes."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _has_host_ids() -> bool:
@@ -151,27 +129,21 @@ def _has_host_ids() -> bool:
         return True
 
 
-def _handles(nvml: Any) -> list[Any]:
-    return [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+def _handles(nvml: Any) -> list[Any] | None:
+    """The GPUs that can be spoken to; None where not even their number is told."""
+    count = told(nvml, nvml.nvmlDeviceGetCount)
+    if count is None:
+        return None
+    found = [told(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count)]
+    return [handle for handle in found if handle is not None]
 
 
 def _gpu(nvml: Any, handle: Any) -> Gpu:
-    name = _ask(nvml, nvml.nvmlDeviceGetName, handle)
-    memory = _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)  # not told where GPU and CPU share their memory
-    capability = _ask(nvml, nvml.nvmlDeviceGetCudaComputeCapability, handle)
+    name = told(nvml, nvml.nvmlDeviceGetName, handle)
+    memory = told(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)  # not told where GPU and CPU share their memory
+    capability = told(nvml, nvml.nvmlDeviceGetCudaComputeCapability, handle)
     return Gpu(
-        "unknown" if name is None else _text(name),
+        "unknown" if name is None else as_text(name),
         None if memory is None else int(memory.total),
         None if capability is None else ".".join(map(str, capability)),
     )
-
-
-def _ask(nvml: Any, question: Callable[..., Any], *about: Any) -> Any | None:
-    try:
-        return question(*about)
-    except nvml.NVMLError:
-        return None
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

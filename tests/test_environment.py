@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import socket
@@ -12,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_nvml import Card, play
 
 import harness
 from harness import environment
+from harness.device import GpuAddress
 from harness.environment import container, environment_of, software_class, variables, versions
+from harness.gpu_state import uuid_digest
+from harness.hardware import machine_details, machine_fields
 
 GIT = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
 
@@ -50,6 +55,21 @@ def test_no_host_user_or_path_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path:
     for secret in places | names | {"secret", "@"}:
         assert secret not in text
     assert not re.search(r"(?<!\w)/\w", text)
+
+
+def test_what_explains_a_difference_within_a_class_is_told_beside_its_facts() -> None:
+    found = environment_of("cpu", 1).machine
+    assert {**machine_fields(), **machine_details(None, None)} == found
+
+
+def test_on_a_gpu_the_card_of_this_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment_of("cpu", 1)  # what is asked once per process is asked of the real machine
+    play(monkeypatch, Card("GPU-0aa1-secret", limit_w=250.0), Card("GPU-1bb2-secret"))
+    monkeypatch.setattr(environment, "gpu_address", lambda device: GpuAddress("GPU-0aa1-secret", None))
+    text = environment_of("cuda:0", 1).model_dump_json()
+    card = json.loads(text)["machine"]["gpu"]
+    assert (card["power_limit_w"], card["uuid_sha256"]) == (250.0, uuid_digest("GPU-0aa1-secret"))
+    assert "secret" not in text
 
 
 def test_the_project_is_the_checkout_around_the_current_folder(checkout: Path) -> None:

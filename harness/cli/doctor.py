@@ -1,22 +1,39 @@
-"""`harness doctor`: what this machine can measure, what not, and why."""
+"""`harness doctor`: what this machine can measure, what not, why, and how to improve it."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import textwrap
+from collections.abc import Sequence
 
 import typer
 
 from harness.cli.exits import FINE
-from harness.doctor import doctor_findings
+from harness.doctor import Finding, doctor_findings
+
+WIDTH, ANSWER, NAME = 80, 5, 27
 
 
 def show_findings(as_json: bool) -> int:
-    """Prints one line per ability."""
+    """Prints every ability with the fact behind it and, after an arrow, what would make it better."""
     findings = doctor_findings()
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=1))
-        return FINE
-    for finding in findings:
-        typer.echo(f"{'yes' if finding.can else 'no ':<4} {finding.what:<28} {finding.why}")
+    else:
+        typer.echo("\n".join(lines_of(findings)))
     return FINE
+
+
+def lines_of(findings: Sequence[Finding]) -> list[str]:
+    """Findings on lines of at most `WIDTH` characters; advice that holds for several is given once."""
+    lines: list[str] = []
+    given: set[str] = set()
+    for finding in findings:
+        head = f"{'yes' if finding.can else 'no':<{ANSWER}}{finding.what:<{NAME}} "
+        lines += textwrap.wrap(finding.why, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+        if finding.improve and finding.improve not in given:
+            given.add(finding.improve)
+            arrow = " " * ANSWER + "-> "
+            lines += textwrap.wrap(finding.improve, WIDTH, initial_indent=arrow, subsequent_indent=" " * len(arrow))
+    return lines

@@ -1,25 +1,48 @@
-"""Joules per image, from the GPU's own counter."""
+"""Joules per image, from the device's own counter."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from statistics import mean
 
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.collectors.identities import at_batch
-from harness.collectors.windows import EnergyMeter, Window, busy_window, chunk_size, idle_window, tick_length
-from harness.device import gpu_address
-from harness.nvml import CounterError, open_meter
+from harness.collectors.windows import Terms, Window, busy_window, chunk_size, idle_window, step_length, tick_length
+from harness.device import arithmetic, gpu_address
+from harness.gpu_energy import open_meter
+from harness.meters import CounterError, EnergyMeter
+from harness.rapl import open_rapl
 from harness.records import Asked, Measurement
 from harness.schema import Json, Options
+
+TOTAL, NET = "energy_j_per_image", "net_energy_j_per_image"
+
+
+class NotAloneError(Exception):
+    """The counter counts somebody else's work in; the message says whose."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the device took at rest and, in turn, for the baseline and for the candidate."""
+
+    idle: Window
+    baseline: tuple[Window, ...]
+    candidate: tuple[Window, ...]
+    terms: Terms
 
 
 @collectors.register("energy")
 class Energy(CostCollector):
-    """Joules of the whole GPU per image, over windows of whole batches; null without a counter, never an estimate."""
+    """Joules per image of the whole GPU, or of the CPU's packages and memory, over windows of whole batches.
+
+    Also net of what the device takes at rest with everything loaded. Null without a counter, with one that cannot be
+    believed and where others are counted in; never an estimate.
+    """
 
     batch: int = Field(32, ge=1, description="images in a step")
     windows: int = Field(3, ge=1, description="windows of each network, in turn")
@@ -27,90 +50,102 @@ class Energy(CostCollector):
     ticks: int = Field(50, ge=2, description="fewest ticks of the counter in a window")
 
     def asked(self) -> tuple[Asked, ...]:
-        return (Asked(metric="energy_j_per_image", at=self._at()),)
+        return tuple(Asked(metric=metric, at=self._at()) for metric in (TOTAL, NET))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
-        address = gpu_address(subject.device)
-        if address is None:
-            return (self._absent("no_counter: the device is a CPU, and its energy counter is not open to users"),)
         try:
-            with open_meter(address.uuid, address.bus_id) as meter:
-                return (self.measured(subject, clock, meter),)
-        except CounterError as error:
-            return (self._absent(f"no_counter: {error}"),)
-
-    def measured(self, subject: Subject, clock: Clock, meter: EnergyMeter) -> Measurement:
-        """The measurement with a given meter; a counter that fails on the way gives null with the reason."""
-        try:
-            others = meter.foreign_processes()
-            if others:
-                return self._absent(_not_alone(others))
-            found = self._windows(subject, clock, meter)
-            others = meter.foreign_processes()
+            with _meter(subject.device) as meter:
+                return self.measured(subject, clock, meter)
         except CounterError as error:
             return self._absent(f"no_counter: {error}")
-        return self._absent(_not_alone(others)) if others else found
 
-    def _windows(self, subject: Subject, clock: Clock, meter: EnergyMeter) -> Measurement:
+    def measured(self, subject: Subject, clock: Clock, meter: EnergyMeter) -> tuple[Measurement, ...]:
+        """Both measurements with a given meter; one that fails on the way gives nulls with the reason."""
+        try:
+            taken = self._taken(subject, clock, meter)
+        except CounterError as error:
+            return self._absent(f"no_counter: {error}")
+        except NotAloneError as error:
+            return self._absent(f"not_exclusive: {error}")
+        details = _details(taken, meter)
+        return tuple(self._found(metric, taken, details) for metric in (TOTAL, NET))
+
+    def _taken(self, subject: Subject, clock: Clock, meter: EnergyMeter) -> Taken:
         import torch
 
+        _check_alone(meter)
         with torch.inference_mode():
             inputs = subject.example(self.batch)
-            mine, other = (partial(subject.task.forward, net, inputs) for net in (subject.candidate, subject.baseline))
-            chunks = [chunk_size(step, subject.device, clock) for step in (other, mine)]
+            steps = [subject.step(net, inputs) for net in (subject.baseline, subject.candidate)]
+            lengths = [step_length(step, subject.device, clock) for step in steps]
             tick_s = tick_length(meter, clock)
-            seconds = max(self.window_s, self.ticks * tick_s)
-            idle = idle_window(seconds, meter, clock)
-            pairs = [
-                [
-                    busy_window(step, chunk, seconds, meter, clock)
-                    for step, chunk in zip((other, mine), chunks, strict=True)
-                ]
-                for _ in range(self.windows)
-            ]
-        baseline, candidate = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        details: dict[str, Json] = {
-            "tick_s": tick_s,
-            "ticks": int(min(window.seconds for window in candidate) / tick_s),
-            "window_s": [window.seconds for window in candidate],
-            "idle_w": idle.watts,
-            "mean_w": mean(window.watts for window in candidate),
-            "net_j_per_image": self._per_image(candidate, idle.watts),
-            "baseline_net_j_per_image": self._per_image(baseline, idle.watts),
-            "power_limit_w": meter.power_limit_w(),
-        }
+            terms = Terms(self.window_s, self.ticks, tick_s, meter.power_limit_w())
+            _check_alone(meter)
+            idle = idle_window(terms, meter, clock)
+            _check_alone(meter)
+            chunks = [chunk_size(length, terms.look_s) for length in lengths]
+            rounds: list[list[Window]] = []
+            for _ in range(self.windows):
+                pairs = zip(steps, chunks, strict=True)
+                rounds.append([busy_window(step, chunk, terms, meter, clock) for step, chunk in pairs])
+                _check_alone(meter)
+        baseline, candidate = zip(*rounds, strict=True)
+        return Taken(idle, baseline, candidate, terms)
+
+    def _found(self, metric: str, taken: Taken, details: dict[str, Json]) -> Measurement:
+        idle_w = taken.idle.watts if metric == NET else 0.0
         return Measurement(
-            metric="energy_j_per_image",
+            metric=metric,
             unit="J",
             better="lower",
             kind="noisy",
             at=self._at(),
-            value=self._per_image(candidate),
-            samples=tuple(self._per_image([window]) for window in candidate),
-            baseline_samples=tuple(self._per_image([window]) for window in baseline),
+            value=self._per_image(taken.candidate, idle_w),
+            samples=tuple(self._per_image([window], idle_w) for window in taken.candidate),
+            baseline_samples=tuple(self._per_image([window], idle_w) for window in taken.baseline),
             rounds=tuple(range(self.windows)),
             details=details,
         )
 
-    def _per_image(self, windows: Sequence[Window], idle_w: float = 0.0) -> float:
+    def _per_image(self, windows: Sequence[Window], idle_w: float) -> float:
         """All joules by all images; `idle_w` is taken off for the net figure."""
         joules = sum(window.joules - idle_w * window.seconds for window in windows)
         return joules / (self.batch * sum(window.steps for window in windows))
 
-    def _absent(self, reason: str) -> Measurement:
-        return Measurement(
-            metric="energy_j_per_image",
-            unit="J",
-            better="lower",
-            kind="noisy",
-            at=self._at(),
-            value=None,
-            reason=reason,
+    def _absent(self, reason: str) -> tuple[Measurement, ...]:
+        return tuple(
+            Measurement(metric=a.metric, unit="J", better="lower", kind="noisy", at=a.at, value=None, reason=reason)
+            for a in self.asked()
         )
 
     def _at(self) -> Options:
         return at_batch(self, self.batch)
 
 
-def _not_alone(others: int) -> str:
-    return f"not_exclusive: {others} other process{'' if others == 1 else 'es'} on the GPU would be counted in"
+def _meter(device: str) -> AbstractContextManager[EnergyMeter]:
+    address = gpu_address(device)
+    if address is None:
+        return nullcontext(open_rapl(arithmetic(device).threads))
+    return open_meter(address.uuid, address.bus_id)
+
+
+def _check_alone(meter: EnergyMeter) -> None:
+    others = meter.others()
+    if others:
+        raise NotAloneError(others)
+
+
+def _details(taken: Taken, meter: EnergyMeter) -> dict[str, Json]:
+    return {
+        "counter": meter.counter,
+        "tick_s": taken.terms.tick_s,
+        "ticks": min(window.ticks for window in (*taken.baseline, *taken.candidate)),
+        "window_s": [window.seconds for window in taken.candidate],
+        "baseline_window_s": [window.seconds for window in taken.baseline],
+        "steps": [window.steps for window in taken.candidate],
+        "idle_w": taken.idle.watts,
+        "idle_window_s": taken.idle.seconds,
+        "mean_w": mean(window.watts for window in taken.candidate),
+        "baseline_mean_w": mean(window.watts for window in taken.baseline),
+        "power_limit_w": taken.terms.limit_w,
+    }
