@@ -122,6 +122,29 @@ def export(
 
 
 @app.command()
+def reproduce(
+    record: Annotated[Path, typer.Argument(metavar="RECORD.json", help="One record.", show_default=False)],
+    site: Site = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N; default: as in the record.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", metavar="DIR", help="Keep the new results in DIR, which is new or empty.")
+    ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(metavar="SHARE", min=0.001, max=1.0, help="Within what factor noisy numbers are equivalent."),
+    ] = 0.05,
+    plugins: Annotated[list[Path] | None, typer.Option("--plugins", metavar="FILE", help="One's own plug-ins.")] = None,
+    weights: Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="Weights from a file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a record's trial again from the record alone, and say what came out the same."""
+    from harness.cli.reproduce import Asking, reproduce_record
+
+    asking = Asking(site, device, keep, margin, tuple(plugins or ()), weights)
+    raise typer.Exit(reproduce_record(record, asking, as_json))
+
+
+@app.command()
 def tabulate(
     study: StudyFileArgument,
     up_to: Annotated[int | None, typer.Option("--up-to", min=1, help="Largest sets; without a word all sets.")] = None,

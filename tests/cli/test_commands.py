@@ -15,7 +15,7 @@ from harness.cli import main
 from harness.errors import SpecError
 from harness.store import Store
 
-COMMANDS = ("run", "plan", "validate", "status", "report", "list", "schema", "doctor", "export", "tabulate")
+COMMANDS = ("run", "plan", "validate", "status", "report", "list", "schema", "doctor", "export", "tabulate", "reproduce")
 
 
 @pytest.fixture(autouse=True)
