@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from typing import TYPE_CHECKING
 
 from harness.collectors.base import SPLITS, OutcomeCollector, collectors
+from harness.collectors.outputs import check_outputs
 from harness.errors import DataError
 from harness.records import Asked, Measurement, Outcome
 from harness.tasks.base import Batch, Task
@@ -18,7 +20,10 @@ TOPS = {"top1": 1, "top5": 5}
 
 @collectors.register("accuracy")
 class Accuracy(OutcomeCollector):
-    """Share of items whose label is among the 1 or 5 largest outputs; equal outputs rank by class index."""
+    """Share of items whose label is among the 1 or 5 largest outputs; equal outputs rank by class index.
+
+    Of an item with several right answers the best placed one counts; an item without any is left out.
+    """
 
     def asked(self) -> tuple[Asked, ...]:
         return tuple(Asked(metric=metric, split=split) for split in SPLITS for metric in TOPS)
@@ -28,28 +33,32 @@ class Accuracy(OutcomeCollector):
 
 
 class AccuracyTally:
-    """The rank of each item's label, in item order."""
+    """The rank of each item's label, or of the best of its labels, in item order."""
 
     def __init__(self, split: str, item: str, order: str) -> None:
         self._split = split
         self._item = item
         self._order = order
         self._ranks: list[Tensor] = []
+        self._labelled: list[Tensor] = []  # of data with several right answers: which items have one
         self._classes = 0
 
     def update(self, outputs: Tensor, batch: Batch) -> None:
         """Outputs (n, classes) of one batch; raises ArithmeticError on NaN and DataError on a label without output."""
-        bad = int(outputs.isnan().any(dim=1).sum())
-        if bad:
-            raise ArithmeticError(
-                f"the outputs of {bad} of {len(batch)} items of a batch of split {self._split!r} hold NaN; "
-                "the network's arithmetic broke down, so its accuracy means nothing"
-            )
+        check_outputs(outputs, batch, self._split)
         self._classes = int(outputs.shape[1])
-        highest = int(batch.targets.max())
-        if highest >= self._classes:
-            raise DataError(f"split {self._split!r} has label {highest}, but the network has {self._classes} outputs")
-        self._ranks.append(label_ranks(outputs, batch.targets).cpu())
+        if batch.accepted is None:
+            self._ranks.append(label_ranks(outputs, batch.targets).cpu())
+        else:
+            self._update_accepted(outputs, batch.accepted)
+
+    def _update_accepted(self, outputs: Tensor, accepted: Tensor) -> None:
+        if accepted.shape[1] != self._classes:
+            labels = f"split {self._split!r} says of {accepted.shape[1]} classes whether they are right"
+            raise DataError(f"{labels}, but the network has {self._classes} outputs")
+        labelled = accepted.any(dim=1)
+        self._labelled.append(labelled.cpu())
+        self._ranks.append(best_ranks(outputs[labelled], accepted[labelled]).cpu())
 
     def finish(self) -> tuple[tuple[Measurement, ...], tuple[Outcome, ...]]:
         """Both shares, and the bits behind them."""
@@ -57,10 +66,9 @@ class AccuracyTally:
         return tuple(m for m, _ in found), tuple(o for _, o in found if o is not None)
 
     def _answer(self, metric: str, top: int) -> tuple[Measurement, Outcome | None]:
-        if not self._ranks:
-            return self._share(metric, None, "the split has no items"), None
-        if top > 1 and self._classes <= top:
-            return self._share(metric, None, f"the data has only {self._classes} classes"), None
+        reason = self._reason(top)
+        if reason is not None:
+            return self._share(metric, None, reason), None
         import numpy as np
         import torch
 
@@ -77,9 +85,31 @@ class AccuracyTally:
             items=items,
             encoding="bits",
             data=bits,
-            order=self._order,
+            order=self._order_of_labelled(),
         )
         return measured, outcome
+
+    def _reason(self, top: int) -> str | None:
+        """Why there is no answer; None where there is one."""
+        if not self._ranks:
+            return "the split has no items"
+        if not sum(map(len, self._ranks)):
+            return "no item of the split has a right answer"
+        if self._classes == 1:
+            return "the data has one class only, so every answer is right"
+        if top > 1 and self._classes <= top:
+            return f"the data has only {self._classes} classes"
+        return None
+
+    def _order_of_labelled(self) -> str:
+        """Fingerprint of the items that outcomes speak of: another one where some were left out."""
+        if all(bool(labelled.all()) for labelled in self._labelled):
+            return self._order
+        import numpy as np
+        import torch
+
+        bits = np.packbits(torch.cat(self._labelled).numpy()).tobytes()
+        return hashlib.sha256(f"{self._order}:labelled:".encode() + bits).hexdigest()
 
     def _share(self, metric: str, value: float | None, reason: str | None) -> Measurement:
         return Measurement(
@@ -98,3 +128,14 @@ def label_ranks(outputs: Tensor, targets: Tensor) -> Tensor:
     index = torch.arange(outputs.shape[1], device=outputs.device)
     before = (outputs > own) | ((outputs == own) & (index < targets[:, None]))
     return before.sum(dim=1)
+
+
+def best_ranks(outputs: Tensor, accepted: Tensor) -> Tensor:
+    """The rank (n,) of the best placed of each item's accepted classes (n, classes), of which each has one or more."""
+    import torch
+
+    index = torch.arange(outputs.shape[1], device=outputs.device).expand_as(outputs)
+    highest = outputs.masked_fill(~accepted, float("-inf")).amax(dim=1, keepdim=True)
+    # Of accepted classes with the same output the one of lowest index comes first.
+    best = index.masked_fill(~(accepted & (outputs == highest)), outputs.shape[1]).amin(dim=1)
+    return label_ranks(outputs, best)

@@ -31,6 +31,7 @@ class ArrayPart(Part):
         self._given = given
         self._pixels = pixels
         self._kept: Tensor | None = None
+        self.mean, self.std = pixels.mean, pixels.std
         self.info = PartInfo(
             items=len(given.targets),
             sha256=part_sha256(digests, given.targets),

@@ -18,9 +18,18 @@ PARTS = ("train", "calibration", "validation", "test")
 
 
 class Part(ABC):
-    """Items of one part, in a fixed order."""
+    """Items of one part, in a fixed order.
+
+    `outputs` are the outputs of the network among which the answer is looked for, in the order of this part's targets;
+    None is all of them. `mean` and `std` are what images were standardised with, by channel; None is what the network
+    was published with.
+    """
 
     info: PartInfo
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    outputs: tuple[int, ...] | None = None
+    is_known: bool = True  # its fingerprint costs no look at every item
 
     @abstractmethod
     def batches(self, size: int, shuffle: int | None = None) -> Iterator[Batch]:
@@ -44,6 +53,10 @@ class Data:
     def info(self) -> dict[str, PartInfo]:
         """Fingerprints by part."""
         return {name: part.info for name, part in self.parts.items()}
+
+    def used(self) -> dict[str, PartInfo]:
+        """Fingerprints of the parts that were read, or that cost no look at every item."""
+        return {name: part.info for name, part in self.parts.items() if part.is_known}
 
 
 class Dataset(Plugin):

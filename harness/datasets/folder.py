@@ -75,6 +75,7 @@ class Folder(Dataset):
             sha256 = part_sha256([seen.digest for seen in part.seen], part.targets)
             info = PartInfo(items=len(part.files), sha256=sha256, transform=transform)
             parts[name] = FilePart(Files(part.files, turn), part.targets, info, workers, training)
+            parts[name].mean, parts[name].std = mean, std
         return Data(self.describe(paths), parts)
 
     def _chosen(self, root: Path, workers: int) -> dict[str, Chosen]:

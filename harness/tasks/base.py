@@ -14,17 +14,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Items in a fixed order: `inputs` (n, ...), `targets` (n, ...)."""
+    """Items in a fixed order: `inputs` (n, ...), `targets` (n, ...).
+
+    `accepted` (n, outputs) says of data with several right answers which are; an item without any is left out of every
+    outcome.
+    """
 
     inputs: Tensor
     targets: Tensor
+    accepted: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.inputs.shape[0])
 
     def to(self, device: str) -> Batch:
         """The same items on another device."""
-        return Batch(self.inputs.to(device, non_blocking=True), self.targets.to(device, non_blocking=True))
+        accepted = None if self.accepted is None else self.accepted.to(device, non_blocking=True)
+        return Batch(
+            self.inputs.to(device, non_blocking=True), self.targets.to(device, non_blocking=True), accepted
+        )
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class Description:
     channels: int
     is_synthetic: bool = False
     sizes: dict[str, int] = field(default_factory=dict)  # items by part, where they are known without loading
+    test_sets: tuple[str, ...] = ()  # parts `test:NAME` that are evaluated beside `test`
 
 
 @dataclass(frozen=True)

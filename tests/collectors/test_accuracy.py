@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.collectors.accuracy import Accuracy, label_ranks
+from harness.collectors.accuracy import Accuracy, best_ranks, label_ranks
 from harness.collectors.base import Tally
 from harness.errors import DataError
 from harness.records import Measurement, Outcome
@@ -21,10 +21,13 @@ def tally(split: str = "test") -> Tally:
     return Accuracy().tally(split, Classification(), "0" * 64)
 
 
-def answers(outputs: Tensor, targets: Tensor, size: int = 7) -> tuple[tuple[Measurement, ...], tuple[Outcome, ...]]:
+def answers(
+    outputs: Tensor, targets: Tensor, size: int = 7, accepted: Tensor | None = None
+) -> tuple[tuple[Measurement, ...], tuple[Outcome, ...]]:
     held = tally()
-    for rows, labels in zip(torch.split(outputs, size), torch.split(targets, size), strict=True):
-        held.update(rows, Batch(rows, labels))
+    for start in range(0, len(outputs), size):
+        own = slice(start, start + size)
+        held.update(outputs[own], Batch(outputs[own], targets[own], None if accepted is None else accepted[own]))
     return held.finish()
 
 
@@ -39,6 +42,18 @@ def in_top(row: Tensor, label: int, top: int) -> bool:
     """By sorting in Python: largest first, then lowest index."""
     values = row.tolist()
     return label in sorted(range(len(values)), key=lambda index: (-values[index], index))[:top]
+
+
+def made_accepted(items: int, classes: int) -> Tensor:
+    """None, one or several right classes of each item."""
+    generator = torch.Generator().manual_seed(items + 1)
+    return torch.rand(items, classes, generator=generator) < 0.15
+
+
+def bits(outcome: Outcome) -> list[bool]:
+    packed = np.frombuffer(base64.b64decode(outcome.data), dtype=np.uint8)
+    found: list[bool] = np.unpackbits(packed, count=outcome.items).astype(bool).tolist()
+    return found
 
 
 @pytest.mark.parametrize("top", [1, 5])
@@ -108,3 +123,69 @@ def test_every_answer_that_was_asked_for_is_given() -> None:
 def test_outcomes_carry_the_order_of_the_items() -> None:
     _, outcomes = answers(*made(6, 10))
     assert {(o.order, o.item, o.items, o.split) for o in outcomes} == {("0" * 64, "image", 6, "test")}
+
+
+@pytest.mark.parametrize("top", [1, 5])
+def test_any_accepted_class_counts_and_items_without_one_are_left_out(top: int) -> None:
+    outputs, targets = made(90, 12)
+    accepted = made_accepted(90, 12)
+    expected = [
+        any(in_top(row, label, top) for label in right.nonzero().flatten().tolist())
+        for row, right in zip(outputs, accepted, strict=True)
+        if right.any()
+    ]
+    measurements, outcomes = answers(outputs, targets, accepted=accepted)
+    index = (1, 5).index(top)
+    assert 0 < len(expected) < 90
+    assert bits(outcomes[index]) == expected
+    assert outcomes[index].items == len(expected)
+    assert measurements[index].value == sum(expected) / len(expected)
+    assert measurements[index].details == {"correct": sum(expected), "items": len(expected)}
+
+
+def test_the_best_rank_is_the_least_of_all_accepted_ones() -> None:
+    outputs, _ = made(200, 9, levels=3)
+    accepted = made_accepted(200, 9)
+    outputs[::3, ::2] = float("-inf")
+    held = accepted.any(dim=1)
+    every = torch.stack([label_ranks(outputs, torch.full((200,), label)) for label in range(9)], dim=1)
+    expected = every.masked_fill(~accepted, 9).amin(dim=1)[held]
+    assert torch.equal(best_ranks(outputs[held], accepted[held]), expected)
+
+
+def test_one_accepted_class_is_the_same_as_a_label() -> None:
+    outputs, targets = made(40, 11)
+    accepted = torch.nn.functional.one_hot(targets, 11).bool()
+    plain, other = answers(outputs, targets), answers(outputs, targets, accepted=accepted)
+    assert plain[0] == other[0]
+    assert [one.data for one in plain[1]] == [one.data for one in other[1]]
+
+
+def test_the_order_tells_which_items_were_left_out() -> None:
+    outputs, targets = made(30, 8)
+    first, second = made_accepted(30, 8), made_accepted(30, 8)
+    second[4] = ~first[4].any()
+    orders = {answers(outputs, targets, accepted=a)[1][0].order for a in (None, first, second)}
+    assert len(orders) == 3
+    assert answers(outputs, targets, 4, first) == answers(outputs, targets, 30, first)
+
+
+def test_a_split_without_any_accepted_class_is_null_with_a_reason() -> None:
+    outputs, targets = made(6, 10)
+    measurements, outcomes = answers(outputs, targets, accepted=torch.zeros(6, 10, dtype=torch.bool))
+    assert {(m.value, m.reason) for m in measurements} == {(None, "no item of the split has a right answer")}
+    assert outcomes == ()
+
+
+def test_accepted_classes_must_be_the_outputs() -> None:
+    outputs, targets = made(6, 10)
+    with pytest.raises(DataError, match="says of 9 classes whether they are right, but the network has 10 outputs"):
+        answers(outputs, targets, accepted=torch.ones(6, 9, dtype=torch.bool))
+
+
+def test_one_class_has_no_accuracy_but_a_reason() -> None:
+    measurements, outcomes = answers(torch.zeros(4, 1), torch.zeros(4, dtype=torch.int64))
+    assert {(m.value, m.reason) for m in measurements} == {
+        (None, "the data has one class only, so every answer is right")
+    }
+    assert outcomes == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -11,12 +12,17 @@ import numpy as np
 import pytest
 import torch
 from given_files import config, npz_folder, whole, write_images
+from imagenet_files import official_files, write_folder
 from numpy.typing import NDArray
 
 from harness.datasets.base import PARTS, Data, Dataset, datasets
 from harness.schema import Options
 from harness.tasks.base import InputConfig
 
+LAID_OUT: dict[str, Callable[[Path], object]] = {
+    "folder": lambda home: write_images(home, 40, 0),
+    "imagenet": lambda home: write_folder(home, official_files()),
+}
 CHOICES: dict[str, Options] = {"npz": {"label": "mine"}, "folder": {"label": "mine"}, "synthetic": {"size": 8}}
 
 
@@ -26,7 +32,7 @@ class Case:
         given = home / name
         self.paths = {self.dataset.title: given} if self.dataset.has_path else {}
         if self.dataset.has_path:
-            (write_images(given, 40, 0) if name == "folder" else npz_folder(given))
+            LAID_OUT.get(name, npz_folder)(given)
 
     @property
     def config(self) -> InputConfig:
