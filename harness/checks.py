@@ -11,6 +11,7 @@ from harness.entries import (
     Checked,
     CriterionEntry,
     RecoveryEntry,
+    RuntimeEntry,
     TransformEntry,
     check_unique,
     create,
@@ -35,6 +36,7 @@ def check_names(study: Study, paths: Mapping[str, Path], inventories: Path) -> C
     _check_criteria(study, checked)
     _check_recoveries(study, checked)
     _check_transforms(study, checked)
+    _check_runtimes(study, checked)
     _check_collectors(study, checked)
     _check_references(study, checked)
     check_models(study, paths, inventories, checked)
@@ -143,6 +145,11 @@ def _transform_label(choice: TransformChoice, plugin: Transform) -> str:
     """The default tells the stage too, where it is not the transform's own."""
     is_own = choice.label or choice.from_ in (None, plugin.starts)
     return label_of(choice, plugin) if is_own else f"{label_of(choice, plugin)}-from_{choice.from_}"
+
+
+def _check_runtimes(study: Study, checked: Checked) -> None:
+    checked.runtimes |= {index: RuntimeEntry(one.title, one) for index, one in enumerate(study.runtimes)}
+    check_unique(checked, ((f"runtimes.{i}", entry.label, [entry.identity()]) for i, entry in checked.runtimes.items()))
 
 
 def _check_references(study: Study, checked: Checked) -> None:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from harness.errors import DeviceError
+from harness.failures import classified
 from harness.host_memory import HostProbe, Peak
 
+T = TypeVar("T")
 GPU_RESOLUTION_BYTES = 512  # torch's allocator rounds every block up to this
 
 
@@ -57,6 +59,21 @@ def synchronize(device: str) -> None:
         import torch
 
         torch.cuda.synchronize(device)
+
+
+def out_of_memory(take: Callable[[], T], device: str) -> T | str:
+    """What `take` gives, or `oom_gpu` or `oom_host` where the memory did not suffice; what it held is free again."""
+    try:
+        return take()
+    except (MemoryError, RuntimeError) as error:
+        kind = classified(error)
+        if not kind.startswith("oom"):
+            raise
+    if is_gpu(device):
+        import torch
+
+        torch.cuda.empty_cache()
+    return kind
 
 
 def seed_everything(seed: int) -> None:

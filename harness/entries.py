@@ -17,6 +17,7 @@ from harness.families.base import Unit
 from harness.inventory import Inventory
 from harness.recoveries.base import Recovery
 from harness.registry import Registry
+from harness.runtimes import Runtime
 from harness.schema import Json, Options, Plugin, canonical
 from harness.searches.base import Search, searches
 from harness.spec import Choice, CriterionChoice, ModelSpec
@@ -133,6 +134,18 @@ class TransformEntry:
         )
 
 
+@dataclass(frozen=True)
+class RuntimeEntry:
+    """A runtime of the study by label."""
+
+    label: str
+    runtime: Runtime
+
+    def identity(self) -> Options | None:
+        """What a digest holds; None for the default one."""
+        return self.runtime.identity()
+
+
 @dataclass
 class Checked:
     """The parts of a study that were found good, by the index of their entry, and what is wrong with the rest."""
@@ -141,6 +154,7 @@ class Checked:
     criteria: dict[int, CriterionEntry] = field(default_factory=dict)
     recoveries: dict[int, RecoveryEntry] = field(default_factory=dict)
     transforms: dict[int, TransformEntry] = field(default_factory=dict)
+    runtimes: dict[int, RuntimeEntry] = field(default_factory=dict)
     references: dict[int, ModelEntry] = field(default_factory=dict)
     collectors: list[Collector] = field(default_factory=list)
     strangers: set[str] = field(default_factory=set)  # targets that no family knows

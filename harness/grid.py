@@ -21,6 +21,7 @@ SINGULAR = {
     "removal": "removals",
     "recovery": "recoveries",
     "transform": "transforms",
+    "runtime": "runtimes",
     "seed": "seeds",
 }
 
@@ -66,6 +67,7 @@ def axes_of(study: Study) -> dict[str, tuple[Any, ...]]:
         "removals": study.removals,
         "recoveries": study.recoveries,
         "transforms": study.transforms,
+        "runtimes": study.runtimes,
         "seeds": seed_choices(study.seeds),
     }
 

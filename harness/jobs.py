@@ -36,6 +36,7 @@ class Job(Schema):
     assignments: tuple[Assignment, ...]
     collectors: tuple[Options, ...]
     costs: Literal["shared", "each"] = "shared"
+    remeasure: int = 0  # how often a timing that cannot be trusted is taken again
     device: str = "auto"
     slot: int = 0  # trials of one slot of a device run one after the other, whichever study they belong to
     executor: str = "inline"

@@ -19,6 +19,7 @@ from harness.executors.base import Executor, Handle, executors
 from harness.failures import lost
 from harness.hardware import machine_class
 from harness.jobs import Assignment, EventTail, Job, JobFolder, events_path
+from harness.numerics import fault
 from harness.nvml import gpus as gpus_here
 from harness.pending import Standing, assignments, standings
 from harness.plan import Plan, make_plan
@@ -98,6 +99,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     )
     if todo:
         _check_amp(file, plan.study, place.device)
+        _check_runtimes(file, plan.study, place.device)
     summary = _summary(plan, stand, todo)
     _write_plan(store, plan, file, orders)
     if todo:
@@ -142,6 +144,16 @@ def _check_amp(file: StudyFile, study: Study, device: str) -> None:
     if places and device == "cpu":
         message = "needs a GPU, and this would run on the CPU; leave it out"
         raise SpecError(file.located(Problem(place, message)) for place in places)
+
+
+def _check_runtimes(file: StudyFile, study: Study, device: str) -> None:
+    """What the device has no kernels or no compiler for; a device that is not known yet is asked by each trial."""
+    if device != "cpu":
+        return
+    faults = [(index, fault(runtime, device)) for index, runtime in enumerate(study.runtimes)]
+    problems = [file.located(Problem(f"runtimes.{index}", text)) for index, text in faults if text]
+    if problems:
+        raise SpecError(problems)
 
 
 def _summary(plan: Plan, stand: Sequence[Standing], todo: Sequence[Assignment]) -> Summary:
@@ -203,6 +215,7 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
             assignments=tuple(part),
             collectors=tuple(c.identity() for c in plan.collectors),
             costs=plan.study.costs,
+            remeasure=plan.study.noise.remeasure,
             device=place.device,
             slot=slot,
             executor=executor.name,

@@ -44,25 +44,39 @@ def standings(plan: Plan, records: Iterable[Record], machine_class: str | None) 
     runs: dict[str, list[Record]] = {}
     for record in records:
         runs.setdefault(record.trial.id, []).append(record)
-    exact, noisy = _asked(plan.collectors)
-    return tuple(_standing(trial, runs.get(trial.id, []), exact, noisy, machine_class) for trial in plan.trials)
+    asked = _asked(plan)
+    return tuple(_standing(t, runs.get(t.id, []), asked[plan.scene_word(t)], machine_class) for t in plan.trials)
 
 
-def _asked(collectors: Sequence[Collector]) -> tuple[tuple[Asked, ...], tuple[Asked, ...]]:
-    is_noisy = [isinstance(c, CostCollector) and c.kind == "noisy" for c in collectors]
-    exact = [a for c, noisy in zip(collectors, is_noisy, strict=True) if not noisy for a in c.asked()]
-    noisy = [a for c, noisy in zip(collectors, is_noisy, strict=True) if noisy for a in c.asked()]
-    return tuple(exact), tuple(noisy)
+@dataclass(frozen=True)
+class _Questions:
+    """What a trial is asked: the same everywhere, or of this machine."""
+
+    exact: tuple[Asked, ...]
+    noisy: tuple[Asked, ...]
 
 
-def _standing(
-    trial: TrialInfo, runs: list[Record], exact: tuple[Asked, ...], noisy: tuple[Asked, ...], machine_class: str | None
-) -> Standing:
+def _asked(plan: Plan) -> dict[str, _Questions]:
+    """The questions of every kind of trial that the plan has, for trials of one kind share theirs."""
+    exact = [c for c in plan.collectors if not _is_noisy(c)]
+    noisy = [c for c in plan.collectors if _is_noisy(c)]
+    scenes = {plan.scene_word(trial): trial for trial in plan.trials}
+    return {
+        word: _Questions(plan.questions(trial, exact), plan.questions(trial, noisy)) for word, trial in scenes.items()
+    }
+
+
+def _is_noisy(collector: Collector) -> bool:
+    return isinstance(collector, CostCollector) and collector.kind == "noisy"
+
+
+def _standing(trial: TrialInfo, runs: list[Record], asked: _Questions, machine_class: str | None) -> Standing:
     good = [run for run in runs if run.status == "ok"]
     here = [run for run in good if machine_class is None or _class(run) == machine_class]
     anywhere_keys = {m.asked.key for run in good for m in run.measurements}
     here_keys = {m.asked.key for run in here for m in run.measurements}
-    missing = [a for a in exact if a.key not in anywhere_keys] + [a for a in noisy if a.key not in here_keys]
+    missing = [a for a in asked.exact if a.key not in anywhere_keys]
+    missing += [a for a in asked.noisy if a.key not in here_keys]
     newest = max(runs, key=lambda run: (run.run.started, run.run.id), default=None)
     failed = newest if newest is not None and newest.status == "failed" else None
     return Standing(trial, tuple(missing), failed, len(runs))
@@ -76,9 +90,12 @@ def assignments(
     plan: Plan, stand: Sequence[Standing], *, fresh: bool = False, retry_failed: bool = False, limit: int | None = None
 ) -> tuple[Assignment, ...]:
     """The trials to run now. `fresh` asks for everything again; `limit` keeps that many candidates."""
-    asked = [a for c in plan.collectors for a in c.asked()]
     todo = [
-        Assignment(trial=s.trial, asked=tuple(asked) if fresh else s.missing, attempt=s.attempts + 1)
+        Assignment(
+            trial=s.trial,
+            asked=plan.questions(s.trial, plan.collectors) if fresh else s.missing,
+            attempt=s.attempts + 1,
+        )
         for s in stand
         if fresh or (s.missing and (retry_failed or not s.is_held_back))
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from harness.errors import Problem, SpecError
 from harness.executors.base import executors
 from harness.plugins import load_plugins
 from harness.points import Axes, Point, assurance_faults, faults, points, uncompared
-from harness.records import TrialInfo
+from harness.questions import Scene, questions
+from harness.records import Asked, TrialInfo
+from harness.runtimes import Runtime
 from harness.schema import Options, canonical
 from harness.spec import AMOUNTS, FileWeights, ModelSpec, Published, ReferenceModel, Study
 from harness.store import RESERVED
@@ -38,27 +40,42 @@ class Plan:
     structures: int
     references: tuple[Options, ...] = ()
     plugins: tuple[str, ...] = ()
+    test_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of data, by its canonical identity
+
+    def questions(self, trial: TrialInfo, collectors: Sequence[Collector]) -> tuple[Asked, ...]:
+        """What these collectors ask of a trial."""
+        scene = self._scene(trial)
+        return tuple(asked for collector in collectors for asked in questions(collector, scene))
+
+    def scene_word(self, trial: TrialInfo) -> str:
+        """Equal for trials that are asked the same."""
+        return str(self._scene(trial))
+
+    def _scene(self, trial: TrialInfo) -> Scene:
+        runtime = Runtime.model_validate(trial.spec.get("runtime") or {})
+        return Scene(trial.is_baseline, runtime, self.test_sets.get(canonical(trial.spec["data"]), ()))
 
     def stage_counts(self) -> dict[str, int]:
         """How often each stage must be made; for recover, evaluate and cost an upper bound, since sets may coincide."""
         specs = [TrialSpec.model_validate(trial.spec) for trial in self.trials]
+        plain = {canonical(spec.in_plain_runtime().identity()): spec for spec in specs}
         prepared = {canonical(_prepared(spec)) for spec in specs}
         selected = {canonical(_selected(spec)) for spec in specs if spec.removes}
         return {
             "prepare": len(prepared),
             "select": len(selected),
-            "recover": sum(spec.recovery is not None for spec in specs),
+            "recover": sum(spec.recovery is not None for spec in plain.values()),
             "evaluate": len(specs),
             "cost": self.structures if self.study.costs == "shared" else len(specs),
         }
 
 
 def _prepared(spec: TrialSpec) -> dict[str, Any]:
-    return spec.untouched().identity()
+    return spec.untouched().in_plain_runtime().identity()
 
 
 def _selected(spec: TrialSpec) -> dict[str, Any]:
-    free = {"count": None, "budget": None, "recovery": None, "recovery_seed": None}
+    free = {"count": None, "budget": None, "recovery": None, "recovery_seed": None, "runtime": None}
     return spec.model_copy(update=free).identity()
 
 
@@ -66,7 +83,7 @@ def _structure(spec: TrialSpec, point: Point) -> str:
     """What a shared cost is keyed by, as far as it is known before selection: an upper bound."""
     if spec.removes and (spec.budget is not None or not point.removable.is_uniform):
         return canonical(spec.identity())  # which sublayers go decides what is left
-    built = [spec.architecture, spec.options, spec.data, list(spec.transforms)]
+    built = [spec.architecture, spec.options, spec.data, list(spec.transforms), spec.runtime]
     return canonical([*built, spec.target, spec.count, spec.removal])
 
 
@@ -185,9 +202,10 @@ def _planned(study: Study, axes: Axes, checked: Checked) -> Plan:
         datasets=tuple({canonical(model.dataset.identity()): model.dataset for model in models}.values()),
         files={m.sha256: m.spec.weights.file for m in models if m.sha256 and isinstance(m.spec.weights, FileWeights)},
         is_synthetic=any(model.description.is_synthetic for model in models),
-        structures=len(structures) + len(checked.references),
+        structures=len(structures) + len(checked.references) * len(checked.runtimes),
         references=tuple(_reference_words(study)),
         plugins=study.plugins,
+        test_sets={canonical(m.dataset.identity()): m.description.test_sets for m in models if m.description.test_sets},
     )
 
 
@@ -202,10 +220,10 @@ def _reference_trials(study: Study, checked: Checked) -> Iterator[TrialInfo]:
     """Dense networks beside the study: whole, untrained after preparing, one for each model seed."""
     for model in checked.references.values():
         for seeds in grid.seed_choices(study.seeds):
-            spec = _whole(model, seeds)
-            yield trial_info(
-                spec, Labels(study=study.study, model=model.spec.name, data=model.dataset.title, recovery="none")
-            )
+            for entry in checked.runtimes.values():
+                spec = _whole(model, seeds).model_copy(update={"runtime": entry.identity()})
+                labels = Labels(study=study.study, model=model.spec.name, data=model.dataset.title)
+                yield trial_info(spec, labels.model_copy(update={"runtime": entry.label}))
 
 
 def _whole(model: ModelEntry, seeds: grid.SeedChoice) -> TrialSpec:
@@ -229,6 +247,7 @@ def _spec(point: Point, draw: int | None) -> TrialSpec:
             "recovery": recovery,
             "recovery_seed": None if recovery is None else point.seeds.recovery,
             "transforms": point.transform.identity(),
+            "runtime": point.runtime.identity(),
         }
     )
 
@@ -241,5 +260,6 @@ def _labels(study: Study, point: Point) -> Labels:
         criterion=point.criterion.label,
         recovery=point.recovery.label,
         transform=point.transform.label,
+        runtime=point.runtime.label,
         of=point.of,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import grid
 from harness.criteria.base import ListCriterion, SpanCriterion
-from harness.entries import Checked, CriterionEntry, ModelEntry, RecoveryEntry, Removable, TransformEntry
+from harness.entries import Checked, CriterionEntry, ModelEntry, RecoveryEntry, Removable, RuntimeEntry, TransformEntry
 from harness.errors import Problem
 from harness.spec import AMOUNTS, Study
 from harness.tabular import table_fault
@@ -28,6 +28,7 @@ class Point:
     removal: str
     recovery: RecoveryEntry
     transform: TransformEntry
+    runtime: RuntimeEntry
     seeds: grid.SeedChoice
 
     @property
@@ -65,6 +66,7 @@ class Point:
             "removal": self.removal,
             "recovery": self.recovery.label,
             "transform": self.transform.label,
+            "runtime": self.runtime.label,
             "seed": self.seeds.model,
         }
 
@@ -91,6 +93,7 @@ def points(study: Study, axes: Axes, checked: Checked) -> Iterator[tuple[dict[st
                 removal=axes["removals"][index["removals"]],
                 recovery=recovery,
                 transform=transform,
+                runtime=checked.runtimes[index["runtimes"]],
                 seeds=axes["seeds"][index["seeds"]],
             )
             if _is_wanted(point) and not grid.is_excluded(study, point.words()):

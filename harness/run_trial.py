@@ -10,9 +10,11 @@ import torch
 
 from harness import device as devices
 from harness.collectors.base import Collector, CostCollector, OutcomeCollector, SelectionCollector, collectors
+from harness.datasets.base import Data
 from harness.environment import environment_of
 from harness.failures import failure_of
 from harness.jobs import Assignment, Job
+from harness.questions import Scene, answers
 from harness.records import (
     Environment,
     Failure,
@@ -31,7 +33,6 @@ from harness.stages.base import Bench, Network, Removed, StageTimes, transformed
 from harness.stages.bench import bench_of
 from harness.stages.cost import cost
 from harness.stages.evaluate import evaluate
-from harness.stages.measured import answers
 from harness.stages.prepare import prepare
 from harness.stages.recover import ProofError, proved, recover, without
 from harness.stages.select import select
@@ -48,7 +49,7 @@ class Findings:
     started: str
     environment: Environment | None = None
     times: StageTimes = field(default_factory=StageTimes)
-    data: dict[str, PartInfo] = field(default_factory=dict)
+    parts: Data | None = None
     removed: Removed = field(default_factory=Removed)
     selection: SelectionInfo | None = None
     proof: Proof | None = None
@@ -87,7 +88,7 @@ def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Pro
     found.environment = environment = _environment(job)
     with times.timing("prepare", progress) as used:
         bench = bench_of(job, assignment, environment, found.run_id, progress)
-        found.data = bench.data.info()
+        found.parts = bench.data
         prepared, artifact, reused = prepare(bench)
         used.append((artifact, reused))
     shown = transformed(bench, prepared, "prepare", "select")
@@ -121,8 +122,9 @@ def _assure(bench: Bench, shown: Network, found: Findings) -> None:
 
 def _wanted(bench: Bench) -> list[Collector]:
     """The collectors that answer anything that is still to be measured."""
-    asked = frozenset(a.key for a in bench.assignment.asked)
-    return [c for c in (collectors.create(identity) for identity in bench.job.collectors) if answers(c, asked)]
+    scene = Scene(not bench.spec.removes, bench.spec.runs_in(), bench.data.description.test_sets)
+    created = (collectors.create(identity) for identity in bench.job.collectors)
+    return [c for c in created if answers(c, scene, bench.assignment.asked)]
 
 
 def _measure(bench: Bench, whole: Network, recovered: Network, found: Findings) -> None:
@@ -169,11 +171,16 @@ def _record(job: Job, assignment: Assignment, found: Findings, failure: Failure 
         measurements=tuple(found.measurements),
         outcomes=tuple(found.outcomes),
         proof=found.proof,
-        data=found.data,
+        data=_used(found),
         environment=found.environment,
         timings=found.timings,
         warnings=_warnings(found),
     )
+
+
+def _used(found: Findings) -> dict[str, PartInfo]:
+    """Fingerprints as far as the run came; a part that it never read need not be known."""
+    return found.parts.used() if found.parts else {}
 
 
 def _warnings(found: Findings) -> tuple[Warned, ...]:

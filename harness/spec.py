@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from harness.recipes import TrainRecipe
+from harness.runtimes import DEFAULT, Runtime
 from harness.schema import NAME, SHA256, Json, Label, OneOrMany, Options, Schema
 
 Target: TypeAlias = Annotated[str, StringConstraints(pattern=NAME)]  # what a model has of it is checked by `plan`
@@ -22,7 +23,7 @@ Removal: TypeAlias = Literal["skip", "identity"]
 Stage: TypeAlias = Literal["prepare", "select", "recover", "evaluate", "cost"]
 Budgeted: TypeAlias = Literal["macs", "params", "latency"]
 AMOUNTS = ("counts", "ratios", "budgets")
-AXES = ("models", "targets", "criteria", *AMOUNTS, "removals", "recoveries", "transforms", "seeds")
+AXES = ("models", "targets", "criteria", *AMOUNTS, "removals", "recoveries", "transforms", "runtimes", "seeds")
 COLLECTORS = ("accuracy", "macs", "params", "latency", "throughput", "memory", "energy")
 
 
@@ -201,6 +202,12 @@ def _reference(value: Any) -> Any:
     raise ValueError("must be {model: {...}} or {published: NAME}")
 
 
+class Noise(Schema):
+    """What is done about timings that cannot be trusted."""
+
+    remeasure: int = Field(2, ge=0, le=20, description="how often a noisy or tainted measurement is taken again")
+
+
 class ReportOptions(Schema):
     """What the report is asked to say."""
 
@@ -252,9 +259,11 @@ class Study(Schema):
     removals: Annotated[tuple[Removal, ...], OneOrMany] = Field(("skip",), min_length=1)
     recoveries: Annotated[tuple[Plain, ...], OneOrMany] = Field((Choice(name="none"),), min_length=1)
     transforms: Annotated[tuple[Chain, ...], OneOrMany] = Field(((),), min_length=1)
+    runtimes: Annotated[tuple[Runtime, ...], OneOrMany] = Field((DEFAULT,), min_length=1)
     seeds: Seeds = Seeds()
     collectors: Annotated[tuple[Plain, ...], OneOrMany] = Field(tuple(Choice(name=n) for n in COLLECTORS), min_length=1)
     costs: Literal["shared", "each"] = "shared"
+    noise: Noise = Noise()
     stability: Stability | None = None
     optimum: Optimum | None = None
     references: Annotated[tuple[Reference, ...], OneOrMany] = ()

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,26 +18,14 @@ from pydantic import ValidationError
 from harness.errors import Problem, SpecError, StoreError, suggestion
 from harness.records import (
     SCHEMA_NUMBER,
-    Environment,
-    Failure,
-    Measurement,
-    Outcome,
-    PartInfo,
-    Proof,
     Record,
-    Run,
-    SelectionInfo,
-    StageRun,
     StudyIndex,
-    TrialInfo,
-    Warned,
 )
 from harness.schema import NAME, problems_of, sha256
 
 INDEX = "trials.json"
 RESERVED = ("artifacts", "snapshots")  # folders of results/ that are not studies
 NOT_TRIALS = ("logs", "jobs")  # folders of a study that are not trials
-UNKNOWN_CLASS = "unknown"
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}")
 
 
@@ -55,28 +43,6 @@ class Reading:
 
     records: tuple[Record, ...]
     damaged: tuple[Damaged, ...]
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """A trial on one machine class: each measurement from its newest ok run, or why there is none."""
-
-    info: TrialInfo
-    machine_class: str
-    status: str
-    reason: str | None
-    failure: Failure | None
-    removed: tuple[str, ...]
-    recipe: Mapping[str, tuple[int, ...]]
-    measurements: Mapping[str, Measurement]
-    outcomes: tuple[Outcome, ...]
-    proof: Proof | None
-    selection: SelectionInfo | None
-    stages: Mapping[str, StageRun]
-    warnings: tuple[Warned, ...]
-    data: Mapping[str, PartInfo]
-    environment: Environment | None
-    runs: tuple[Run, ...]
 
 
 class Store:
@@ -129,7 +95,7 @@ class Store:
                 records.append(_record(path, study))
             except _UnreadableError as error:
                 damaged.append(Damaged(path.relative_to(self.root).as_posix(), str(error)))
-        return Reading(tuple(sorted(records, key=_age)), tuple(damaged))
+        return Reading(tuple(sorted(records, key=age)), tuple(damaged))
 
     def records(self, study: str) -> tuple[Record, ...]:
         """The trusted records of a study, oldest run first; a study that never ran has none."""
@@ -169,56 +135,8 @@ class Store:
         return (Path(self.root.name) / path.relative_to(self.root)).as_posix()
 
 
-def latest(records: Iterable[Record]) -> tuple[TrialResult, ...]:
-    """One result per trial and machine class, ordered by trial id.
-
-    Each measurement comes from the newest ok run that has it. A trial without an ok run is shown with the reason of
-    its newest run; a run that ended before its machine was known counts for whichever machine the trial ran on.
-    """
-    by_trial: dict[str, list[Record]] = {}
-    for record in sorted(records, key=_age, reverse=True):
-        by_trial.setdefault(record.trial.id, []).append(record)
-    return tuple(result for _, runs in sorted(by_trial.items()) for result in _by_class(runs))
-
-
-def _by_class(runs: Sequence[Record]) -> Iterator[TrialResult]:
-    classes = {_class_of(run) for run in runs}
-    for name in sorted(classes - {UNKNOWN_CLASS}) or [UNKNOWN_CLASS]:
-        yield _merged(name, [run for run in runs if _class_of(run) in (name, UNKNOWN_CLASS)])
-
-
-def _merged(machine_class: str, runs: Sequence[Record]) -> TrialResult:
-    good = [run for run in runs if run.status == "ok"]
-    shown = (good or runs)[0]
-    held = good or [shown]
-    measurements = {m.asked.key: m for run in reversed(good) for m in run.measurements}
-    outcomes = {(o.split, o.metric, str(sorted(o.at.items()))): o for run in reversed(good) for o in run.outcomes}
-    stages = {name: stage for run in reversed(held) for name, stage in run.run.stages.items()}
-    return TrialResult(
-        info=shown.trial,
-        machine_class=machine_class,
-        status=shown.status,
-        reason=shown.reason or (shown.failure.message if shown.failure else None),
-        failure=shown.failure,
-        removed=next((run.removed for run in held if run.removed), ()),
-        recipe=next((run.recipe for run in held if run.recipe), {}),
-        measurements=measurements,
-        outcomes=tuple(outcomes.values()),
-        proof=next((run.proof for run in held if run.proof), None),
-        selection=next((run.selection for run in held if run.selection), None),
-        stages=stages,
-        warnings=tuple({(w.code, w.message): w for run in held for w in run.warnings}.values()),
-        data={name: part for run in reversed(held) for name, part in run.data.items()},
-        environment=shown.environment,
-        runs=tuple(run.run for run in held),
-    )
-
-
-def _class_of(record: Record) -> str:
-    return record.environment.machine_class if record.environment else UNKNOWN_CLASS
-
-
-def _age(record: Record) -> tuple[datetime, int, str, str]:
+def age(record: Record) -> tuple[datetime, int, str, str]:
+    """What runs are ordered by, oldest first."""
     finished = datetime.fromisoformat(record.run.finished)
     return (finished if finished.tzinfo else finished.replace(tzinfo=UTC), record.run.attempt, *_ids(record))
 
@@ -240,7 +158,7 @@ def _record(path: Path, study: str) -> Record:
         )
     try:
         record = Record.model_validate(raw)
-        _age(record)
+        age(record)
     except ValidationError as error:
         raise _UnreadableError("not a record: " + "; ".join(map(str, problems_of(error)[:3]))) from None
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.records import TrialInfo
+from harness.runtimes import Runtime
 from harness.schema import Options, Schema, digest
 from harness.spec import FileWeights, Pretrained, TrainedWeights, Weights
 
@@ -31,6 +32,7 @@ class TrialSpec(Schema):
     recovery: Options | None = None
     recovery_seed: int | None = None
     transforms: tuple[Options, ...] = ()
+    runtime: Options | None = None  # None: eager fp32
 
     @property
     def removes(self) -> bool:
@@ -53,11 +55,20 @@ class TrialSpec(Schema):
             recovery=self.recovery,
             recovery_seed=self.recovery_seed,
             transforms=self.transforms,
+            runtime=self.runtime,
         )
 
     def untouched(self) -> TrialSpec:
         """Nothing removed, and no recovery either."""
         return self.unremoved().model_copy(update={"recovery": None, "recovery_seed": None})
+
+    def in_plain_runtime(self) -> TrialSpec:
+        """The same without its runtime, which weights and selections don't depend on."""
+        return self.model_copy(update={"runtime": None})
+
+    def runs_in(self) -> Runtime:
+        """Its runtime, defaults filled in."""
+        return Runtime.model_validate(self.runtime or {})
 
 
 class Labels(Schema):
@@ -69,6 +80,7 @@ class Labels(Schema):
     criterion: str | None = None
     recovery: str = "none"
     transform: str = "none"
+    runtime: str = "fp32"
     of: int | None = None
 
 
@@ -109,6 +121,7 @@ def trial_info(spec: TrialSpec, labels: Labels) -> TrialInfo:
         removal=None if is_baseline else spec.removal,
         recovery=labels.recovery,
         transform=labels.transform,
+        runtime=labels.runtime,
         model_seed=spec.model_seed,
         selection_seed=spec.selection_seed,
         recovery_seed=spec.recovery_seed,
@@ -131,6 +144,7 @@ def trial_id(spec: TrialSpec, labels: Labels) -> str:
         parts += ["baseline"]
     parts += [labels.transform] if spec.transforms else []
     parts += [labels.recovery] if spec.recovery is not None else []
+    parts += [labels.runtime] if spec.runtime is not None else []
     parts += [f"s{seed}"] if seed is not None else []
     return f"{'-'.join(parts)[:MAX_READABLE]}-{digest(spec.identity())}"
 

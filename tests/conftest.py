@@ -38,7 +38,7 @@ def forgotten() -> Iterator[None]:
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        if hasattr(sys.modules[name], "__code_digest__"):
+        if "__code_digest__" in vars(sys.modules[name]):
             del sys.modules[name]
             for registry in REGISTRIES:
                 registry.forget(name)

@@ -13,7 +13,8 @@ from builders import Plan, asked, failed, index_of, records_of, stored
 
 from harness.errors import SpecError, StoreError
 from harness.records import Measurement, Record
-from harness.store import Store, latest
+from harness.results import latest
+from harness.store import Store
 
 SMALL = Plan(seeds=(0,), criteria=("entropy",), contrast=None, counts=(2,))
 STUDY = SMALL.study

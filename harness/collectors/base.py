@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from harness.records import Asked, Measurement, Outcome
 from harness.registry import Registry
-from harness.schema import Json, Plugin
-from harness.tasks.base import Batch, Task
+from harness.schema import Json, Options, Plugin
+from harness.tasks.base import Batch, InputConfig, Task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,19 +43,66 @@ class Tally(Protocol):
         """The measurements of the split, and per-item outcomes."""
 
 
+class View(Protocol):
+    """How a collector wants items to be shown to the network; `at` tells its measurements from the plain ones."""
+
+    @property
+    def at(self) -> Options:
+        """Conditions of what is seen so."""
+
+    def __call__(self, batch: Batch, first: int, config: InputConfig) -> Batch:
+        """The batch as shown; `first` is the index of its first item within the split, on any batch size the same."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Items as they are."""
+
+    at: Options = field(default_factory=dict)
+
+    def __call__(self, batch: Batch, first: int, config: InputConfig) -> Batch:
+        """The same batch."""
+        return batch
+
+
 class OutcomeCollector(Collector):
     """Reads the outputs of one pass over a split that all outcome collectors share."""
+
+    reads_test_sets: ClassVar[bool] = True  # also on the test sets that the data has beside `test`
+    splits: ClassVar[tuple[str, ...]] = SPLITS
+
+    def views(self) -> tuple[View, ...]:
+        """How items are shown: once as they are, unless the collector wants them altered; each is a pass of its own."""
+        return (Plain(),)
 
     @abstractmethod
     def tally(self, split: str, task: Task, order: str) -> Tally:
         """A fresh tally; `order` is the fingerprint of the items and their order."""
 
 
+def _as_it_is(net: nn.Module) -> nn.Module:
+    return net
+
+
+@dataclass(frozen=True)
+class Single:
+    """One sublayer: its kind and depth, the parameters and MACs per item that go with it, the network without it."""
+
+    kind: str
+    depth: int
+    params: int
+    macs: int
+    without: Callable[[], nn.Module]
+
+
 @dataclass(frozen=True)
 class Subject:
     """Candidate and baseline side by side in one process, in eval mode on `device`; never altered by a collector.
 
-    `example(items)` makes inputs on the device, always the same; `device` is "cpu" or "cuda:0".
+    `example(items)` makes inputs on the device, always the same; `device` is "cpu" or "cuda:0". Both networks are eager
+    and in the runtime's precision and layout; `compiled` gives what the runtime executes in their place. `real(batches,
+    items)` gives so many batches of real items on the device; None where there are none. `singles` are the sublayers by
+    name, each with what goes when it alone is removed.
     """
 
     candidate: nn.Module
@@ -62,12 +110,22 @@ class Subject:
     task: Task
     example: Callable[[int], Batch]
     device: str
+    compiled: Callable[[nn.Module], nn.Module] = _as_it_is
+    singles: Mapping[str, Single] = field(default_factory=dict)
+    real: Callable[[int, int], tuple[Batch, ...]] | None = None
+
+    def step(self, net: nn.Module, batch: Batch) -> Callable[[], object]:
+        """One forward pass of a network on a batch, as the runtime executes it."""
+        return partial(self.task.forward, self.compiled(net), batch)
 
 
 class CostCollector(Collector):
     """Measures what a structure costs on this machine."""
 
-    kind: ClassVar[str] = "noisy"  # or exact: the same on every machine
+    kind: ClassVar[Literal["exact", "noisy"]] = "noisy"  # exact: the same on every machine
+    of_baselines: ClassVar[bool] = False  # asked of trials with nothing removed only
+    is_timed: ClassVar[bool] = False  # what else goes on in the machine changes it
+    in_fresh_process: ClassVar[bool] = False  # on a CPU: what this process did before changes it
 
     @abstractmethod
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:

@@ -3,45 +3,39 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import ClassVar
 
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.collectors.identities import at_batch
-from harness.collectors.pairs import PairOptions, details, measure, noise, unsettled
+from harness.collectors.metrics import absent
+from harness.collectors.paired import paired
+from harness.collectors.pairs import PairOptions, Setting, measure
 from harness.records import Asked, Measurement
-from harness.schema import Options
 
 
 @collectors.register("latency")
 class Latency(PairOptions, CostCollector):
-    """Seconds per step, baseline and candidate in turn; the value is the median of all samples after warm-up."""
+    """Seconds per step, baseline and candidate in turn; the value is the median of all samples after warm-up.
+
+    A sample is one step, so that percentiles are those of steps.
+    """
+
+    revision: ClassVar[int] = 2  # 1 repeated short steps within a sample
+    is_timed: ClassVar[bool] = True
 
     batch: int = Field(1, ge=1, description="items in a step")
+    min_sample_s: float = Field(0.0, ge=0, description="0: a sample is one step, however short")
 
     def asked(self) -> tuple[Asked, ...]:
-        return (Asked(metric="latency_s", at=self._at()),)
+        return tuple(Asked(metric="latency_s", at=at_batch(self, self.batch, size)) for size in self.sizes())
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
-        pairs = measure(subject, (self.batch,), clock, self)[self.batch]
-        reason = noise(pairs, self.noisy_above)
-        return (
-            Measurement(
-                metric="latency_s",
-                unit="s",
-                better="lower",
-                kind="noisy",
-                at=self._at(),
-                value=median(pairs.seconds),
-                samples=pairs.seconds,
-                baseline_samples=pairs.baseline_seconds,
-                rounds=tuple(pairs.rounds),
-                quality="noisy" if reason else "ok",
-                reason=reason,
-                details=details(pairs, subject),
-                warnings=(*([reason] if reason else []), *unsettled(pairs)),
-            ),
+        found = measure(subject, [Setting(self.batch, size) for size in self.sizes()], clock, self)
+        return tuple(
+            absent(asked, "noisy", pairs)
+            if isinstance(pairs, str)
+            else paired(asked, pairs, subject, self.noisy_above, median(pairs.seconds), float)
+            for asked, pairs in zip(self.asked(), found.values(), strict=True)
         )
-
-    def _at(self) -> Options:
-        return at_batch(self, self.batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median, quantiles
@@ -11,41 +11,56 @@ from statistics import median, quantiles
 from pydantic import Field
 
 from harness.collectors.base import Clock, Subject
-from harness.device import Timing, arithmetic, attention_kernels, timed
-from harness.schema import Json, Schema
+from harness.collectors.sizes import Sizes, resized
+from harness.device import Timing, out_of_memory, timed
+from harness.schema import Schema
 
 Step = Callable[[], object]
-MAX_WINDOWS = 4
 SETTLED = 0.02  # relative change between the medians of two windows of warm-up
 MAX_ITERATIONS = 10_000
+MAX_WINDOWS = 1_000  # where a clock stands still, no limit in seconds is ever reached
+FEWEST = 2  # pairs that are left when those are gone in which the clock went back
 
 
 class PairOptions(Schema):
     """How long to warm up and how often to measure; shared by all collectors that take times."""
 
     warmup: int = Field(5, ge=1, description="unmeasured steps of each network in a window; two windows at least")
+    warmup_s: float = Field(0.2, ge=0, description="shortest warm-up; it goes on until two windows agree")
+    warmup_limit_s: float = Field(3.0, gt=0, description="warm-up ends after so long, with a warning if unsteady")
     rounds: int = Field(3, ge=1, description="groups of samples, spread over time")
-    pairs: int = Field(10, ge=2, description="samples of each network in a round")
+    pairs: int = Field(10, ge=2, description="samples of each network in a round, at least; twice as many at most")
+    round_s: float = Field(0.3, ge=0, description="a round takes more samples until it has lasted so long")
     min_sample_s: float = Field(
-        0.005, gt=0, description="a shorter step is repeated within a sample until it lasts so long"
+        0.005, ge=0, description="a shorter step is repeated within a sample until it lasts so long"
     )
+    image_size: Sizes = Field((), description="pixels a side, one or several; empty: the network's own")
     noisy_above: float = Field(
         0.1, gt=0, description="largest interquartile range of the paired ratios, as a share of their median"
     )
 
+    def sizes(self) -> tuple[int | None, ...]:
+        """The sizes asked for; None is the network's own."""
+        return self.image_size or (None,)
+
 
 @dataclass
 class Pairs:
-    """Samples at one batch size, in order of time; `candidate[i]` and `baseline[i]` are neighbours."""
+    """Samples at one batch size, in order of time; `candidate[i]` and `baseline[i]` are neighbours.
+
+    `backwards` counts the pairs that were dropped because the clock did not move on.
+    """
 
     steps: tuple[Step, Step]
-    cold_first_s: float
+    eager: Step  # the candidate's step as torch runs it uncompiled, where its kernels can be heard
+    cold_first_s: tuple[float, float]  # of baseline and candidate, whatever they load, tune or compile included
     warmup_iterations: int
     is_settled: bool
     iterations: int
     baseline: list[Timing] = field(default_factory=list)
     candidate: list[Timing] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
+    backwards: int = 0
 
     @property
     def seconds(self) -> tuple[float, ...]:
@@ -57,33 +72,80 @@ class Pairs:
         """The same of the baseline."""
         return tuple(timing.wall_s for timing in self.baseline)
 
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Candidate over baseline, pair by pair."""
+        return tuple(mine / other for mine, other in zip(self.seconds, self.baseline_seconds, strict=True))
 
-def measure(subject: Subject, batches: tuple[int, ...], clock: Clock, options: PairOptions) -> dict[int, Pairs]:
-    """Pairs by batch size. Every round visits every batch size, so that each is spread over the whole time."""
+    def add(self, baseline: Timing, candidate: Timing, number: int) -> None:
+        """Keeps a pair of round `number`, unless the clock stood still or went back in it."""
+        if min(baseline.wall_s, candidate.wall_s) <= 0:
+            self.backwards += 1
+            return
+        self.baseline.append(baseline)
+        self.candidate.append(candidate)
+        self.rounds.append(number)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Items in a step, and pixels a side where they are not the network's own."""
+
+    batch: int
+    image_size: int | None = None
+
+
+def measure(
+    subject: Subject, settings: Sequence[Setting], clock: Clock, options: PairOptions
+) -> dict[Setting, Pairs | str]:
+    """Pairs by setting, or why there are none: a batch that is too large is a result, never made smaller.
+
+    Every round visits every setting, so that each is spread over the whole time.
+    """
     import torch
 
     with torch.inference_mode():
-        found = {batch: _warmed_up(subject, batch, clock, options) for batch in batches}
+        found = {
+            setting: _unless_full(subject, setting.batch, partial(_warmed_up, subject, setting, clock, options))
+            for setting in settings
+        }
         for number in range(options.rounds):
-            for pairs in found.values():
-                _one_round(pairs, number, subject.device, clock, options.pairs)
-    return found
+            for setting, pairs in found.items():
+                if isinstance(pairs, Pairs):
+                    take = partial(_one_round, pairs, number, subject.device, clock, options)
+                    found[setting] = _unless_full(subject, setting.batch, take)
+    return {setting: _enough(pairs) for setting, pairs in found.items()}
 
 
-def _warmed_up(subject: Subject, batch: int, clock: Clock, options: PairOptions) -> Pairs:
-    inputs = subject.example(batch)
-    forward = subject.task.forward
-    steps = (partial(forward, subject.baseline, inputs), partial(forward, subject.candidate, inputs))
-    cold = timed(steps[1], subject.device, clock).wall_s
-    timed(steps[0], subject.device, clock)
+def _unless_full(subject: Subject, batch: int, take: Callable[[], Pairs]) -> Pairs | str:
+    reason = out_of_memory(take, subject.device)
+    return reason if isinstance(reason, Pairs) else f"{reason}: a batch of {batch} does not fit into its memory"
+
+
+def _enough(pairs: Pairs | str) -> Pairs | str:
+    if isinstance(pairs, Pairs) and len(pairs.rounds) < FEWEST:
+        return f"clock: it stood still or went back in {pairs.backwards} of {pairs.backwards + len(pairs.rounds)} pairs"
+    return pairs
+
+
+def _warmed_up(whole: Subject, setting: Setting, clock: Clock, options: PairOptions) -> Pairs:
+    """Steps until both a least time has passed and two windows agree, or the limit is reached."""
+    subject = resized(whole, setting.image_size)
+    inputs = subject.example(setting.batch)
+    steps = (subject.step(subject.baseline, inputs), subject.step(subject.candidate, inputs))
+    cold = tuple(timed(step, subject.device, clock).wall_s for step in steps)
+    begin = clock.now()
     before = _window(steps, subject.device, clock, options.warmup)
     windows, is_settled = 1, False
-    while windows < MAX_WINDOWS and not is_settled:
+    while not is_settled and windows < MAX_WINDOWS and (windows < 2 or clock.now() - begin < options.warmup_limit_s):
         now = _window(steps, subject.device, clock, options.warmup)
-        is_settled = all(abs(new - old) < SETTLED * old for new, old in zip(now, before, strict=True))
+        agree = all(abs(new - old) < SETTLED * old for new, old in zip(now, before, strict=True))
+        is_settled = agree and clock.now() - begin >= options.warmup_s
         before, windows = now, windows + 1
     shortest = max(min(before), options.min_sample_s / MAX_ITERATIONS)
-    return Pairs(steps, cold, windows * options.warmup, is_settled, math.ceil(options.min_sample_s / shortest))
+    iterations = max(1, math.ceil(options.min_sample_s / shortest)) if shortest > 0 else 1
+    eager = partial(subject.task.forward, subject.candidate, inputs)
+    return Pairs(steps, eager, (cold[0], cold[1]), windows * options.warmup, is_settled, iterations)
 
 
 def _window(steps: tuple[Step, Step], device: str, clock: Clock, length: int) -> tuple[float, float]:
@@ -92,73 +154,30 @@ def _window(steps: tuple[Step, Step], device: str, clock: Clock, length: int) ->
     return median(baseline for baseline, _ in times), median(candidate for _, candidate in times)
 
 
-def _one_round(pairs: Pairs, number: int, device: str, clock: Clock, count: int) -> None:
+def _one_round(pairs: Pairs, number: int, device: str, clock: Clock, options: PairOptions) -> Pairs:
     """One unmeasured pair to come back to this size, then samples; every second pair begins with the candidate."""
     for step in pairs.steps:
         step()
-    kept = (pairs.baseline, pairs.candidate)
-    for pair in range(count):
-        for which in (0, 1) if pair % 2 == 0 else (1, 0):
-            kept[which].append(timed(pairs.steps[which], device, clock, pairs.iterations))
-        pairs.rounds.append(number)
+    begin, taken = clock.now(), 0
+    while taken < options.pairs or (taken < 2 * options.pairs and clock.now() - begin < options.round_s):
+        order = (0, 1) if taken % 2 == 0 else (1, 0)
+        times = {which: timed(pairs.steps[which], device, clock, pairs.iterations) for which in order}
+        pairs.add(times[0], times[1], number)
+        taken += 1
+    return pairs
 
 
 def ratio_spread(pairs: Pairs) -> float:
     """Interquartile range of candidate / baseline, as a share of its median."""
-    ratios = [mine / other for mine, other in zip(pairs.seconds, pairs.baseline_seconds, strict=True)]
-    low, middle, high = quantiles(ratios, n=4, method="inclusive")
+    low, middle, high = quantiles(pairs.ratios, n=4, method="inclusive")
     return (high - low) / middle
 
 
-def noise(pairs: Pairs, noisy_above: float) -> str | None:
-    """A sentence where the samples are too noisy; None where they are not."""
-    spread = ratio_spread(pairs)
-    if spread <= noisy_above:
-        return None
-    return (
-        f"noisy: the interquartile range of the paired ratios is {spread:.0%} of their median, above {noisy_above:.0%}"
-    )
-
-
-def unsettled(pairs: Pairs) -> tuple[str, ...]:
-    """A warning where the warm-up ended before the times were steady."""
-    if pairs.is_settled:
-        return ()
-    return (f"the times still moved by over {SETTLED:.0%} after {pairs.warmup_iterations} steps of warm-up",)
-
-
-def details(pairs: Pairs, subject: Subject) -> dict[str, Json]:
-    """Seconds per step by percentile, and under which conditions they were taken."""
-    import torch
-
-    now = arithmetic(subject.device)
-    tf32: dict[str, Json] | None = None
-    if now.tf32_matmul is not None:
-        tf32 = {"matmul": now.tf32_matmul, "convolution": now.tf32_convolution}
-    held = next((parameter.dtype for parameter in subject.candidate.parameters()), torch.get_default_dtype())
-    return {
-        **_percentiles(pairs.seconds),
-        "baseline": dict(_percentiles(pairs.baseline_seconds)),
-        "ratio_spread": ratio_spread(pairs),
-        "device_p50": _device_median(pairs.candidate),
-        "baseline_device_p50": _device_median(pairs.baseline),
-        "cold_first_s": pairs.cold_first_s,
-        "warmup_iterations": pairs.warmup_iterations,
-        "iterations": pairs.iterations,
-        "threads": now.threads,
-        "dtype": str(held).removeprefix("torch."),
-        "tf32": tf32,
-        "cudnn_benchmark": now.cudnn_benchmark,
-        "kernel": [*attention_kernels(pairs.steps[1])],
+def drift(pairs: Pairs) -> float:
+    """Largest relative distance between the median ratio of a round and that of all; what rounds are for."""
+    middle = median(pairs.ratios)
+    by_round = {
+        number: [r for r, n in zip(pairs.ratios, pairs.rounds, strict=True) if n == number]
+        for number in set(pairs.rounds)
     }
-
-
-def _percentiles(seconds: tuple[float, ...]) -> Mapping[str, Json]:
-    cuts = quantiles(seconds, n=100, method="inclusive")
-    found: dict[str, Json] = {f"p{cut}": cuts[cut - 1] for cut in (50, 90, 95, 99)}
-    return found | {"iqr": cuts[74] - cuts[24]}
-
-
-def _device_median(timings: list[Timing]) -> float | None:
-    known = [timing.device_s for timing in timings if timing.device_s is not None]
-    return median(known) if known else None
+    return max(abs(median(held) / middle - 1) for held in by_round.values())

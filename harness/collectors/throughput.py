@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.collectors.identities import at_batch
-from harness.collectors.pairs import PairOptions, Pairs, details, measure, noise, unsettled
+from harness.collectors.metrics import absent
+from harness.collectors.paired import paired
+from harness.collectors.pairs import PairOptions, Pairs, Setting, measure
 from harness.records import Asked, Measurement
 from harness.schema import OneOrMany
-
-Size = Annotated[int, Field(ge=1)]
 
 
 @collectors.register("throughput")
 class Throughput(PairOptions, CostCollector):
     """Images per second, baseline and candidate in turn; the value is all images by all the time."""
 
-    batch: Annotated[tuple[Size, ...], OneOrMany] = Field(
+    revision: ClassVar[int] = 2  # 1 had no least time of warm-up and rounds
+    is_timed: ClassVar[bool] = True
+
+    batch: Annotated[tuple[Annotated[int, Field(ge=1)], ...], OneOrMany] = Field(
         (32,), min_length=1, description="images in a step; one or several"
     )
 
@@ -31,27 +34,19 @@ class Throughput(PairOptions, CostCollector):
         return value
 
     def asked(self) -> tuple[Asked, ...]:
-        return tuple(Asked(metric="images_per_s", at=at_batch(self, batch)) for batch in self.batch)
+        return tuple(Asked(metric="images_per_s", at=at_batch(self, s.batch, s.image_size)) for s in self._settings())
+
+    def _settings(self) -> tuple[Setting, ...]:
+        return tuple(Setting(batch, size) for size in self.sizes() for batch in self.batch)
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
-        found = measure(subject, self.batch, clock, self)
-        return tuple(self._rate(subject, batch, pairs) for batch, pairs in found.items())
-
-    def _rate(self, subject: Subject, batch: int, pairs: Pairs) -> Measurement:
-        reason = noise(pairs, self.noisy_above)
-        return Measurement(
-            metric="images_per_s",
-            unit="1/s",
-            better="higher",
-            kind="noisy",
-            at=at_batch(self, batch),
-            # Every sample holds the same number of images, so their total is a plain product.
-            value=batch * len(pairs.seconds) / sum(pairs.seconds),
-            samples=tuple(batch / seconds for seconds in pairs.seconds),
-            baseline_samples=tuple(batch / seconds for seconds in pairs.baseline_seconds),
-            rounds=tuple(pairs.rounds),
-            quality="noisy" if reason else "ok",
-            reason=reason,
-            details=details(pairs, subject),
-            warnings=(*([reason] if reason else []), *unsettled(pairs)),
+        found = measure(subject, self._settings(), clock, self)
+        return tuple(
+            absent(asked, "noisy", pairs) if isinstance(pairs, str) else self._rate(asked, at.batch, pairs, subject)
+            for asked, (at, pairs) in zip(self.asked(), found.items(), strict=True)
         )
+
+    def _rate(self, asked: Asked, batch: int, pairs: Pairs, subject: Subject) -> Measurement:
+        # Every sample holds the same number of images, so their total is a plain product.
+        rate = batch * len(pairs.seconds) / sum(pairs.seconds)
+        return paired(asked, pairs, subject, self.noisy_above, rate, lambda seconds: batch / seconds)

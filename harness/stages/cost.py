@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from harness import numerics
 from harness.artifacts import Artifact
-from harness.collectors.base import Clock, CostCollector, Subject
-from harness.device import IdleClock
+from harness.collectors.base import CostCollector, Subject
+from harness.collectors.guard import guarded, nulls
+from harness.device import IdleClock, is_gpu
 from harness.inventory import structure
+from harness.questions import Scene, questions
 from harness.records import Measurement, SharedFrom
 from harness.schema import Options
+from harness.stages.alone import Errand, collect_alone
+from harness.stages.attempts import collected
 from harness.stages.base import Bench, Removed
 from harness.stages.measured import FILE, Measured, writer
+from harness.stages.subjects import Setting, subject_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,31 +29,55 @@ REVISION = 1
 
 
 def cost(
-    bench: Bench, candidate: nn.Module, baseline: nn.Module, gone: Removed, collectors: Sequence[CostCollector]
+    bench: Bench, candidate: nn.Module, baseline: nn.Module, gone: Removed, wanted: Sequence[CostCollector]
 ) -> tuple[tuple[Measurement, ...], list[tuple[Artifact, bool]]]:
-    """What each collector measured of this structure; where another trial's cost is shown, the record says whose."""
-    subject = Subject(
-        candidate=candidate,
-        baseline=baseline,
-        task=bench.task,
-        example=lambda items: bench.task.example(bench.config, items, bench.device),
-        device=bench.device,
-    )
-    clock = IdleClock(bench.device)
+    """What each collector measured of this structure; where another trial's cost is shown, the record says whose.
+
+    A collector that raises answers null with the reason, and that is kept nowhere: the next run tries again.
+    """
+    subject = subject_of(bench, candidate, baseline)
     used: list[tuple[Artifact, bool]] = []
     found: list[Measurement] = []
-    for collector in collectors:
+    for collector in wanted:
         bench.progress("cost", collector.name)
-        artifact, reused = bench.obtain(
-            "cost", _asked(bench, gone, collector), writer(_measuring(collector, subject, clock))
-        )
-        used.append((artifact, reused))
-        found += _shown(bench, artifact)
+        kept = guarded(partial(_kept, bench, subject, gone, collector))
+        if isinstance(kept, str):
+            scene = Scene(not bench.spec.removes, bench.spec.runs_in())
+            found += nulls(questions(collector, scene), collector.kind, kept)
+            continue
+        used.append(kept)
+        found += _shown(bench, kept[0])
     return tuple(found), used
 
 
-def _measuring(collector: CostCollector, subject: Subject, clock: Clock) -> Callable[[], Measured]:
-    return lambda: Measured(measurements=collector.collect(subject, clock))
+def _kept(bench: Bench, subject: Subject, gone: Removed, collector: CostCollector) -> tuple[Artifact, bool]:
+    measure = writer(lambda: Measured(measurements=_measured(bench, subject, gone, collector)))
+    return bench.obtain("cost", _asked(bench, gone, collector), measure)
+
+
+def _measured(bench: Bench, subject: Subject, gone: Removed, collector: CostCollector) -> tuple[Measurement, ...]:
+    """In a process of its own, under watch, or just so: as the collector needs it."""
+    runtime = bench.spec.runs_in()
+    # What is exact is counted, not run: a kernel that is forced would only be in the way.
+    force = contextlib.nullcontext() if collector.kind == "exact" else numerics.in_force(runtime, bench.device)
+    with force:
+        if collector.in_fresh_process and not is_gpu(bench.device):
+            return collect_alone(_errand(bench, gone, collector))
+        if collector.is_timed:
+            clock = IdleClock(bench.device)
+            return collected(lambda: collector.collect(subject, clock), bench.device, bench.job.remeasure)
+        return collector.collect(subject, IdleClock(bench.device))
+
+
+def _errand(bench: Bench, gone: Removed, collector: CostCollector) -> Errand:
+    return Errand(
+        setting=Setting(bench.task.name, bench.task_options, bench.config, bench.device),
+        spec=bench.spec,
+        gone=gone.sublayers,
+        collector=collector.identity(),
+        threads=bench.spec.runs_in().threads or bench.threads,
+        plugins=bench.job.plugins,
+    )
 
 
 def _shown(bench: Bench, artifact: Artifact) -> list[Measurement]:
@@ -67,6 +99,8 @@ def _asked(bench: Bench, gone: Removed, collector: CostCollector) -> Options:
     }
     if bench.transforms:
         asked["transforms"] = [[stage, plugin.identity()] for stage, plugin in bench.transforms]
+    if bench.spec.runtime is not None:
+        asked["runtime"] = bench.spec.runtime
     if collector.kind == "noisy":
         asked |= {"machine_class": bench.maker.machine_class, "software_class": bench.maker.software_class}
         asked |= {"device": bench.device, "threads": bench.threads}

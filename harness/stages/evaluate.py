@@ -1,87 +1,92 @@
-"""Stage 4: what the weights achieve, item by item, on validation and test."""
+"""Stage 4: what the weights achieve, item by item, on validation and every test set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from harness.artifacts import Artifact
-from harness.collectors.base import SPLITS, OutcomeCollector, Tally
-from harness.schema import Options, digest
+from harness.collectors.base import OutcomeCollector
+from harness.collectors.guard import nulls
+from harness.questions import Scene, questions
+from harness.records import Asked
+from harness.runtimes import DEFAULT, Runtime
+from harness.schema import Options
 from harness.stages.base import MICRO_BATCH, Bench, Network, built, key_of
-from harness.stages.measured import FILE, Measured, writer
+from harness.stages.measured import FILE, Measured, together, writer
+from harness.stages.passes import Found, called, run_passes, splits_of
 
 REVISION = 1
+Used = list[tuple[Artifact, bool]]
 
 
-def evaluate(
-    bench: Bench, recovered: Network, collectors: Sequence[OutcomeCollector]
-) -> tuple[Measured, list[tuple[Artifact, bool]]]:
-    """The outcomes of all collectors; those not kept yet share one pass over each split."""
-    asked = [(collector, _asked(bench, recovered, collector)) for collector in collectors]
+def evaluate(bench: Bench, recovered: Network, collectors: Sequence[OutcomeCollector]) -> tuple[Measured, Used]:
+    """The outcomes of all collectors, in plain fp32 and beside it in the trial's own arithmetic."""
+    own = bench.spec.runs_in().for_outcomes()
+    found: list[Measured] = []
+    used: Used = []
+    for runtime in dict.fromkeys((DEFAULT, own)):
+        measured, artifacts = _in_runtime(bench, recovered, collectors, runtime)
+        found.append(measured)
+        used += artifacts
+    return together(found), used
+
+
+def _in_runtime(
+    bench: Bench, recovered: Network, collectors: Sequence[OutcomeCollector], runtime: Runtime
+) -> tuple[Measured, Used]:
+    """Those not kept yet share one pass over each split."""
+    asked = [(collector, _asked(bench, recovered, collector, runtime)) for collector in collectors]
     since = bench.since("evaluate")
     missing = [
         collector
         for collector, own in asked
         if bench.artifacts.get("evaluate", key_of(own), bench.maker, since) is None
     ]
-    fresh = _pass(bench, recovered, missing) if missing else {}
-    # An artifact may vanish or be damaged between the two looks: then its pass is made after all.
-    used = [
-        bench.obtain(
-            "evaluate",
-            own,
-            writer(lambda c=collector: fresh.get(_called(c)) or _pass(bench, recovered, [c])[_called(c)]),  # type: ignore[misc]  # bound now
-        )
-        for collector, own in asked
-    ]
-    found = [Measured.model_validate(artifact.read_json(FILE)) for artifact, _ in used]
-    return (
-        Measured(
-            measurements=tuple(m for one in found for m in one.measurements),
-            outcomes=tuple(o for one in found for o in one.outcomes),
-        ),
-        used,
-    )
+    fresh = run_passes(bench, recovered.net, missing, runtime) if missing else {}
+    used: Used = []
+    found: list[Measured] = []
+    for collector, own in asked:
+        seen = fresh.get(called(collector))
+        if isinstance(seen, str):  # kept nowhere, so that the next run tries again
+            found.append(Measured(measurements=nulls(_questions(bench, collector, runtime), "exact", seen)))
+            continue
+        # An artifact may vanish or be damaged between the two looks: then its pass is made after all.
+        measure = partial(_alone, bench, recovered, collector, runtime) if seen is None else partial(_same, seen)
+        artifact, reused = bench.obtain("evaluate", own, writer(measure))
+        used.append((artifact, reused))
+        found.append(Measured.model_validate(artifact.read_json(FILE)))
+    return together(found), used
 
 
-def _asked(bench: Bench, recovered: Network, collector: OutcomeCollector) -> Options:
-    parts = {split: bench.data.parts[split].info for split in SPLITS}
-    return {
+def _same(found: Measured) -> Measured:
+    return found
+
+
+def _alone(bench: Bench, recovered: Network, collector: OutcomeCollector, runtime: Runtime) -> Measured:
+    found: Found = run_passes(bench, recovered.net, [collector], runtime)[called(collector)]
+    if isinstance(found, str):
+        raise TypeError(found)
+    return found
+
+
+def _questions(bench: Bench, collector: OutcomeCollector, runtime: Runtime) -> tuple[Asked, ...]:
+    """What the collector answers in this runtime alone."""
+    plain = questions(collector, Scene(test_sets=bench.data.description.test_sets))
+    return tuple(one.model_copy(update={"at": {**one.at, **runtime.of_outcomes()}}) for one in plain)
+
+
+def _asked(bench: Bench, recovered: Network, collector: OutcomeCollector, runtime: Runtime) -> Options:
+    asked: Options = {
         "network": built(bench),
         "recovered": recovered.content,
-        "data": {split: {"sha256": part.sha256, "transform": part.transform} for split, part in parts.items()},
+        "data": {
+            split: {"sha256": bench.data.parts[split].info.sha256, "transform": bench.data.parts[split].info.transform}
+            for split in splits_of(bench, collector)
+        },
         "collector": collector.identity(),
         "device": bench.device.partition(":")[0],
         "micro_batch": MICRO_BATCH,
         "revision": REVISION,
     }
-
-
-def _called(collector: OutcomeCollector) -> str:
-    """What tells it from others, also from itself with other options."""
-    return digest(collector.identity())
-
-
-def _pass(bench: Bench, recovered: Network, collectors: Sequence[OutcomeCollector]) -> dict[str, Measured]:
-    import torch
-
-    gathered: dict[str, list[Measured]] = {_called(collector): [] for collector in collectors}
-    for split in SPLITS:
-        part = bench.data.parts[split]
-        tallies: dict[str, Tally] = {_called(c): c.tally(split, bench.task, part.info.sha256) for c in collectors}
-        with torch.inference_mode():
-            for batch in part.batches(MICRO_BATCH):
-                moved = batch.to(bench.device)
-                outputs = bench.task.forward(recovered.net, moved)
-                for tally in tallies.values():
-                    tally.update(outputs, moved)
-        for name, tally in tallies.items():
-            measurements, outcomes = tally.finish()
-            gathered[name].append(Measured(measurements=measurements, outcomes=outcomes))
-    return {
-        name: Measured(
-            measurements=tuple(m for one in found for m in one.measurements),
-            outcomes=tuple(o for one in found for o in one.outcomes),
-        )
-        for name, found in gathered.items()
-    }
+    return asked if runtime == DEFAULT else {**asked, "runtime": runtime.of_outcomes()}

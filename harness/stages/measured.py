@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from harness.collectors.base import Collector
 from harness.records import Measurement, Outcome
 from harness.schema import Json, Schema, digest
 
@@ -31,6 +30,10 @@ def writer(measure: Callable[[], Measured]) -> Callable[[Path], str]:
     return make
 
 
-def answers(collector: Collector, asked_keys: frozenset[str]) -> bool:
-    """Whether a collector answers anything that is still to be measured."""
-    return any(asked.key in asked_keys for asked in collector.asked())
+def together(parts: Iterable[Measured]) -> Measured:
+    """Several findings as one."""
+    held = list(parts)
+    return Measured(
+        measurements=tuple(m for one in held for m in one.measurements),
+        outcomes=tuple(o for one in held for o in one.outcomes),
+    )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import harness
 from harness.artifacts import Artifact, file_digest
 from harness.collectors.accuracy import label_ranks
+from harness.datasets.base import PARTS
 from harness.errors import Problem, SpecError
 from harness.families.base import Unit
 from harness.prefixes import Walker
@@ -131,7 +132,7 @@ def _header(bench: Bench, prepared: Network, up_to: int, micro_batch: int) -> Op
         "up_to": up_to,
         "transforms": [plugin.identity() for stage, plugin in bench.transforms if stage in BEFORE],
         "dataset": spec.data,
-        "data": {name: info.model_dump(mode="json") for name, info in bench.data.info().items()},
+        "data": {name: bench.data.parts[name].info.model_dump(mode="json") for name in PARTS},
         "micro_batch": micro_batch,
         "device": bench.device.partition(":")[0],
         "versions": {name: version(name) for name in VERSIONS},

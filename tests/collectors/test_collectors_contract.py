@@ -10,11 +10,13 @@ import torch
 from subjects import MovingClock, example, subject_of
 from torch import nn
 
-from harness.collectors.base import SPLITS, CostCollector, OutcomeCollector, SelectionCollector, collectors
+from harness.collectors.base import CostCollector, OutcomeCollector, SelectionCollector, collectors
 from harness.records import Measurement
 from harness.spec import COLLECTORS
+from harness.tasks.base import InputConfig
 from harness.tasks.classification import Classification
 
+CONFIG = InputConfig((1, 8, 8), (0.5,), (0.1,), "bilinear", 1.0, "center")
 COSTS = [name for name, member in collectors.members().items() if issubclass(member, CostCollector)]
 
 
@@ -26,11 +28,13 @@ def answers(name: str, candidate: nn.Module, baseline: nn.Module) -> tuple[Measu
         return (collector.answer(0.5, None, {"sets": 3}),)
     assert isinstance(collector, OutcomeCollector)
     found: list[Measurement] = []
-    for split in SPLITS:
-        tally = collector.tally(split, Classification(), "0" * 64)
-        with torch.no_grad():
-            tally.update(candidate(example(8).inputs), example(8))
-        found += tally.finish()[0]
+    for split in collector.splits:
+        for view in collector.views():
+            tally = collector.tally(split, Classification(), "0" * 64)
+            shown = view(example(8), 0, CONFIG)
+            with torch.no_grad():
+                tally.update(candidate(shown.inputs), shown)
+            found += [m.model_copy(update={"at": {**m.at, **view.at}}) for m in tally.finish()[0]]
     return tuple(found)
 
 

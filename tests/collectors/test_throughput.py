@@ -7,7 +7,8 @@ from itertools import chain, repeat
 import pytest
 from conftest import FakeClock
 from pydantic import ValidationError
-from subjects import Stage
+from subjects import MovingClock, Stage, subject_of
+from torch import Tensor, nn
 
 from harness.collectors.throughput import Throughput
 
@@ -51,7 +52,26 @@ def test_every_round_visits_every_batch_size(clock: FakeClock) -> None:
 
 def test_a_scalar_is_a_list_of_one() -> None:
     assert Throughput(batch=32).options() == {}
-    assert Throughput().asked()[0].at == {"batch": 32}
+    assert Throughput().asked()[0].at == {"batch": 32, "revision": 2}
+
+
+class Greedy(nn.Module):
+    """Runs out of memory beyond a batch, in the words of torch's CPU allocator."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if len(inputs) > 8:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory")
+        return inputs
+
+
+def test_a_batch_that_does_not_fit_is_a_result_and_the_others_stand() -> None:
+    fits, full = Throughput(batch=[8, 16], warmup=1, rounds=1, pairs=2).collect(
+        subject_of(Greedy(), Greedy()), MovingClock()
+    )
+    assert fits.value is not None
+    assert full.value is None
+    assert full.reason == "oom_host: a batch of 16 does not fit into its memory"
+    assert full.at["batch"] == 16  # never a smaller one
 
 
 def test_a_batch_size_may_not_be_named_twice() -> None:

@@ -1,0 +1,42 @@
+"""A collector that raises: its metrics are null with the reason, and those of others stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from harness.collectors.metrics import Kind, absent
+from harness.errors import HarnessError
+from harness.failures import classified, is_lost, without_paths
+from harness.records import Asked, Measurement
+
+T = TypeVar("T")
+LENGTH = 300
+
+
+def guarded(make: Callable[[], T]) -> T | str:
+    """What `make` gives, or why it could not, in a sentence.
+
+    What is no fault of the collector goes on: a wrong study or wrong data (HarnessError), arithmetic that broke down
+    (ArithmeticError), and a device that is gone, since nothing measured after it would be true.
+    """
+    try:
+        return make()
+    except HarnessError:
+        raise
+    except Exception as error:  # here a collector's failure becomes a null with its reason
+        # A division by zero is a slip of the collector, whatever Python derives it from.
+        if is_lost(error) or type(error) is ArithmeticError:
+            raise
+        return _reason(error)
+
+
+def nulls(asked: Sequence[Asked], kind: Kind, reason: str) -> tuple[Measurement, ...]:
+    """Null for each question, all for the same reason."""
+    return tuple(absent(one, kind, reason) for one in asked)
+
+
+def _reason(error: Exception) -> str:
+    kind = classified(error)
+    told = without_paths(f"{type(error).__name__}: {error}").strip().partition("\n")[0][:LENGTH]
+    return f"{kind}: {told}" if kind.startswith("oom") else f"collector_failed: {told}"

@@ -1,0 +1,49 @@
+"""Unit and better direction of every metric that harness measures, for answers that hold no value."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from harness.records import Asked, Measurement
+
+Better: TypeAlias = Literal["higher", "lower"]
+Kind: TypeAlias = Literal["exact", "noisy"]
+
+METRICS: dict[str, tuple[str, Better]] = {
+    "top1": ("1", "higher"),
+    "top5": ("1", "higher"),
+    "ece": ("1", "lower"),
+    "macs": ("MAC", "lower"),
+    "flops": ("FLOP", "lower"),
+    "params": ("1", "lower"),
+    "activations": ("1", "lower"),
+    "param_bytes": ("B", "lower"),
+    "latency_s": ("s", "lower"),
+    "images_per_s": ("1/s", "higher"),
+    "peak_bytes": ("B", "lower"),
+    "energy_j_per_image": ("J", "lower"),
+    "net_energy_j_per_image": ("J", "lower"),
+    "sublayer_latency_share": ("1", "higher"),  # of the latency, what could be removed
+    "sublayer_peak_bytes": ("B", "lower"),
+    "sublayer_macs": ("MAC", "lower"),
+    "sublayer_params": ("1", "lower"),
+    "sublayer_activation_bytes": ("B", "lower"),
+    "stability_tau": ("1", "higher"),
+    "optimum_gain": ("1", "higher"),
+}
+STRANGE: tuple[str, Better] = ("unknown", "lower")  # a plug-in's metric that was never measured
+
+
+def absent(asked: Asked, kind: Kind, reason: str) -> Measurement:
+    """The answer to a question that could not be measured: null, and why."""
+    unit, better = METRICS.get(asked.metric, STRANGE)
+    return Measurement(
+        metric=asked.metric,
+        unit=unit,
+        better=better,
+        kind=kind,
+        split=asked.split,
+        at=asked.at,
+        value=None,
+        reason=reason,
+    )

@@ -1,0 +1,122 @@
+"""The passes over the splits that outcome collectors share: every item once for each way of showing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from harness import numerics
+from harness.collectors.base import OutcomeCollector, Tally, View
+from harness.collectors.guard import guarded
+from harness.datasets.base import Part
+from harness.records import Measurement, Outcome
+from harness.runtimes import Runtime
+from harness.schema import Options, canonical, digest
+from harness.stages.base import MICRO_BATCH, Bench
+from harness.stages.measured import Measured
+from harness.tasks.base import Batch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+T = TypeVar("T", Measurement, Outcome)
+Finished: TypeAlias = tuple[tuple[Measurement, ...], tuple[Outcome, ...]]
+Found: TypeAlias = Measured | str  # what a collector saw, or why it could not
+
+
+def called(collector: OutcomeCollector) -> str:
+    """What tells a collector from others, also from itself with other options."""
+    return digest(collector.identity())
+
+
+def splits_of(bench: Bench, collector: OutcomeCollector) -> tuple[str, ...]:
+    """The splits that a collector reads of this data."""
+    sets = bench.data.description.test_sets if collector.reads_test_sets else ()
+    return (*collector.splits, *(f"test:{name}" for name in sets))
+
+
+def run_passes(
+    bench: Bench, net: nn.Module, collectors: Sequence[OutcomeCollector], runtime: Runtime
+) -> dict[str, Found]:
+    """What each collector found on its splits with the network in this runtime, by `called`."""
+    import torch
+
+    counts = [_Count(collector) for collector in collectors]
+    with torch.inference_mode(), numerics.in_force(runtime, bench.device):
+        shown = numerics.cast(net, runtime)
+        for split in dict.fromkeys(split for one in counts for split in splits_of(bench, one.collector)):
+            own = [one for one in counts if one.fault is None and split in splits_of(bench, one.collector)]
+            _one_split(bench, shown, split, own, runtime)
+    return {called(one.collector): one.result(runtime.of_outcomes()) for one in counts}
+
+
+class _Count:
+    """One collector's tallies of all splits, until one of them raises."""
+
+    def __init__(self, collector: OutcomeCollector) -> None:
+        self.collector = collector
+        self.fault: str | None = None
+        self._done: list[tuple[Options, Tally]] = []
+
+    def begin(self, bench: Bench, split: str, order: str) -> Iterator[tuple[View, Tally]]:
+        """A tally of a split for each way of showing it."""
+        for view in self.collector.views():
+            tally = self.collector.tally(split, bench.task, order)
+            self._done.append((view.at, tally))
+            yield view, tally
+
+    def _finish(self) -> list[tuple[Options, Finished]]:
+        return [(view, tally.finish()) for view, tally in self._done]
+
+    def result(self, at: Options) -> Found:
+        """Everything found, told apart by view and runtime."""
+        finished = guarded(self._finish) if self.fault is None else self.fault
+        if isinstance(finished, str):
+            return finished
+        return Measured(
+            measurements=tuple(_told(m, view, at) for view, (found, _) in finished for m in found),
+            outcomes=tuple(_told(o, view, at) for view, (_, found) in finished for o in found),
+        )
+
+
+def _told(one: T, *conditions: Options) -> T:
+    extra = {key: value for at in conditions for key, value in at.items()}
+    return one.model_copy(update={"at": {**one.at, **extra}}) if extra else one
+
+
+@dataclass
+class _Showing:
+    """One way of showing the items of a split, and whoever looks on."""
+
+    view: View
+    watchers: list[tuple[_Count, Tally]]
+
+
+def _one_split(bench: Bench, net: nn.Module, split: str, counts: Sequence[_Count], runtime: Runtime) -> None:
+    part = bench.data.parts[split]
+    config = replace(bench.config, mean=part.mean or bench.config.mean, std=part.std or bench.config.std)
+    showings: dict[str, _Showing] = {}
+    for count in counts:
+        for view, tally in count.begin(bench, split, part.info.sha256):
+            showings.setdefault(canonical(view.at), _Showing(view, [])).watchers.append((count, tally))
+    first = 0
+    for batch in part.batches(MICRO_BATCH):
+        for showing in showings.values():
+            shown = showing.view(batch, first, config).to(bench.device)
+            outputs = _outputs(bench, net, part, numerics.cast_batch(shown, runtime))
+            for count, tally in showing.watchers:
+                _show(count, tally, outputs, shown)
+        first += len(batch)
+
+
+def _outputs(bench: Bench, net: nn.Module, part: Part, batch: Batch) -> Tensor:
+    """Outputs (n, classes) in fp32; of a part with fewer classes than the network, those of its classes."""
+    outputs = bench.task.forward(net, batch).float()
+    return outputs if part.outputs is None else outputs[:, list(part.outputs)]
+
+
+def _show(count: _Count, tally: Tally, outputs: Tensor, batch: Batch) -> None:
+    if count.fault is None:
+        fault = guarded(lambda: tally.update(outputs, batch))
+        count.fault = fault if isinstance(fault, str) else None

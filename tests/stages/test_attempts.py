@@ -1,0 +1,93 @@
+"""A timing that cannot be trusted is taken again, every attempt is kept, and the best is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.gpu_state import GpuState
+from harness.records import Measurement
+from harness.stages import attempts
+from harness.stages.attempts import collected, of_gpu
+from harness.watch import Verdict
+
+
+def timing(value: float | None, quality: str = "ok", spread: float = 0.0) -> Measurement:
+    return Measurement(
+        metric="latency_s",
+        unit="s",
+        better="lower",
+        kind="noisy",
+        value=value,
+        samples=() if value is None else (value,),
+        baseline_samples=() if value is None else (2.0,),
+        rounds=() if value is None else (0,),
+        quality=quality,  # type: ignore[arg-type]  # a word of the record
+        reason=None if quality == "ok" else f"{quality}: as told",
+        details={"ratio_spread": spread},
+    )
+
+
+@pytest.fixture
+def calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which nothing else goes on."""
+    monkeypatch.setattr(attempts.watch, "judged", lambda before, after: Verdict())
+
+
+def in_turn(*found: Measurement) -> Iterator[tuple[Measurement, ...]]:
+    return iter([(one,) for one in found])
+
+
+@pytest.mark.usefixtures("calm")
+def test_a_good_timing_is_taken_once() -> None:
+    left = in_turn(timing(1.0), timing(9.0))
+    (found,) = collected(lambda: next(left), "cpu", 2)
+    assert (found.value, "attempts" in found.details) == (1.0, False)
+    assert len(list(left)) == 1
+
+
+@pytest.mark.usefixtures("calm")
+def test_a_noisy_one_is_taken_again_until_it_is_good_and_all_are_kept() -> None:
+    left = in_turn(timing(1.0, "noisy"), timing(3.0), timing(9.0))
+    (found,) = collected(lambda: next(left), "cpu", 2)
+    assert (found.value, found.quality, found.details["attempts"]) == (3.0, "ok", 2)
+    (other,) = found.details["other_attempts"]  # type: ignore[misc]  # a list of one
+    assert other["number"] == 0  # type: ignore[index, call-overload]  # a mapping
+    assert other["samples"] == [1.0]  # type: ignore[index, call-overload]  # a mapping
+    assert other["reason"] == "noisy: as told"  # type: ignore[index, call-overload]  # a mapping
+
+
+@pytest.mark.usefixtures("calm")
+def test_of_bad_attempts_the_best_quality_then_the_smallest_spread_is_shown() -> None:
+    left = in_turn(timing(1.0, "tainted", 0.1), timing(2.0, "noisy", 0.4), timing(3.0, "noisy", 0.3))
+    (found,) = collected(lambda: next(left), "cpu", 2)
+    assert (found.value, found.quality, found.details["attempts"]) == (3.0, "noisy", 3)
+
+
+@pytest.mark.usefixtures("calm")
+def test_what_has_no_value_is_not_taken_again() -> None:
+    left = in_turn(timing(None), timing(1.0))
+    (found,) = collected(lambda: next(left), "cpu", 2)
+    assert found.value is None
+    assert len(list(left)) == 1
+
+
+def test_what_the_machine_did_is_added_to_the_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts.watch, "judged", lambda before, after: Verdict("noisy", ("noisy: others",), {"a": 1}))
+    (found,) = collected(lambda: (timing(1.0),), "cpu", 0)
+    assert (found.quality, found.reason, found.warnings) == ("noisy", "noisy: others", ("noisy: others",))
+    machine = found.details["machine"]
+    assert isinstance(machine, dict)
+    assert set(machine) == {"before", "after", "between"}
+    assert machine["between"] == {"a": 1}
+
+
+def test_a_gpu_that_is_held_back_or_shared_taints() -> None:
+    assert of_gpu(None).quality == of_gpu(GpuState(foreign_processes=0, throttle_reasons=())).quality == "ok"
+    shared = of_gpu(GpuState(foreign_processes=2, throttle_reasons=("hw thermal slowdown",)))
+    assert shared.quality == "tainted"
+    assert shared.reasons == (
+        "tainted: 2 other processes compute on the GPU",
+        "tainted: the GPU's clock is held back (hw thermal slowdown)",
+    )
