@@ -15,8 +15,9 @@ from harness.artifacts import Artifact, Artifacts
 from harness.errors import DataError, StoreError, UnknownNameError, suggestion
 from harness.families.catalogue import sublayers_named
 from harness.records import Measurement, PartInfo
+from harness.results import TrialResult, latest
 from harness.schema import SHA256, Options, Schema, problems_of
-from harness.store import Store, TrialResult, latest
+from harness.store import Store
 from harness.surgery import remove
 from harness.tasks.catalogue import task_called
 from harness.transforms.base import Transform, transforms

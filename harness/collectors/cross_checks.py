@@ -6,8 +6,9 @@ import contextlib
 import copy
 import io
 import math
+import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """One counter's MACs; `extra` of them are operations that our convention leaves out. Null with a reason."""
+    """One counter's MACs; `extra` of them are operations that our convention leaves out. Null with a reason.
+
+    `unseen` names operators that it has no formula for and that may have MACs.
+    """
 
     macs: int | None
     extra: int = 0
     reason: str | None = None
+    unseen: tuple[str, ...] = ()
 
     def difference(self, reference: int) -> float | None:
         """Relative to the reference, as the counter reports it."""
@@ -53,7 +58,7 @@ def _fvcore(net: nn.Module, inputs: Tensor, _: io.StringIO) -> Check:
     analysis.set_op_handle("aten::scaled_dot_product_attention", _attention_macs)
     by_operator = analysis.by_operator()
     extra = sum(count for name, count in by_operator.items() if name.endswith("_norm"))
-    return Check(int(sum(by_operator.values())), int(extra))
+    return Check(int(sum(by_operator.values())), int(extra), unseen=_unseen(analysis.unsupported_ops()))
 
 
 def _ptflops(net: nn.Module, inputs: Tensor, printed: io.StringIO) -> Check:
@@ -75,9 +80,17 @@ def _ptflops(net: nn.Module, inputs: Tensor, printed: io.StringIO) -> Check:
             backend="aten",
             input_constructor=lambda _: inputs,
             ost=printed,
+            verbose=True,
         )
-    # It prints an error instead of raising it.
-    return Check(None, reason=f"ptflops failed: {_line(printed.getvalue())}") if found is None else Check(found, extra)
+    if found is None:  # it prints an error instead of raising it
+        return Check(None, reason=f"ptflops failed: {_line(printed.getvalue())}")
+    return Check(found, extra, unseen=_unseen(re.findall(r"Warning: (\S+) operation is treated", printed.getvalue())))
+
+
+def _unseen(operators: Iterable[str]) -> tuple[str, ...]:
+    from harness.operators import may_multiply
+
+    return tuple(sorted({name.replace("::", ".") for name in operators if may_multiply(name)}))
 
 
 def _attention_macs(inputs: list[Any], _: list[Any]) -> int:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import metadata
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
+from harness.collectors.per_item import Counts, counts_of, per_item
 from harness.records import Asked, Measurement
 from harness.schema import Json
 
 if TYPE_CHECKING:
     from harness.collectors.cross_checks import Check
+    from harness.counting import MacCount
 
 CONVENTION = "1 MAC = 2 FLOP"
 TOLERANCE = 0.01
@@ -21,9 +23,12 @@ TOLERANCE = 0.01
 
 @collectors.register("macs")
 class Macs(CostCollector):
-    """MACs of convolutions, linear maps, matrix products and attention for one item, and FLOPs as twice that."""
+    """MACs of convolutions, linear maps, matrix products and attention for one item, and FLOPs as twice that.
 
-    kind: ClassVar[str] = "exact"
+    Where a network looks at values (routed experts, dropped tokens, early exits) it is the mean over real batches.
+    """
+
+    kind: ClassVar[Literal["exact", "noisy"]] = "exact"
 
     cross_check: bool = Field(True, description="also count with fvcore and ptflops, and warn where they disagree")
 
@@ -31,55 +36,68 @@ class Macs(CostCollector):
         return (Asked(metric="macs"), Asked(metric="flops"))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
-        from harness.counting import count_macs
-
-        inputs = subject.example(1).inputs
-        found = count_macs(subject.candidate, inputs)
-        baseline = int(count_macs(subject.baseline, inputs).total)
-        uncounted: list[Json] = [str(name) for name in found.uncounted]
+        counts = counts_of(subject)
+        checks = self._checks(subject, counts) if self.cross_check else {}
+        uncounted: list[Json] = list(counts.uncounted)
         shared: dict[str, Json] = {"convention": CONVENTION, "uncounted": uncounted}
-        checks = self._checks(subject) if self.cross_check else {}
-        details = shared | {"baseline": baseline} | _details(checks, found.total)
+        details = shared | counts.details(_total) | _details(checks, counts)
+        warnings = counts.warnings() + _warnings(checks, counts)
+        macs = counts.mean(counts.candidate, _total)
+        baseline = counts.mean(counts.baseline, _total)
         return (
-            _measurement("macs", "MAC", found.total, details, _warnings(checks, found.total)),
-            _measurement("flops", "FLOP", 2 * found.total, shared | {"baseline": 2 * baseline}),
+            _measurement("macs", "MAC", macs, details, warnings),
+            _measurement("flops", "FLOP", 2 * macs, shared | {"baseline": 2 * baseline}),
         )
 
-    def _checks(self, subject: Subject) -> dict[str, Check]:
+    def _checks(self, subject: Subject, counts: Counts) -> dict[str, Check]:
         from harness.collectors.cross_checks import COUNTERS, cross_check
 
-        inputs = subject.example(1).inputs
-        return {name: cross_check(name, subject.candidate, inputs) for name in COUNTERS}
+        return {name: cross_check(name, subject.candidate, counts.first) for name in COUNTERS}
+
+
+def _total(count: MacCount) -> int:
+    return count.total
 
 
 def _measurement(
-    metric: str, unit: str, value: int, details: dict[str, Json], warnings: tuple[str, ...] = ()
+    metric: str, unit: str, value: float, details: dict[str, Json], warnings: tuple[str, ...] = ()
 ) -> Measurement:
     return Measurement(
         metric=metric, unit=unit, better="lower", kind="exact", value=value, details=details, warnings=warnings
     )
 
 
-def _details(checks: Mapping[str, Check], reference: int) -> dict[str, Json]:
-    """Each counter's MACs as it reports them, how far off it is, and how far without what it counts by convention."""
+def _details(checks: Mapping[str, Check], counts: Counts) -> dict[str, Json]:
+    """Each counter's MACs as it reports them, how far off it is, and how far without what it counts by convention.
+
+    All are of the first batch, per item.
+    """
     if not checks:
         return {}
-    counts: dict[str, Json] = {name: check.macs for name, check in checks.items()}
-    return counts | {
+    reference, items = counts.candidate[0].total, counts.items[0]
+    found: dict[str, Json] = {
+        name: None if check.macs is None else per_item(check.macs, items) for name, check in checks.items()
+    }
+    return found | {
         "relative_difference": {name: check.difference(reference) for name, check in checks.items()},
         "unexplained_difference": {name: check.unexplained(reference) for name, check in checks.items()},
+        "unseen_operators": {name: list(check.unseen) for name, check in checks.items() if check.macs is not None},
         "null_because": {name: check.reason for name, check in checks.items() if check.reason},
         "versions": {name: _version(name) for name in checks},
     }
 
 
-def _warnings(checks: Mapping[str, Check], reference: int) -> tuple[str, ...]:
-    gaps = {name: check.unexplained(reference) for name, check in checks.items()}
+def _warnings(checks: Mapping[str, Check], counts: Counts) -> tuple[str, ...]:
+    gaps = {name: check.unexplained(counts.candidate[0].total) for name, check in checks.items()}
     return tuple(
-        f"{name} counts {gap:+.1%} against harness, beyond the norms and biases that it adds"
+        f"{name} counts {gap:+.1%} against harness, beyond the norms and biases that it adds; {_blame(checks[name])}"
         for name, gap in gaps.items()
         if gap is not None and abs(gap) > TOLERANCE
     )
+
+
+def _blame(check: Check) -> str:
+    return f"it has no formula for {', '.join(check.unseen)}" if check.unseen else "no operator escaped it"
 
 
 def _version(name: str) -> str | None:

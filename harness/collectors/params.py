@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.records import Asked, Measurement
 from harness.schema import Json
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @collectors.register("params")
 class Params(CostCollector):
     """Parameters, each counted once even where several modules share it; buffers are apart, in the details."""
 
-    kind: ClassVar[str] = "exact"
+    kind: ClassVar[Literal["exact", "noisy"]] = "exact"
 
     def asked(self) -> tuple[Asked, ...]:
         return (Asked(metric="params"),)
@@ -43,9 +44,18 @@ def parameters(net: nn.Module) -> int:
 
 def parameter_bytes(net: nn.Module) -> int:
     """Bytes of all parameters in the precision they are held in."""
-    return sum(parameter.numel() * parameter.element_size() for parameter in net.parameters())
+    return sum(bytes_by_dtype(net.parameters()).values())
 
 
 def buffer_bytes(net: nn.Module) -> int:
     """Bytes of all buffers."""
-    return sum(buffer.numel() * buffer.element_size() for buffer in net.buffers())
+    return sum(bytes_by_dtype(net.buffers()).values())
+
+
+def bytes_by_dtype(tensors: Iterable[Tensor]) -> dict[str, int]:
+    """Bytes of all tensors by torch's name of their precision (`float32`), in the order in which they are met."""
+    found: dict[str, int] = {}
+    for tensor in tensors:
+        name = str(tensor.dtype).removeprefix("torch.")
+        found[name] = found.get(name, 0) + tensor.numel() * tensor.element_size()
+    return found

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from harness.collectors.cross_checks import cross_check
 from harness.collectors.macs import Macs
+from harness.models import content_of
 from harness.records import Measurement
 from harness.tasks.base import Batch
 
@@ -90,13 +91,67 @@ def test_a_real_disagreement_is_a_warning(tiny_net: nn.Module, monkeypatch: pyte
     macs = collected(tiny_net)[0]
     assert macs.warnings == (
         f"fvcore counts {-DEPTH * 2 * TOKENS**2 * WIDTH / EXPECTED:+.1%} against harness, "
-        "beyond the norms and biases that it adds",
+        "beyond the norms and biases that it adds; no operator escaped it",
     )
+
+
+def test_a_disagreement_names_the_operators_that_a_counter_does_not_know() -> None:
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows, self.head = nn.LSTM(8, 16, batch_first=True), nn.Linear(16, CLASSES)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            outputs: Tensor = self.head(self.rows(inputs[:, 0])[0][:, -1])
+            return outputs
+
+    macs = collected(Recurrent().eval())[0]
+    rows, head = 8 * 4 * 16 * (8 + 16), 16 * CLASSES
+    assert macs.value == rows + head
+    assert macs.details["unseen_operators"] == {"fvcore": ["aten.lstm"], "ptflops": ["aten.mkldnn_rnn_layer"]}
+    assert macs.warnings == tuple(
+        f"{name} counts {-rows / (rows + head):+.1%} against harness, beyond the norms and biases that it adds; "
+        f"it has no formula for {operator}"
+        for name, operator in (("fvcore", "aten.lstm"), ("ptflops", "aten.mkldnn_rnn_layer"))
+    )
+
+
+def test_what_nobody_counted_is_a_warning() -> None:
+    class Distances(nn.Module):
+        def forward(self, inputs: Tensor) -> Tensor:
+            rows = inputs.flatten(1)
+            return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
+
+    macs = collected(Distances(), cross_check=False)[0]
+    assert macs.details["uncounted"] == ["aten._cdist_forward"]
+    assert macs.warnings == ("no formula for aten._cdist_forward: the count is a lower bound",)
+
+
+def test_a_counter_sees_every_operator_of_a_transformer(tiny_net: nn.Module) -> None:
+    assert collected(tiny_net)[0].details["unseen_operators"] == {"fvcore": [], "ptflops": []}
 
 
 def test_half_precision_is_counted_as_single(tiny_net: nn.Module) -> None:
     whole = cross_check("fvcore", tiny_net, example(1).inputs)
     assert cross_check("fvcore", tiny_net.bfloat16(), example(1).inputs.bfloat16()) == whole
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_timed_network_keeps_no_trace_of_the_counters(tiny_net: nn.Module, dtype: torch.dtype) -> None:
+    net = tiny_net.to(dtype).to(memory_format=torch.channels_last)
+    before, fields = content_of(net), [sorted(vars(module)) for module in net.modules()]
+    held = [(id(p), p.data_ptr(), p.dtype, p.stride(), p.requires_grad) for p in net.parameters()]
+    fused = [getattr(module, "fused_attn", None) for module in net.modules()]
+    found = Macs().collect(
+        subject_of(net, net, lambda items: Batch(example(items).inputs.to(dtype), example(items).targets)), FakeClock()
+    )
+    assert (found[0].value, found[0].details["fvcore"]) == (EXPECTED, EXPECTED + NORMS)
+    assert content_of(net) == before
+    assert [sorted(vars(module)) for module in net.modules()] == fields
+    assert [(id(p), p.data_ptr(), p.dtype, p.stride(), p.requires_grad) for p in net.parameters()] == held
+    assert [getattr(module, "fused_attn", None) for module in net.modules()] == fused
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+    assert not any(module.training for module in net.modules())
 
 
 def test_all_three_counters_agree_on_deit_tiny_but_for_their_conventions() -> None:
