@@ -16,7 +16,7 @@ from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, units
 from harness.schema import Options, Schema, digest
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 REVISION = 2  # raised when an inventory of the same network would say something else
 
@@ -42,7 +42,11 @@ class SublayerInfo(Schema):
 
 
 class Inventory(Schema):
-    """A network as built: `input_size` (channels, height, width), parameters, MACs per item, sublayers in order."""
+    """A network as built: `input_size` (channels, height, width), parameters, MACs per item, sublayers in order.
+
+    Where it `reads_values` (routed experts, early exits) its MACs are those of one made-up item, and weights and items
+    decide what others cost.
+    """
 
     architecture: str
     family: str
@@ -50,6 +54,7 @@ class Inventory(Schema):
     params: int
     macs: int
     sublayers: tuple[SublayerInfo, ...]
+    reads_values: bool = False
 
     def chosen(self, names: Iterable[str]) -> tuple[SublayerInfo, ...]:
         """The sublayers of these names, in order of execution; raises UnknownNameError for any other."""
@@ -91,19 +96,22 @@ def take_inventory(architecture: str, options: Options, task_options: Options) -
     from harness.tasks.classification import Classification  # the task of every family so far
 
     net = create(architecture, options, task_options, device="meta")
-    return inventory_of(net, architecture, Classification().input_config(net).size)
+    size = Classification().input_config(net).size
+    try:
+        return inventory_of(net, architecture, size)
+    except SpecError:
+        # What looks at values to find its way (experts, early exits) has none to look at without weights.
+        return inventory_of(create(architecture, options, task_options, seed=0), architecture, size)
 
 
 def inventory_of(net: nn.Module, architecture: str, size: tuple[int, ...]) -> Inventory:
-    """Counts a network on the meta device for items of `size`; raises what `family_of` raises."""
-    import torch
-
+    """Counts a network for items of `size`, of made-up values where it has weights; raises what `family_of` raises."""
     from harness.counting import count_macs
     from harness.families.catalogue import family_of
 
     family = family_of(net)
     try:
-        count = count_macs(net, torch.empty((1, *size), device="meta"))
+        count = count_macs(net, _item(net, size))
     except RuntimeError as error:  # a size that the network can be built for is not always one that it can run at
         why = str(error).partition("\n")[0]
         raise SpecError(Problem("options", f"{architecture} cannot be run at {size}: {why}")) from None
@@ -114,7 +122,17 @@ def inventory_of(net: nn.Module, architecture: str, size: tuple[int, ...]) -> In
         params=sum(p.numel() for p in net.parameters()),
         macs=count.total,
         sublayers=tuple(_described(net, s, count.by_module) for s in family.sublayers(net)),
+        reads_values=bool(count.read_by),
     )
+
+
+def _item(net: nn.Module, size: tuple[int, ...]) -> Tensor:
+    import torch
+
+    if any(parameter.is_meta for parameter in net.parameters()):
+        return torch.empty((1, *size), device="meta")
+    where = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+    return torch.randn((1, *size), generator=torch.Generator().manual_seed(0)).to(where)
 
 
 def kept_inventory(

@@ -142,7 +142,7 @@ def _measure(bench: Bench, whole: Network, recovered: Network, found: Findings) 
     cost_collectors = [c for c in wanted if isinstance(c, CostCollector)]
     if cost_collectors:
         with times.timing("cost", progress) as used:
-            candidate = transformed(bench, shown, "cost").net
+            candidate = transformed(bench, shown, "cost")
             baseline = transformed(bench, whole, "evaluate", "cost").net
             costs, artifacts = cost(bench, candidate, baseline, found.removed, cost_collectors)
             found.measurements += costs

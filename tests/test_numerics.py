@@ -25,6 +25,11 @@ def outputs(net: nn.Module, runtime: Runtime) -> torch.Tensor:
     return found
 
 
+def switches() -> tuple[int, bool, bool]:
+    flash: bool = torch.backends.cuda.flash_sdp_enabled()  # type: ignore[no-untyped-call]  # so in torch
+    return torch.get_num_threads(), flash, torch.is_autocast_enabled("cpu")
+
+
 def test_the_default_runtime_is_the_network_itself(tiny_net: nn.Module) -> None:
     assert numerics.cast(tiny_net, DEFAULT) is tiny_net
     assert torch.equal(outputs(tiny_net, DEFAULT), tiny_net(BATCH.inputs))
@@ -75,19 +80,18 @@ def test_the_kernel_of_attention_is_the_one_asked_for(
 
 def test_a_kernel_that_the_module_switched_off_is_switched_on(tiny_net: nn.Module) -> None:
     for block in tiny_net.blocks:  # type: ignore[union-attr]  # a sequence of blocks
-        block.attn.fused_attn = False  # type: ignore[union-attr]  # timm's switch
+        block.attn.fused_attn = False
     runtime = Runtime(attention="fused")
     with numerics.in_force(runtime, "cpu"):
         assert attention_kernels(lambda: numerics.cast(tiny_net, runtime)(BATCH.inputs))
 
 
 def test_everything_is_as_before_afterwards() -> None:
-    before = (torch.get_num_threads(), torch.backends.cuda.flash_sdp_enabled(), torch.is_autocast_enabled("cpu"))
+    before = switches()
     with numerics.in_force(Runtime(dtype="bf16", autocast=True, attention="math", threads=3), "cpu"):
-        inside = (torch.get_num_threads(), torch.backends.cuda.flash_sdp_enabled(), torch.is_autocast_enabled("cpu"))
-    after = (torch.get_num_threads(), torch.backends.cuda.flash_sdp_enabled(), torch.is_autocast_enabled("cpu"))
+        inside = switches()
     assert inside == (3, False, True)
-    assert after == before
+    assert switches() == before
 
 
 def test_a_network_is_compiled_once_and_only_where_asked(tiny_net: nn.Module) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
+from harness.collectors.metrics import METRICS
 from harness.collectors.per_item import Counts, counts_of, per_item
+from harness.collectors.sizes import Sizes, resized
 from harness.records import Asked, Measurement
-from harness.schema import Json
+from harness.schema import Json, Options
 
 if TYPE_CHECKING:
     from harness.collectors.cross_checks import Check
@@ -30,12 +32,16 @@ class Macs(CostCollector):
 
     kind: ClassVar[Literal["exact", "noisy"]] = "exact"
 
+    image_size: Sizes = Field((), description="pixels a side, one or several; empty: the network's own")
     cross_check: bool = Field(True, description="also count with fvcore and ptflops, and warn where they disagree")
 
     def asked(self) -> tuple[Asked, ...]:
-        return (Asked(metric="macs"), Asked(metric="flops"))
+        return tuple(Asked(metric=m, at=_at(size)) for size in self.image_size or (None,) for m in ("macs", "flops"))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
+        return tuple(m for size in self.image_size or (None,) for m in self._counted(resized(subject, size), size))
+
+    def _counted(self, subject: Subject, size: int | None) -> tuple[Measurement, ...]:
         counts = counts_of(subject)
         checks = self._checks(subject, counts) if self.cross_check else {}
         uncounted: list[Json] = list(counts.uncounted)
@@ -45,8 +51,8 @@ class Macs(CostCollector):
         macs = counts.mean(counts.candidate, _total)
         baseline = counts.mean(counts.baseline, _total)
         return (
-            _measurement("macs", "MAC", macs, details, warnings),
-            _measurement("flops", "FLOP", 2 * macs, shared | {"baseline": 2 * baseline}),
+            _measurement(Asked(metric="macs", at=_at(size)), macs, details, warnings),
+            _measurement(Asked(metric="flops", at=_at(size)), 2 * macs, shared | {"baseline": 2 * baseline}),
         )
 
     def _checks(self, subject: Subject, counts: Counts) -> dict[str, Check]:
@@ -59,11 +65,21 @@ def _total(count: MacCount) -> int:
     return count.total
 
 
-def _measurement(
-    metric: str, unit: str, value: float, details: dict[str, Json], warnings: tuple[str, ...] = ()
-) -> Measurement:
+def _at(size: int | None) -> Options:
+    return {} if size is None else {"image_size": size}
+
+
+def _measurement(asked: Asked, value: float, details: dict[str, Json], warnings: tuple[str, ...] = ()) -> Measurement:
+    unit, better = METRICS[asked.metric]
     return Measurement(
-        metric=metric, unit=unit, better="lower", kind="exact", value=value, details=details, warnings=warnings
+        metric=asked.metric,
+        unit=unit,
+        better=better,
+        kind="exact",
+        at=asked.at,
+        value=value,
+        details=details,
+        warnings=warnings,
     )
 
 

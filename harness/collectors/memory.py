@@ -13,7 +13,8 @@ from pydantic import Field
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.collectors.identities import at_batch
 from harness.collectors.params import buffer_bytes, parameter_bytes
-from harness.device import PeakMemory
+from harness.device import PeakMemory, gpu_address
+from harness.gpu_state import gpu_state
 from harness.host_memory import Peak
 from harness.records import Asked, Measurement
 from harness.schema import Json, Options
@@ -38,6 +39,7 @@ class Memory(CostCollector):
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         mine, others = self._peaks(subject)
         samples, reason = _seen(mine)
+        tainted = _tainted(mine) if samples else None
         baseline, baseline_reason = _seen(others)
         return (
             Measurement(
@@ -50,8 +52,10 @@ class Memory(CostCollector):
                 samples=samples,
                 baseline_samples=baseline if samples else (),
                 rounds=tuple(range(len(samples))),
-                reason=reason,
+                quality="tainted" if tainted else "ok",
+                reason=reason or tainted,
                 details=_details(mine, subject) | {"baseline_null_because": baseline_reason},
+                warnings=(tainted,) if tainted else (),
             ),
         )
 
@@ -84,6 +88,11 @@ def _seen(peaks: list[Peak]) -> tuple[tuple[int, ...], str | None]:
     return () if reason else tuple(peak.above_bytes or 0 for peak in peaks), reason
 
 
+def _tainted(peaks: list[Peak]) -> str | None:
+    retries = sum(peak.allocator_retries or 0 for peak in peaks)
+    return f"tainted: the allocator had to free its cache {retries} times for want of memory" if retries else None
+
+
 def _details(peaks: list[Peak], subject: Subject) -> dict[str, Json]:
     last = peaks[-1]
     return {
@@ -95,6 +104,21 @@ def _details(peaks: list[Peak], subject: Subject) -> dict[str, Json]:
         "allocator_retries": last.allocator_retries,
         "weights_bytes": _weights(subject.candidate),
         "baseline_weights_bytes": _weights(subject.baseline),
+        **_by_driver(subject.device),
+    }
+
+
+def _by_driver(device: str) -> dict[str, Json]:
+    """For information: what the driver counts for this process and the whole GPU, contexts and libraries included."""
+    address = gpu_address(device)
+    if address is None:
+        return {}
+    state = gpu_state(address.uuid, address.bus_id, holds_context=True)
+    return {
+        "process_bytes": state.own_bytes,
+        "device_used_bytes": state.device_used_bytes,
+        "device_total_bytes": state.device_total_bytes,
+        "is_partitioned": state.is_partitioned,
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from harness.collectors.base import CostCollector, collectors
 from harness.errors import SpecError
 from harness.families.base import Unit
+from harness.schema import digest
 from harness.searches.base import Selection
 from harness.stages.base import Bench, Network, Removed
 from harness.stages.cost import cost
@@ -17,8 +18,8 @@ from harness.surgery import remove
 def count_for(bench: Bench, prepared: Network, selection: Selection, units: tuple[Unit, ...]) -> tuple[int, float]:
     """The count whose set saves nearest to the budget, the smaller of two; and the share that it saves.
 
-    MACs and parameters are those of the inventory. Latency is measured on this machine, set by set, beside the whole
-    network. Raises SpecError where even the largest set saves less than half of what was asked.
+    MACs and parameters are those of the inventory. Latency is measured on this machine and in the trial's runtime, set by set,
+    beside the whole network. Raises SpecError where even the largest set saves less than half of what was asked.
     """
     ((name, share),) = (bench.spec.budget or {}).items()
     wanted = float(str(share))
@@ -44,6 +45,9 @@ def _saved_latency(bench: Bench, prepared: Network, gone: Removed) -> float:
     if not isinstance(latency, CostCollector):
         raise SpecError("budgets.latency: the collector 'latency' measures no cost")
     candidate = remove(prepared.net, gone.sublayers, bench.spec.removal).eval()
-    (found, *_), _ = cost(bench, candidate, prepared.net, gone, [latency])
+    content = digest([prepared.content, list(gone.names)], 16)
+    (found, *_), _ = cost(bench, Network(candidate, content), prepared.net, gone, [latency])
+    if found.value is None:
+        raise SpecError(f"budgets.latency: no latency could be measured: {found.reason}")
     ratios = [own / base for own, base in zip(found.samples, found.baseline_samples, strict=True)]
     return 1 - statistics.median(ratios)

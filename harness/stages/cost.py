@@ -18,9 +18,9 @@ from harness.records import Measurement, SharedFrom
 from harness.schema import Options
 from harness.stages.alone import Errand, collect_alone
 from harness.stages.attempts import collected
-from harness.stages.base import Bench, Removed
+from harness.stages.base import Bench, Network, Removed
 from harness.stages.measured import FILE, Measured, writer
-from harness.stages.subjects import Setting, subject_of
+from harness.stages.subjects import REAL_SPLIT, Setting, subject_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,18 +29,19 @@ REVISION = 1
 
 
 def cost(
-    bench: Bench, candidate: nn.Module, baseline: nn.Module, gone: Removed, wanted: Sequence[CostCollector]
+    bench: Bench, candidate: Network, baseline: nn.Module, gone: Removed, wanted: Sequence[CostCollector]
 ) -> tuple[tuple[Measurement, ...], list[tuple[Artifact, bool]]]:
     """What each collector measured of this structure; where another trial's cost is shown, the record says whose.
 
     A collector that raises answers null with the reason, and that is kept nowhere: the next run tries again.
     """
-    subject = subject_of(bench, candidate, baseline)
+    subject = subject_of(bench, candidate.net, baseline)
+    structure_key = _structure(bench, candidate, gone)
     used: list[tuple[Artifact, bool]] = []
     found: list[Measurement] = []
     for collector in wanted:
         bench.progress("cost", collector.name)
-        kept = guarded(partial(_kept, bench, subject, gone, collector))
+        kept = guarded(partial(_kept, bench, subject, gone, collector, structure_key))
         if isinstance(kept, str):
             scene = Scene(not bench.spec.removes, bench.spec.runs_in())
             found += nulls(questions(collector, scene), collector.kind, kept)
@@ -50,9 +51,11 @@ def cost(
     return tuple(found), used
 
 
-def _kept(bench: Bench, subject: Subject, gone: Removed, collector: CostCollector) -> tuple[Artifact, bool]:
+def _kept(
+    bench: Bench, subject: Subject, gone: Removed, collector: CostCollector, built: Options
+) -> tuple[Artifact, bool]:
     measure = writer(lambda: Measured(measurements=_measured(bench, subject, gone, collector)))
-    return bench.obtain("cost", _asked(bench, gone, collector), measure)
+    return bench.obtain("cost", _asked(bench, built, collector), measure)
 
 
 def _measured(bench: Bench, subject: Subject, gone: Removed, collector: CostCollector) -> tuple[Measurement, ...]:
@@ -88,17 +91,24 @@ def _shown(bench: Bench, artifact: Artifact) -> list[Measurement]:
     return [m.model_copy(update={"shared_from": source}) for m in measured]
 
 
-def _asked(bench: Bench, gone: Removed, collector: CostCollector) -> Options:
-    asked: Options = {
+def _structure(bench: Bench, candidate: Network, gone: Removed) -> Options:
+    """What is measured: shapes alone, but of a network that reads values its weights and items as well."""
+    built: Options = {
         "architecture": bench.spec.architecture,
         "options": {**bench.spec.options, **bench.task_options},
         "structure": structure(bench.inventory, gone.names),
         "removal": bench.spec.removal if gone.names else None,
-        "collector": collector.identity(),
-        "revision": REVISION,
     }
     if bench.transforms:
-        asked["transforms"] = [[stage, plugin.identity()] for stage, plugin in bench.transforms]
+        built["transforms"] = [[stage, plugin.identity()] for stage, plugin in bench.transforms]
+    if bench.inventory.reads_values:
+        part = bench.data.parts[REAL_SPLIT].info
+        built |= {"content": candidate.content, "items": {"sha256": part.sha256, "transform": part.transform}}
+    return built
+
+
+def _asked(bench: Bench, built: Options, collector: CostCollector) -> Options:
+    asked: Options = {**built, "collector": collector.identity(), "revision": REVISION}
     if bench.spec.runtime is not None:
         asked["runtime"] = bench.spec.runtime
     if collector.kind == "noisy":

@@ -10,13 +10,14 @@ from small_studies import TINY_MODEL, launched, records, small, written
 
 from harness.inventory import kept_inventory
 from harness.runtimes import DEFAULT
+from harness.schema import Options
 from harness.stages.alone import AloneError, Errand, collect_alone
 from harness.stages.subjects import Setting, subject_anew
 from harness.tasks.base import InputConfig
 from harness.trials import TrialSpec
 
 CONFIG = InputConfig((1, 8, 8), (0.5,), (0.5,), "bicubic", 0.9, "center")
-TASK = {"num_classes": 10, "in_chans": 1}
+TASK: Options = {"num_classes": 10, "in_chans": 1}
 
 
 def errand(tmp_path: Path, removed: tuple[str, ...] = (), **collector: Any) -> Errand:

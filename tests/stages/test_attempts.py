@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import watch
 from harness.gpu_state import GpuState
 from harness.records import Measurement
-from harness.stages import attempts
 from harness.stages.attempts import collected, of_gpu
-from harness.watch import Verdict
+from harness.watch import Quality, Verdict
 
 
-def timing(value: float | None, quality: str = "ok", spread: float = 0.0) -> Measurement:
+def timing(value: float | None, quality: Quality = "ok", spread: float = 0.0) -> Measurement:
     return Measurement(
         metric="latency_s",
         unit="s",
@@ -23,7 +23,7 @@ def timing(value: float | None, quality: str = "ok", spread: float = 0.0) -> Mea
         samples=() if value is None else (value,),
         baseline_samples=() if value is None else (2.0,),
         rounds=() if value is None else (0,),
-        quality=quality,  # type: ignore[arg-type]  # a word of the record
+        quality=quality,
         reason=None if quality == "ok" else f"{quality}: as told",
         details={"ratio_spread": spread},
     )
@@ -32,7 +32,7 @@ def timing(value: float | None, quality: str = "ok", spread: float = 0.0) -> Mea
 @pytest.fixture
 def calm(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which nothing else goes on."""
-    monkeypatch.setattr(attempts.watch, "judged", lambda before, after: Verdict())
+    monkeypatch.setattr(watch, "judged", lambda before, after: Verdict())
 
 
 def in_turn(*found: Measurement) -> Iterator[tuple[Measurement, ...]]:
@@ -52,10 +52,11 @@ def test_a_noisy_one_is_taken_again_until_it_is_good_and_all_are_kept() -> None:
     left = in_turn(timing(1.0, "noisy"), timing(3.0), timing(9.0))
     (found,) = collected(lambda: next(left), "cpu", 2)
     assert (found.value, found.quality, found.details["attempts"]) == (3.0, "ok", 2)
-    (other,) = found.details["other_attempts"]  # type: ignore[misc]  # a list of one
-    assert other["number"] == 0  # type: ignore[index, call-overload]  # a mapping
-    assert other["samples"] == [1.0]  # type: ignore[index, call-overload]  # a mapping
-    assert other["reason"] == "noisy: as told"  # type: ignore[index, call-overload]  # a mapping
+    others = found.details["other_attempts"]
+    assert isinstance(others, list)
+    assert [isinstance(one, dict) and (one["number"], one["samples"], one["reason"]) for one in others] == [
+        (0, [1.0], "noisy: as told")
+    ]
 
 
 @pytest.mark.usefixtures("calm")
@@ -74,7 +75,7 @@ def test_what_has_no_value_is_not_taken_again() -> None:
 
 
 def test_what_the_machine_did_is_added_to_the_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts.watch, "judged", lambda before, after: Verdict("noisy", ("noisy: others",), {"a": 1}))
+    monkeypatch.setattr(watch, "judged", lambda before, after: Verdict("noisy", ("noisy: others",), {"a": 1}))
     (found,) = collected(lambda: (timing(1.0),), "cpu", 0)
     assert (found.quality, found.reason, found.warnings) == ("noisy", "noisy: others", ("noisy: others",))
     machine = found.details["machine"]

@@ -22,6 +22,7 @@ from harness.run_trial import run_trial
 from harness.study_file import load_study
 from harness.tasks.classification import Classification
 
+NO_LUCK: dict[str, Any] = {}
 PLUGIN = '''
 from harness.collectors.base import OutcomeCollector, CostCollector, collectors
 from harness.records import Asked
@@ -64,7 +65,7 @@ def test_a_cost_collector_that_raises_is_null_and_the_others_stand(
 
 def test_what_a_collector_could_not_measure_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(Macs, "collect", lambda *_: {}["luck"])
+        patched.setattr(Macs, "collect", lambda *_: NO_LUCK["luck"])
         assert baseline(tmp_path).measurements[0].value is None
     assert baseline(tmp_path).measurements[0].value is not None
 
