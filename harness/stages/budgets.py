@@ -18,8 +18,8 @@ from harness.surgery import remove
 def count_for(bench: Bench, prepared: Network, selection: Selection, units: tuple[Unit, ...]) -> tuple[int, float]:
     """The count whose set saves nearest to the budget, the smaller of two; and the share that it saves.
 
-    MACs and parameters are those of the inventory. Latency is measured here in the trial's runtime, set by set, beside the whole
-    network. Raises SpecError where even the largest set saves less than half of what was asked.
+    MACs and parameters are those of the inventory. Latency is measured here in the trial's runtime, set by set, beside
+    the whole network. Raises SpecError where even the largest set saves less than half of what was asked.
     """
     ((name, share),) = (bench.spec.budget or {}).items()
     wanted = float(str(share))
