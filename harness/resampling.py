@@ -1,11 +1,12 @@
-"""Differences seen at two levels, networks and their items, or architectures and their networks, drawn anew at both."""
+"""Differences over items, networks and architectures: what is drawn anew, and what McNemar's test can tell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from harness.stats import RESAMPLES, Interval, percentiles, spread_out
 
@@ -54,6 +55,7 @@ def nested(groups: Sequence[Sequence[float]], seed: int = 0, level: float = 0.95
     return percentiles(means, level)
 
 
+@lru_cache(maxsize=4096)
 def mcnemar(only_first: int, only_second: int) -> float:
     """Exact two-sided p that two predictors of the same items differ: a fair coin on the items that one got right.
 
@@ -61,3 +63,36 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """
     n = only_first + only_second
     return 1.0 if n == 0 else float(stats.binomtest(only_first, n).pvalue)
+
+
+def item_interval(only_first: int, only_second: int, items: int, seed: int = 0, level: float = 0.95) -> Interval:
+    """Paired percentile-bootstrap interval of the difference of two shares of the same items, as a share of them.
+
+    An item is drawn with both its verdicts; as only three kinds of items differ, drawing them is one multinomial draw.
+    It speaks of these two predictors on other items. Where no item differs it is one point, which proves nothing.
+    """
+    both = items - only_first - only_second
+    drawn = np.random.default_rng(seed).multinomial(items, np.array([only_first, only_second, both]) / items, RESAMPLES)
+    return percentiles((drawn[:, 0] - drawn[:, 1]) / items, level)
+
+
+@lru_cache(maxsize=4096)
+def mcnemar_detectable(discordant: int, items: int, alpha: float = 0.05, power: float = 0.8) -> float | None:
+    """Smallest true difference of two shares that McNemar's exact test finds with this power, as a share of items.
+
+    Given m discordant items the test is one of a fair coin (McNemar 1947, Psychometrika 12:153), and so is its power
+    (Miettinen 1968, Biometrics 24:339): it rejects where X >= c or X <= m - c, with c the smallest count for which
+    2 P(Bin(m, 1/2) >= c) <= alpha. With q the probability that a discordant item favours the better of the two, q
+    solves P(Bin(m, q) >= c) + P(Bin(m, q) <= m - c) = power, and the difference is (2 q - 1) m / items. None where m
+    is too small for any count to be significant.
+    """
+    least = int(stats.binom.isf(alpha / 2, discordant, 0.5)) + 1
+    if discordant == 0 or least > discordant:
+        return None
+
+    def missing(favour: float) -> float:
+        found = stats.binom.sf(least - 1, discordant, favour) + stats.binom.cdf(discordant - least, discordant, favour)
+        return float(found) - power
+
+    favour = float(optimize.brentq(missing, 0.5, 1.0))
+    return (2 * favour - 1) * discordant / items

@@ -8,13 +8,17 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.plots.drawing import Drawing
 from harness.plots.look import BASELINE, GRID, INK, PAPER, Look, canvas, dodge, legend_above, paper
-from harness.stats import pareto, spread
+from harness.stats import pareto
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.marks import count_notes
 from harness.tables.panels import Panel, with_values
+from harness.tables.shares import BARS, bars
+from harness.tables.summaries import measured_structures
 
 BETTER = {"accuracy": "higher", "saved": "higher"}
 DENSE = ("p", "d", "8", "H")  # markers that no criterion has
@@ -22,12 +26,17 @@ DENSE = ("p", "d", "8", "H")  # markers that no criterion has
 
 @dataclass(frozen=True)
 class Point:
-    """One criterion at one count, or the baseline: per cent, over networks."""
+    """One criterion at one count, or the baseline: per cent, over networks; bars reach so far down and up."""
 
     series: str
     saved: float
     accuracy: float
-    spread: float
+    reach: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def bars(self) -> list[list[float]]:
+        """As matplotlib wants them for one point."""
+        return [[self.reach[0]], [self.reach[1]]]
 
 
 def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
@@ -36,7 +45,7 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
     if not points:
         return None
     base = panel.baseline_values(OUTCOME)
-    start = [Point("baseline", 0.0, 100 * float(np.mean(base)), 100 * (spread(base) or 0.0))] if base else []
+    start = [Point("baseline", 0.0, 100 * float(np.mean(base)), _reach(panel.baselines))] if base else []
     everything = start + points
     front = pareto([{"accuracy": p.accuracy, "saved": p.saved} for p in everything], BETTER)
     best = sorted((p for p, keeps in zip(everything, front, strict=True) if keeps), key=lambda p: p.saved)
@@ -52,7 +61,7 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
                 "linestyle": "none",
                 "zorder": 4,
             }
-            axes.errorbar([0.0], [shown.accuracy], yerr=[shown.spread], elinewidth=0.8, label="baseline", **style)
+            axes.errorbar([0.0], [shown.accuracy], yerr=shown.bars, elinewidth=0.8, label="baseline", **style)
         dense = _dense(panel)
         _draw_dense(axes, dense)
         _draw_front(axes, best)
@@ -65,8 +74,11 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
         "Grey: Pareto front of the means; filled markers lie on it, hollow ones are dominated. "
         "Points at equal MACs are set slightly apart."
     )
+    if panel.networks == 1:
+        caption += f" {BARS}"
     if dense:
         caption += " Dense: whole networks beside the study, trained by themselves; the front leaves them out."
+    caption = " ".join((caption, *count_notes(measured_structures(panel.candidates))))
     return Drawing(f"accuracy_cost-{panel.slug}", f"Accuracy against compute: {panel.label}", caption, figure)
 
 
@@ -78,9 +90,16 @@ def _points(panel: Panel) -> list[Point]:
             values = [float(v) for v in accuracy[criterion, level].dropna()]
             costs = [float(v) for v in saved[criterion, level].dropna()]
             if values and costs:
-                deviation = 100 * (spread(values) or 0.0)
-                found.append(Point(criterion, 100 * float(np.mean(costs)), 100 * float(np.mean(values)), deviation))
+                own = panel.at(level)
+                reach = _reach(own[own["criterion"] == criterion])
+                found.append(Point(criterion, 100 * float(np.mean(costs)), 100 * float(np.mean(values)), reach))
     return found
+
+
+def _reach(rows: pd.DataFrame) -> tuple[float, float]:
+    """In points."""
+    down, up = bars(rows)
+    return 100 * down, 100 * up
 
 
 def _dense(panel: Panel) -> list[Point]:
@@ -92,14 +111,14 @@ def _dense(panel: Panel) -> list[Point]:
         macs = with_values(rows, "macs")["macs"]
         if values and len(macs):
             saved = 100 * (1 - float(macs.mean()) / float(whole.mean()))
-            found.append(Point(str(model), saved, float(np.mean(values)), spread(values) or 0.0))
+            found.append(Point(str(model), saved, float(np.mean(values)), _reach(rows)))
     return found
 
 
 def _draw_dense(axes: Axes, dense: list[Point]) -> None:
     marks: dict[str, Any] = {"color": INK, "markerfacecolor": PAPER, "linestyle": "none", "elinewidth": 0.8}
     for point, marker in zip(dense, cycle(DENSE)):
-        where: dict[str, Any] = {"x": [point.saved], "y": [point.accuracy], "yerr": [point.spread]}
+        where: dict[str, Any] = {"x": [point.saved], "y": [point.accuracy], "yerr": point.bars}
         axes.errorbar(**where, marker=marker, markersize=5.5, zorder=3.5, label=f"{point.series} (dense)", **marks)
 
 
@@ -116,7 +135,8 @@ def _draw_series(axes: Axes, panel: Panel, points: list[Point], best: list[Point
         style, shift = look[criterion], dodge(i, len(panel.criteria), float(gap))
         x, y = np.array([p.saved + shift for p in own]), np.array([p.accuracy for p in own])
         axes.plot(x, y, color=style.colour, linestyle=style.line, linewidth=0.9, zorder=2)
-        axes.errorbar(x, y, yerr=[p.spread for p in own], fmt="none", ecolor=style.colour, elinewidth=0.8, zorder=2.2)
+        reach = np.array([p.reach for p in own]).T
+        axes.errorbar(x, y, yerr=reach, fmt="none", ecolor=style.colour, elinewidth=0.8, zorder=2.2)
         marks: dict[str, Any] = {"color": style.colour, "marker": style.marker, "linestyle": "none", "zorder": 3}
         hollow = np.array([p not in best for p in own], dtype=bool)
         axes.plot(x[hollow], y[hollow], markerfacecolor=PAPER, **marks)

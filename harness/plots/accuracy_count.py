@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from harness.plots.drawing import Drawing
 from harness.plots.look import BASELINE, Look, canvas, dodge, legend_above, paper
-from harness.stats import spread
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
-from harness.tables.panels import Panel
+from harness.tables.panels import LEVEL, Panel
+from harness.tables.shares import BARS, bars, mean_share
 
 MOST_TICKS = 10
 
@@ -37,11 +38,12 @@ def accuracy_count(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
             level = 100 * float(np.mean(base))
             axes.axhline(level, color=BASELINE.colour, linestyle=BASELINE.line, linewidth=0.8, label="baseline")
         for i, criterion in enumerate(shown):
-            values = {at(n): [float(v) for v in wide[criterion, n].dropna()] for n in panel.levels}
+            own = panel.candidates[panel.candidates["criterion"] == criterion]
+            found = {at(n): own[own[LEVEL] == n] for n in panel.levels if wide[criterion, n].notna().any()}
             if criterion in bands:
-                _draw(axes, criterion, values, look[criterion], shift=0.0, has_bars=False)
+                _draw(axes, criterion, found, look[criterion], shift=0.0, has_bars=False)
             else:
-                _draw(axes, criterion, values, look[criterion], dodge(i, len(shown), gap))
+                _draw(axes, criterion, found, look[criterion], dodge(i, len(shown), gap))
         for criterion, band in bands.items():
             x, low, high = zip(*band, strict=True)
             axes.fill_between(x, low, high, color=look[criterion].colour, alpha=0.22, linewidth=0, zorder=1)
@@ -62,18 +64,17 @@ def _position(panel: Panel, level: float) -> float:
 def _draw(
     axes: Axes,
     criterion: str,
-    values: Mapping[float, Sequence[float]],
+    found: Mapping[float, pd.DataFrame],
     look: Look,
     shift: float,
     *,
     has_bars: bool = True,
 ) -> None:
-    held = {count: found for count, found in values.items() if found}
-    x = [count + shift for count in held]
-    y = [100 * float(np.mean(found)) for found in held.values()]
-    bars = [100 * (spread(found) or 0.0) for found in held.values()] if has_bars else None
+    x = [count + shift for count in found]
+    y = [100 * mean_share(rows) for rows in found.values()]
+    reach = 100 * np.array([bars(rows) for rows in found.values()]).T if has_bars else None
     style: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "marker": look.marker, "zorder": 3}
-    axes.errorbar(x, y, yerr=bars, elinewidth=0.8, label=criterion, **style)
+    axes.errorbar(x, y, yerr=reach, elinewidth=0.8, label=criterion, **style)
 
 
 def _band(panel: Panel, criterion: str) -> list[tuple[float, float, float]]:
@@ -84,6 +85,8 @@ def _band(panel: Panel, criterion: str) -> list[tuple[float, float, float]]:
 def _caption(panel: Panel, bands: Mapping[str, object]) -> str:
     by = f"share of {panel.cost} to be saved" if panel.cost else f"number of {panel.sublayers} removed"
     text = f"Test {OUTCOME_WORD} by {by} ({panel.label}): {panel.spread}."
+    if panel.networks == 1:
+        text += f" {BARS}"
     if bands:
         text += (
             f" Band of {', '.join(bands)}: lowest to highest mean over networks that any one draw gave;"

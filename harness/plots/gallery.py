@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.plots.accuracy_cost import accuracy_cost
@@ -13,33 +13,52 @@ from harness.plots.drawing import Drawing
 from harness.plots.entropy import entropies
 from harness.plots.look import looks
 from harness.plots.realised import realised
+from harness.plots.runtimes import runtime_speeds
 from harness.plots.scores import scores
+from harness.plots.sublayers import shares_by_depth
+from harness.tables.alone import Apart
 from harness.tables.assurance import agreement
-from harness.tables.panels import Panel
+from harness.tables.derived import SPEEDUPS
+from harness.tables.panels import Panel, families, of_outcomes
 from harness.tables.selections import Selected
 
 Chosen = Sequence[tuple[Panel, Sequence[Selected]]]
 
 
 def gallery(
-    panels: Sequence[Panel], criteria: Sequence[str], random: Sequence[str] = (), chosen: Chosen = ()
+    panels: Sequence[Panel],
+    criteria: Sequence[str],
+    random: Sequence[str] = (),
+    chosen: Chosen = (),
+    taken_apart: Sequence[Apart] = (),
 ) -> tuple[Drawing, ...]:
     """The figures that the records can fill; a criterion looks the same in all of them.
 
-    `chosen` are the selections, panel by panel of those that share them.
+    `chosen` are the selections, panel by panel of those that share them; `taken_apart` are networks whose sublayers
+    were measured one by one.
     """
     extra = sorted({name for panel in panels for name in panel.criteria} - set(criteria))
     look = looks([*criteria, *extra], random)
     found: list[Drawing] = []
-    removed = _removed(panels)
-    for panel in panels:
-        drawings = (accuracy_cost(panel, look), accuracy_count(panel, look), removed.get(panel.label), realised(panel))
-        found += [_noted(drawing, panel.note) for drawing in drawings if drawing is not None]
+    outcomes = of_outcomes(panels)
+    removed = _removed(outcomes)
+    for panel, timed in zip(outcomes, families(panels), strict=True):
+        drawings = (accuracy_cost(panel, look), accuracy_count(panel, look), removed.get(panel.label))
+        found += [_noted(drawing, panel.note) for drawing in (*drawings, *_speeds(panel, timed)) if drawing is not None]
     for panel, selected in chosen:
         maps = (scores(panel, selected), agreement_matrix(panel, agreement(selected)))
         found += [_noted(drawing, panel.note) for drawing in maps if drawing is not None]
     note = panels[0].note if panels else ""
-    return (*found, *(_noted(drawing, note) for drawing in entropies(chosen)))
+    whole = (*entropies(chosen), *shares_by_depth(taken_apart))
+    return (*found, *(_noted(drawing, note) for drawing in whole))
+
+
+def _speeds(panel: Panel, timed: Sequence[Panel]) -> Iterator[Drawing | None]:
+    """Of one runtime what arrives of the saving; several runtimes are drawn together, metric by metric."""
+    if len(timed) == 1:
+        yield realised(panel)
+    else:
+        yield from (runtime_speeds(timed, panel, metric) for metric in SPEEDUPS)
 
 
 def _removed(panels: Sequence[Panel]) -> dict[str, Drawing]:

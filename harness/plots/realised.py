@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from harness.plots.doubts import CAPTION, cross, explain, face
 from harness.plots.drawing import Drawing
-from harness.plots.look import COLOURS, CONTROL, INK, LINES, MARKERS, PAPER, Look, canvas, legend_above, paper
+from harness.plots.look import COLOURS, INK, LINES, MARKERS, Look, canvas, legend_above, paper
 from harness.tables.derived import SPEEDUPS
+from harness.tables.marks import count_notes, quality
 from harness.tables.panels import Panel, with_values
 from harness.tables.summaries import measured_structures
 
@@ -26,7 +28,7 @@ class Saving:
     time: float
     low: float
     high: float
-    is_noisy: bool
+    quality: str
 
 
 def realised(panel: Panel) -> Drawing | None:
@@ -39,9 +41,7 @@ def realised(panel: Panel) -> Drawing | None:
         figure, axes = canvas(2.75)
         for i, (name, found) in enumerate(series.items()):
             _draw(axes, name, found, Look(COLOURS[i], MARKERS[i], LINES[0]))
-        if any(s.is_noisy for found in series.values() for s in found):
-            marks: dict[str, Any] = {"color": CONTROL, "marker": "o", "linestyle": "none", "markerfacecolor": PAPER}
-            axes.plot([], [], label="noisy", **marks)
+        explain(axes, (s.quality for found in series.values() for s in found))
         _draw_diagonal(axes, [s for found in series.values() for s in found])
         axes.set_xlabel("MACs saved (%)")
         axes.set_ylabel("time saved per item (%)")
@@ -49,8 +49,9 @@ def realised(panel: Panel) -> Drawing | None:
     caption = (
         f"Time saved against compute saved ({panel.label}), one point per measured structure, baseline and candidate "
         "timed in turn; bars: 95 % bootstrap intervals over the repeats of one process, which leave out the variation "
-        "between processes. On the dashed line, time saved equals compute saved; noisy timings are hollow."
+        f"between processes. On the dashed line, time saved equals compute saved; {CAPTION}."
     )
+    caption = " ".join((caption, *count_notes(rows)))
     return Drawing(f"realised-{panel.slug}", f"Compute saved against time saved: {panel.label}", caption, figure)
 
 
@@ -58,10 +59,9 @@ def _savings(rows: pd.DataFrame, metric: str) -> list[Saving]:
     name = SPEEDUPS[metric]
     held = with_values(with_values(rows, f"{name}_low"), "macs_saved")  # without an interval nothing is known
     found = []
-    for row in held.to_dict("records"):
+    for place, row in enumerate(held.to_dict("records")):
         time, low, high = (100 * (1 - 1 / float(row[key])) for key in (name, f"{name}_low", f"{name}_high"))
-        is_noisy = row.get(f"{metric}_quality") in ("noisy", "tainted")
-        found.append(Saving(100 * float(row["macs_saved"]), time, low, high, is_noisy))
+        found.append(Saving(100 * float(row["macs_saved"]), time, low, high, quality(held.iloc[[place]], metric)))
     return found
 
 
@@ -80,12 +80,9 @@ def _draw_diagonal(axes: Axes, savings: list[Saving]) -> None:
 
 
 def _draw(axes: Axes, name: str, savings: list[Saving], look: Look) -> None:
-    for noisy in (False, True):
-        own = [s for s in savings if s.is_noisy is noisy]
-        if not own:
-            continue
-        bars = [[s.time - s.low for s in own], [s.high - s.time for s in own]]
-        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": "none", "zorder": 3}
-        face = PAPER if noisy else look.colour
-        axes.errorbar([s.macs for s in own], [s.time for s in own], yerr=bars, elinewidth=0.9, mfc=face, **style)
+    style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": "none", "zorder": 3}
+    for s in savings:
+        bars = [[s.time - s.low], [s.high - s.time]]
+        axes.errorbar([s.macs], [s.time], yerr=bars, elinewidth=0.9, mfc=face(look, s.quality), **style)
+        cross(axes, s.macs, s.time, look, s.quality)
     axes.plot([], [], color=look.colour, marker=look.marker, linestyle="none", label=name)

@@ -37,7 +37,7 @@ def across(view: View) -> Across | None:
     """None for a study of one architecture, or without its contrast."""
     if view.contrast is None:
         return None
-    found = differences_by_model(view.panels, *view.contrast)
+    found = differences_by_model(view.outcomes, *view.contrast)
     groups = _by_architecture(view, {key: values for key, values in found.items() if values})
     if len(groups) < 2:
         return None

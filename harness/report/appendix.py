@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -9,14 +10,18 @@ import pandas as pd
 from harness.records import Environment
 from harness.report.view import View
 from harness.schema import Json
-from harness.tables.cells import NONE, number, percent, significant
-from harness.tables.columns import OUTCOME
+from harness.tables.cells import NONE, between, number, percent, significant
+from harness.tables.columns import BESIDE, OUTCOME, companion
+from harness.tables.marks import MARKS, OUT_OF_MEMORY, beside, is_out_of_memory
+from harness.tables.shares import wilson_interval
+from harness.tables.summaries import doubts, measured_structures
 from harness.tables.table import Table
 
 SHOWN_HASH = 16
 AXES = ("model", "target", "criterion", "count", "draw", "recovery", "runtime", "model_seed")
 VALUES: dict[str, tuple[str, Callable[[float | None], str]]] = {
     OUTCOME: ("test top-1", percent),
+    "top5": ("test top-5", percent),
     f"{OUTCOME}_validation": ("validation top-1", percent),
     f"{OUTCOME}_drop": ("drop", percent),
     "macs": ("MACs", lambda value: significant(value, 4)),
@@ -86,18 +91,29 @@ def trial_table(view: View) -> Table | None:
     shown = [name for name in AXES if table[name].dropna().nunique() > 1 or name in ("criterion", "count")]
     values = [name for name in VALUES if name in table and table[name].notna().any()]
     names = ("id", "status", *shown, "removed")
-    rows = [
-        (*(_cell(row[name]) for name in names), *(VALUES[name][1](_float(row[name])) for name in values))
-        for row in _rows(table)
-    ]
+    rows = [(*(_cell(row[name]) for name in names), *(_value(row, name) for name in values)) for row in _rows(table)]
     header = ("trial", *(name.replace("_", " ") for name in names[1:]), *(VALUES[name][0] for name in values))
-    return Table("trials", "Trials", header, tuple(rows))
+    brackets = ("In brackets 95 % Wilson intervals over items.",) if any("[" in c for r in rows for c in r) else ()
+    notes = (*brackets, *doubts(measured_structures(table[table["status"] == "ok"]), values))
+    return Table("trials", "Trials", header, tuple(rows), notes)
+
+
+def _value(row: Mapping[str, object], name: str) -> str:
+    """One value of one trial, with its interval over items or the mark of its timing."""
+    value = _float(row[name])
+    if value is None or math.isnan(value):
+        return OUT_OF_MEMORY if is_out_of_memory(str(row.get(beside(name, "reason")))) else NONE
+    interval = wilson_interval(row, name)
+    mark = MARKS.get(str(row.get(beside(name, "quality"))), "")
+    return f"{VALUES[name][1](value)}{f' {between(interval, 100)}' if interval else ''}{mark}"
 
 
 def column_table(view: View) -> Table:
-    """The column dictionary of trials.csv."""
-    rows = tuple((column.name, column.unit or NONE, column.meaning) for column in view.columns)
-    return Table("columns", "Columns of trials.csv", ("column", "unit", "meaning"), rows, is_numeric=False)
+    """The column dictionary of trials.csv; what columns add to the metric before them is told once for all."""
+    added = {word: None for column in view.columns if (word := companion(column.name)) is not None}
+    rows = [(c.name, c.unit or NONE, c.meaning) for c in view.columns if companion(c.name) is None]
+    rows += [(f"…_{word}", NONE, BESIDE[word].format("the column before it")) for word in added]
+    return Table("columns", "Columns of trials.csv", ("column", "unit", "meaning"), tuple(rows), is_numeric=False)
 
 
 def retry_command(view: View) -> str:

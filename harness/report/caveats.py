@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from harness.published import names
+from harness.records import Measurement
 from harness.report.comparisons import FEWEST
 from harness.report.view import View
-from harness.store import TrialResult
+from harness.results import TrialResult
 from harness.tables.panels import UNIT
 from harness.tables.publications import wanted
 from harness.wording import counted
@@ -121,6 +122,10 @@ def _timings(view: View) -> Iterator[str]:
     if bad:
         count = sum(any(m.quality != "ok" for m in r.measurements.values()) for r in timed)
         yield f"Noisy or tainted measurements of {', '.join(sorted(bad))} in {_trials(count)}; they are marked."
+    again = [n for r in timed for m in r.measurements.values() if m.shared_from is None and (n := _attempts(m)) > 1]
+    if again:
+        what = f"{counted(len(again), 'measurement')} {_were(len(again))} taken again because of noise"
+        yield f"{what}, up to {max(again)} times in all; the best of each is shown, the others are in its record."
     shared = sum(any(m.shared_from for m in r.measurements.values()) for r in view.good)
     if shared:
         yield f"{_trials(shared)} {_have(shared)} no cost of their own: equal structures share one measured cost."
@@ -128,6 +133,11 @@ def _timings(view: View) -> Iterator[str]:
 
 def _timed(view: View) -> list[TrialResult]:
     return [r for r in view.good if any(m.kind == "noisy" and m.value is not None for m in r.measurements.values())]
+
+
+def _attempts(measurement: Measurement) -> int:
+    found = measurement.details.get("attempts")
+    return found if isinstance(found, int) else 1
 
 
 def _told(view: View) -> Iterator[str]:

@@ -62,16 +62,16 @@ def primary(view: View) -> Comparison | None:
     if view.contrast is None:
         return None
     first, second = view.contrast
-    differences = _differences(view.panels, first, second)
+    differences = _differences(view.outcomes, first, second)
     return _comparison(EVERYWHERE, first, second, differences) if differences else None
 
 
 def others(view: View) -> tuple[Comparison, ...]:
     """Every other pair, panel by panel, adjusted together."""
     found: list[Comparison] = []
-    for panel in view.panels:
+    for panel in view.outcomes:
         for pair in combinations(panel.criteria, 2):
-            is_primary = len(view.panels) == 1 and view.contrast is not None and set(pair) == set(view.contrast)
+            is_primary = len(view.outcomes) == 1 and view.contrast is not None and set(pair) == set(view.contrast)
             differences = [] if is_primary else _differences([panel], *pair)
             if differences:
                 found.append(_comparison(panel.label, *pair, differences))

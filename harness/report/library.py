@@ -7,15 +7,22 @@ from collections.abc import Iterator, Sequence
 from harness.report.across import across, across_table
 from harness.report.comparisons import Comparison, comparison_table
 from harness.report.view import View
+from harness.resampling import crossed
+from harness.tables.alone import apart
 from harness.tables.assurance import agreement, agreement_table, score_table, stability_table
 from harness.tables.budgets import target_tables
-from harness.tables.items import mcnemar_table
+from harness.tables.items import item_differences, seen
 from harness.tables.optima import optimum_table, standings
+from harness.tables.outcomes import arithmetic_tables, outcome_table
 from harness.tables.prices import price_table
 from harness.tables.publications import published_tables
 from harness.tables.recovered import kept, recovery_tables
+from harness.tables.robustness import robustness_table
+from harness.tables.runtimes import runtime_tables, size_tables
+from harness.tables.sublayers import sublayer_tables
 from harness.tables.summaries import accuracy_table, cost_tables
 from harness.tables.table import Table
+from harness.tables.verdicts import baseline_table, contrast_table
 
 
 def every_table(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> tuple[Table, ...]:
@@ -24,19 +31,28 @@ def every_table(view: View, contrast: Comparison | None, rest: Sequence[Comparis
 
 
 def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> Iterator[Table | None]:
-    yield from map(accuracy_table, view.panels)
-    yield from target_tables(view.panels)
+    named = (*(view.contrast or ()), *view.index.random_criteria)
+    yield from map(accuracy_table, view.outcomes)
+    yield from map(outcome_table, view.outcomes)
+    yield from arithmetic_tables(view.panels)
+    yield from (robustness_table(panel, named) for panel in view.outcomes)
+    yield from target_tables(view.outcomes)
     yield comparison_table(contrast, rest, view.index.random_criteria)
     yield across_table(across(view))
     yield from cost_tables(view.panels)
-    for panel in view.panels:
+    yield from runtime_tables(view.panels)
+    yield from size_tables(view.panels)
+    yield baseline_table(view.outcomes, view.checkpoint_tests)
+    for panel in view.outcomes:
         if view.contrast is not None and set(view.contrast) <= set(panel.criteria):
-            yield mcnemar_table(panel, view.results, *view.contrast)
+            over_all = crossed(item_differences(seen(panel, view.results, view.contrast), *view.contrast))
+            yield contrast_table(panel, view.checkpoint_tests, view.contrast, over_all)
     for panel, chosen in view.chosen:
         yield optimum_table(panel, standings(chosen))
         yield stability_table(panel, chosen)
         yield score_table(panel, chosen)
         yield agreement_table(panel, agreement(chosen))
     yield price_table(view.chosen)
-    yield from recovery_tables(kept(view.panels))
+    yield from sublayer_tables(apart(view.results), view.chosen)
+    yield from recovery_tables(kept(view.outcomes))
     yield from published_tables(view.index.references, view.results, view.table)

@@ -129,7 +129,7 @@ def _tau(values: Sequence[float]) -> str:
 
 
 def _before_after(view: View) -> str:
-    parts = [f"{number(one.mean, 2)} on {one.after.label}" for one in kept(view.panels) if one.mean is not None]
+    parts = [f"{number(one.mean, 2)} on {one.after.label}" for one in kept(view.outcomes) if one.mean is not None]
     if not parts:
         return ""
     return (
@@ -140,7 +140,7 @@ def _before_after(view: View) -> str:
 
 def _targets(view: View) -> str:
     """At the middle budget, what each target keeps by the study's first criterion that all of them have."""
-    return " ".join(text for members in beside(view.panels) if (text := _beside(members)))
+    return " ".join(text for members in beside(view.outcomes) if (text := _beside(members)))
 
 
 def _beside(members: Sequence[Panel]) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pandas as pd
 
 from harness.errors import StoreError
 from harness.records import Record, StudyIndex, TrialInfo
-from harness.store import Damaged, Reading, Store, TrialResult, latest
+from harness.results import TrialResult, latest
+from harness.store import Damaged, Reading, Store
+from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
 from harness.tables.columns import Column
 from harness.tables.frame import columns_of, conditions, frame
-from harness.tables.panels import Panel, of_selections, panels
+from harness.tables.panels import Panel, families, of_outcomes, of_selections, panels
 from harness.tables.selections import Selected, selections
 
 
@@ -32,6 +35,21 @@ class View:
     left_out: int
     damaged: tuple[Damaged, ...]
     chosen: tuple[tuple[Panel, tuple[Selected, ...]], ...] = ()
+
+    @cached_property
+    def outcomes(self) -> tuple[Panel, ...]:
+        """The panels that differ in what weights achieve: runtimes, which change costs alone, are no more of them."""
+        return of_outcomes(self.panels)
+
+    @cached_property
+    def timed(self) -> tuple[tuple[Panel, ...], ...]:
+        """For each panel of `outcomes` those of all its runtimes."""
+        return families(self.panels)
+
+    @cached_property
+    def checkpoint_tests(self) -> tuple[CheckpointTest, ...]:
+        """Every candidate against its baseline and the contrast, item by item, as one family."""
+        return checkpoint_tests(self.outcomes, self.results, self.contrast)
 
     @property
     def reference_labels(self) -> frozenset[str]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from harness.report.across import across, across_words
+from harness.report.checkpoints import checkpoint_words
 from harness.report.comparisons import Comparison, too_few
 from harness.report.phrases import LISTED, joined, listed
+from harness.report.speeds import speeds
 from harness.report.variants import variants
 from harness.report.view import View
 from harness.stats import Interval
 from harness.tables.cells import between, number, p_value, percent, points
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
-from harness.tables.derived import FEWEST_PAIRS
 from harness.tables.panels import COST, Panel, with_values
-from harness.tables.summaries import is_noisy, measured_structures, speed_interval
 from harness.wording import counted
 
 AVERAGED = {  # parts of a panel's key that are no networks
@@ -25,7 +24,6 @@ AVERAGED = {  # parts of a panel's key that are no networks
     "removal": "forms of removal",
     "recovery": "recoveries",
     "transform": "transforms",
-    "runtime": "runtimes",
     "machine_class": "machines",
 }
 
@@ -34,11 +32,12 @@ def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) 
     """The paragraphs of the answer."""
     if not view.panels:
         return (_nothing(view),)
-    paragraphs = [_losses(view, panel) for panel in view.panels]
+    paragraphs = [_losses(view, panel, timed) for panel, timed in zip(view.outcomes, view.timed, strict=True)]
     paragraphs.append(variants(view))
     paragraphs.append(_contrast(view, contrast))
     paragraphs.append(across_words(across(view)))
     paragraphs.append(_others(rest))
+    paragraphs.append(checkpoint_words(view.checkpoint_tests))
     paragraphs.append(_reach(view))
     return tuple(paragraph for paragraph in paragraphs if paragraph)
 
@@ -51,7 +50,8 @@ def _nothing(view: View) -> str:
     return f"There is no answer: nothing was measured. {what}, {missing} {'has' if missing == 1 else 'have'} no record."
 
 
-def _losses(view: View, panel: Panel) -> str:
+def _losses(view: View, panel: Panel, timed: Sequence[Panel]) -> str:
+    """What the middle amount loses and saves; of several runtimes, what each does with the saving."""
     level = panel.middle
     rows = panel.at(level)
     saved = with_values(rows, "macs_saved")["macs_saved"]
@@ -63,7 +63,7 @@ def _losses(view: View, panel: Panel) -> str:
         sentences.append(losses)
     elif not panel.baseline_values(OUTCOME):
         sentences.append("The baseline has no accuracy, so no loss can be stated.")
-    sentences += _speeds(panel, rows)
+    sentences += speeds(timed, level)
     return " ".join(sentences)
 
 
@@ -80,7 +80,7 @@ def _all_losses(view: View, panel: Panel, level: float) -> str:
     if not held:
         return ""
     most = max(len(losses) for losses in held.values())
-    first = next((other for other in view.panels if other.networks > 1), None)  # ± is explained once
+    first = next((other for other in view.outcomes if other.networks > 1), None)  # ± is explained once
     spread = "mean ± standard deviation over " if most > 1 and panel is first else ""
     over = f" points of test {OUTCOME_WORD} ({spread}{counted(most, 'network')})"
     random, shown = view.index.random_criteria, _shown(view, held)
@@ -120,34 +120,6 @@ def _drawn(panel: Panel, criterion: str, level: float) -> str:
     return f" ({counted(draws, 'draw')})" if draws else ""
 
 
-def _speeds(panel: Panel, rows: pd.DataFrame) -> list[str]:
-    cases = (("latency_s", "speedup", "latency", True), ("images_per_s", "speedup_throughput", "throughput", False))
-    return [text for case in cases if (text := _speed(panel, measured_structures(rows), *case))]
-
-
-def _speed(panel: Panel, rows: pd.DataFrame, metric: str, column: str, word: str, is_time: bool) -> str | None:
-    held, interval = with_values(rows, column), speed_interval(rows, column)
-    if not len(held):
-        return None
-    at = f" ({panel.scenario(metric)})" if panel.scenario(metric) else ""
-    if interval is None:
-        return f"Nothing is said of the {word}{at}: it was timed in fewer than {FEWEST_PAIRS} pairs."
-    middle = float(np.median(held[column]))
-    # A time is the inverse of a speed, so its interval is turned round.
-    change, low, high = (
-        (1 / middle, 1 / interval.high, 1 / interval.low) if is_time else (middle, interval.low, interval.high)
-    )
-    bounds = sorted((100 * abs(low - 1), 100 * abs(high - 1)))
-    seen = f"{number(100 * (low - 1))} to {number(100 * (high - 1))} %"
-    if low <= 1 <= high:
-        return f"A change of the {word}{at} could not be told from noise ({seen})."
-    if is_noisy(held, metric):
-        # The interval holds for this process alone; timings that scatter so may give another one in the next.
-        return f"Nothing is claimed of the {word}{at}: its timing was noisy (a change of {seen} was seen)."
-    way = "fell" if change < 1 else "rose"
-    return f"The {word}{at} {way} by {percent(abs(change - 1))} [{number(bounds[0])}, {number(bounds[1])}]."
-
-
 def _contrast(view: View, found: Comparison | None) -> str:
     if view.contrast is None:
         return "With one criterion there is nothing to compare it with."
@@ -171,9 +143,9 @@ def _contrast(view: View, found: Comparison | None) -> str:
 
 def _averaged(view: View, first: str, second: str) -> str:
     """What the contrast is a mean over: a claim of it holds of that mean, not of each of its parts."""
-    both = [panel for panel in view.panels if first in panel.criteria and second in panel.criteria]
+    both = [panel for panel in view.outcomes if first in panel.criteria and second in panel.criteria]
     several = [word for name, word in AVERAGED.items() if len({panel.key[name] for panel in both}) > 1]
-    return joined([*several, "budgets" if all(panel.cost for panel in view.panels) else "counts"])
+    return joined([*several, "budgets" if all(panel.cost for panel in view.outcomes) else "counts"])
 
 
 def _verdict(found: Comparison) -> str:

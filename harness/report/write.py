@@ -22,7 +22,10 @@ from harness.report.sureness import sureness
 from harness.report.view import View, view
 from harness.report.words import answer
 from harness.store import Store
+from harness.tables.absences import absence_table
+from harness.tables.checkpoints import FILE, rows_of
 from harness.tables.frame import write_csv
+from harness.tables.latencies import latency_table
 from harness.tables.table import Table, escape_markdown, latex, markdown
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -42,11 +45,13 @@ class Content:
     tables: tuple[Table, ...]
     failed: Table | None
     retry: str
+    absent: Table | None
     data: Table | None
     environments: tuple[Table, ...]
     command: str
     period: str | None
     counts: str
+    latencies: Table | None
     trials: Table | None
     columns: Table
 
@@ -60,6 +65,8 @@ def write_report(store: Store, study: str, to: Path) -> Path:
         for part in (folder, folder / "tables", folder / "figures"):
             part.mkdir(parents=True, exist_ok=True)
         write_csv(seen.table, folder / "trials.csv")
+        if seen.checkpoint_tests:
+            write_csv(rows_of(seen.checkpoint_tests), folder / FILE)
         _write_tables(content.tables, folder / "tables")
         _write_figures(content.drawings, folder / "figures")
         _write(folder / "report.md", _render("report.md.j2", content))
@@ -82,11 +89,13 @@ def _content(seen: View) -> Content:
         tables=tables,
         failed=appendix.failure_table(seen),
         retry=appendix.retry_command(seen),
+        absent=absence_table(seen.results),
         data=appendix.data_table(seen),
         environments=appendix.environment_tables(seen),
         command=seen.index.command,
         period=appendix.period(seen),
         counts=_counts(seen),
+        latencies=latency_table(seen.results),
         trials=appendix.trial_table(seen),
         columns=appendix.column_table(seen),
     )

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.tables.cells import NONE, percent, points
+import pandas as pd
+
+from harness.tables.cells import NONE, percent
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.marks import mark
 from harness.tables.panels import COST, KEY, Panel, with_values
+from harness.tables.shares import share
+from harness.tables.summaries import doubts, measured_structures
 from harness.tables.table import Table
 
 SAVED = {"macs": "macs_saved", "params": "params_saved", "latency": "speedup"}
@@ -27,13 +32,15 @@ def target_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
 
 
 def _table(members: Sequence[Panel]) -> Table:
-    first = members[0]
+    first, column = members[0], SAVED[members[0].key[COST]]
+    everything = pd.concat([measured_structures(panel.candidates) for panel in members], ignore_index=True)
     levels = sorted({level for panel in members for level in panel.levels})
     rows = [_row(panel, criterion, levels) for panel in members for criterion in panel.criteria]
     notes = (
         f"Test {OUTCOME_WORD} in per cent, mean and standard deviation over networks, where each target gives up the "
         f"share of the {first.cost} that was asked for, as nearly as its sets can; in parentheses what was saved. "
         "Targets are compared at equal budgets only: as many sublayers of another kind are another cost.",
+        *doubts(everything, [column]),
     )
     header = ("target, criterion", *map(first.amount, levels))
     title = f"Targets at equal budgets ({first.cost}): {first.setting}"
@@ -51,16 +58,17 @@ def _row(panel: Panel, criterion: str, levels: Sequence[float]) -> tuple[str, ..
 def _cell(panel: Panel, criterion: str, level: float) -> str:
     if level not in panel.levels:
         return NONE
-    values = panel.values(OUTCOME, criterion, level)
-    reached = _reached(panel, criterion, level)
-    return f"{points(values)}{f' ({percent(reached)})' if reached is not None else ''}" if values else NONE
-
-
-def _reached(panel: Panel, criterion: str, level: float) -> float | None:
-    """The share of the cost that was saved, mean over trials."""
-    column = SAVED[panel.key[COST]]
     rows = panel.at(level)
-    found = with_values(rows[rows["criterion"] == criterion], column)[column]
-    if not len(found):
-        return None
-    return float((1 - 1 / found).mean() if column == "speedup" else found.mean())
+    rows = rows[rows["criterion"] == criterion]
+    return f"{share(rows)}{_reached(panel, rows)}" if len(with_values(rows, OUTCOME)) else NONE
+
+
+def _reached(panel: Panel, rows: pd.DataFrame) -> str:
+    """The share of the cost that was saved, mean over trials; empty where it is not known."""
+    column = SAVED[panel.key[COST]]
+    held = with_values(rows, column)
+    if not len(held):
+        return ""
+    found = held[column]
+    saved = float((1 - 1 / found).mean() if column == "speedup" else found.mean())
+    return f" ({percent(saved)}{mark(held, column)})"

@@ -73,6 +73,8 @@ DERIVED = (
     Column("speedup_low", "1", "lower end of the 95 % bootstrap interval of speedup over its repeats"),
     Column("speedup_high", "1", "upper end of that interval"),
     Column("speedup_throughput", "1", "median of paired ratios candidate / baseline of the throughput"),
+    Column("speedup_throughput_low", "1", "lower end of the 95 % bootstrap interval of speedup_throughput"),
+    Column("speedup_throughput_high", "1", "upper end of that interval"),
     Column(
         "realised", "1", "(speedup - 1) / (1 / (1 - macs_saved) - 1): gain in speed over the gain that MACs promise"
     ),
@@ -81,6 +83,15 @@ DERIVED = (
     Column("optimum_gain", "1", "(accuracy - mean over all sets) / (best - mean over all sets), untrained, test split"),
     Column("costs_from", "", "trial whose structure was measured, where equal structures share one cost"),
 )
+BESIDE = {  # what a column's last word says of the metric before it
+    "quality": "ok, noisy or tainted: how far {} can be trusted",
+    "attempts": "how often {} was measured, where more than once",
+    "reason": "why {} is null, or not ok",
+    "warnings": "what makes {} doubtful",
+    "items": "items that {} is a share of",
+    "low": "lower end of the 95 % Wilson interval of {} over its items",
+    "high": "upper end of the 95 % Wilson interval of {} over its items",
+}
 
 
 def dictionary(names: Iterable[str], units: dict[str, str]) -> tuple[Column, ...]:
@@ -89,11 +100,26 @@ def dictionary(names: Iterable[str], units: dict[str, str]) -> tuple[Column, ...
     return tuple(known.get(name) or _described(name, known, units) for name in names)
 
 
+def companion(name: str) -> str | None:
+    """The word that a column adds to the metric that it speaks of, `quality` or the like; None for one by itself."""
+    base = name.partition("@")[0]
+    of, _, what = base.rpartition("_")
+    return what if of and what in BESIDE and all(column.name != base for column in (*FIXED, *DERIVED)) else None
+
+
+def conditions_of(name: str) -> dict[str, str]:
+    """The conditions in a column's name: `{"dtype": "bf16"}` of `top1@dtype=bf16`."""
+    at = name.partition("@")[2]
+    return dict(part.split("=", 1) for part in at.split(",")) if at else {}
+
+
 def _described(name: str, known: dict[str, Column], units: dict[str, str]) -> Column:
     base, _, at = name.partition("@")
     under = f" at {at.replace(',', ', ')}" if at else ""
-    if base.endswith("_quality"):
-        return Column(name, "", f"ok, noisy or tainted: how far {base.removesuffix('_quality')}{under} can be trusted")
     if base in known:
         return Column(name, known[base].unit, known[base].meaning + under)
+    what = companion(name)
+    if what is not None:
+        of = base.removesuffix(f"_{what}") + under
+        return Column(name, "1" if what in ("low", "high") else "", BESIDE[what].format(of))
     return Column(name, units.get(name, ""), f"measured {base.replace('_', ' ')}{under}")

@@ -10,13 +10,15 @@ import numpy as np
 
 from harness import stats
 from harness.records import Measurement
+from harness.results import TrialResult
+from harness.runtimes import OF_OUTCOMES
 from harness.stats import Interval
-from harness.store import TrialResult
 from harness.tables.columns import OUTCOME
 
 CASES = ((f"{OUTCOME}_drop", OUTCOME, "test"), (f"{OUTCOME}_validation_drop", OUTCOME, "validation"))
 SAVED = (("macs_saved", "macs"), ("params_saved", "params"))
 FEWEST_PAIRS = 6  # the median lies between the smallest and the largest of n values with probability 1 - 2^(1 - n)
+NOT_PLAIN = {"corruption", *OF_OUTCOMES}  # conditions under which an outcome is another one
 SPEEDUPS = {"latency_s": "speedup", "images_per_s": "speedup_throughput"}
 
 
@@ -46,7 +48,7 @@ class Baselines:
 
 def drops(result: TrialResult, baseline: TrialResult) -> dict[str, float]:
     """Losses of the outcome against the baseline; none where the two saw different weights or data."""
-    if not _same_ground(result, baseline):
+    if not same_ground(result, baseline):
         return {}
     found = {name: _difference(result, baseline, metric, split) for name, metric, split in CASES}
     return {name: value for name, value in found.items() if value is not None}
@@ -96,7 +98,8 @@ def _speedup(own: tuple[float, ...], other: tuple[float, ...], better: str) -> S
     return Speedup(float(np.median(ratios)), interval)
 
 
-def _same_ground(result: TrialResult, baseline: TrialResult) -> bool:
+def same_ground(result: TrialResult, baseline: TrialResult) -> bool:
+    """Whether two trials began with the same weights and saw the same items, as far as the records tell."""
     mine, other = result.stages.get("prepare"), baseline.stages.get("prepare")
     same_weights = mine is None or other is None or mine.content == other.content
     shared = set(result.data) & set(baseline.data) & {"validation", "test"}
@@ -113,6 +116,14 @@ def _value(result: TrialResult, metric: str, split: str | None = None) -> float 
 
 
 def measured(measurements: Mapping[str, Measurement], metric: str, split: str | None = None) -> float | None:
-    """The value of a metric on a split: without conditions if it was asked for so, else under its first ones."""
-    held = [m for m in measurements.values() if m.metric == metric and m.split == split]
+    """The value of a metric on a split: without conditions if it was asked for so, else under its first ones.
+
+    An outcome on changed items or in another arithmetic never stands for the plain one.
+    """
+    held = [m for m in measurements.values() if m.metric == metric and m.split == split and is_plain(m)]
     return next((m.value for m in sorted(held, key=lambda m: bool(m.at))), None)
+
+
+def is_plain(measurement: Measurement) -> bool:
+    """Whether an outcome is that of the items as they are, in plain fp32; a cost always is what it is called."""
+    return measurement.split is None or not NOT_PLAIN & measurement.at.keys()

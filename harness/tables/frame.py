@@ -9,11 +9,22 @@ from pathlib import Path
 import pandas as pd
 
 from harness.records import Measurement
+from harness.results import TrialResult
 from harness.schema import Json
-from harness.store import TrialResult
-from harness.tables.columns import AXES, OUTCOME, Column, dictionary
-from harness.tables.derived import SPEEDUPS, Baselines, drops, realised, savings, speedup, speedup_degradation
+from harness.stats import wilson
+from harness.tables.columns import AXES, OUTCOME, Column, companion, dictionary
+from harness.tables.derived import (
+    SPEEDUPS,
+    Baselines,
+    drops,
+    is_plain,
+    realised,
+    savings,
+    speedup,
+    speedup_degradation,
+)
 
+SHARES = (OUTCOME, "top5")  # metrics that are a share of the items of a split
 INTEGERS = ("draw", "count", "of", "model_seed", "selection_seed", "recovery_seed")
 
 
@@ -25,24 +36,33 @@ class Naming:
 
     @classmethod
     def of(cls, results: Sequence[TrialResult]) -> Naming:
-        """The naming of a study; a measurement without conditions comes before any with."""
+        """The naming of a study; a measurement without conditions comes before any with.
+
+        Outcomes on changed items or in another arithmetic have no bare name, even where there are no others.
+        """
         first: dict[tuple[str, str | None], str] = {}
         for result in results:
             for m in result.measurements.values():
-                if not m.at or (m.metric, m.split) not in first:
+                if not m.at or (is_plain(m) and (m.metric, m.split) not in first):
                     first[m.metric, m.split] = _at(m)
         return cls(first)
 
     def suffix(self, measurement: Measurement) -> str:
         """`@batch=128`, or nothing for the first conditions."""
         at = _at(measurement)
-        return "" if at == self.first[measurement.metric, measurement.split] else f"@{at}"
+        return "" if at == self.first.get((measurement.metric, measurement.split)) else f"@{at}"
 
     def column(self, measurement: Measurement) -> str:
         """`top1`, `top1_validation`, `images_per_s@batch=128`."""
+        return f"{self._base(measurement)}{self.suffix(measurement)}"
+
+    def beside(self, measurement: Measurement, what: str) -> str:
+        """The column that says something about another: `images_per_s_quality@batch=128`."""
+        return f"{self._base(measurement)}_{what}{self.suffix(measurement)}"
+
+    def _base(self, measurement: Measurement) -> str:
         split = measurement.split
-        part = "" if split in (None, "test") else f"_{split}"
-        return f"{measurement.metric}{part}{self.suffix(measurement)}"
+        return measurement.metric + ("" if split in (None, "test") else f"_{split}")
 
 
 def frame(results: Sequence[TrialResult]) -> pd.DataFrame:
@@ -51,7 +71,8 @@ def frame(results: Sequence[TrialResult]) -> pd.DataFrame:
     rows = [_axes(r) | _measured(r, naming) | _derived(r, baselines, naming) for r in results]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     table = pd.DataFrame(rows, columns=columns or ["id", "machine_class", "status", *AXES])
-    for name in INTEGERS:
+    whole = [name for name in columns if companion(name) in ("items", "attempts")]
+    for name in (*INTEGERS, *whole):
         table[name] = pd.array(list(table[name]), dtype="Int64")
     return table
 
@@ -115,9 +136,33 @@ def _measured(result: TrialResult, naming: Naming) -> dict[str, Json]:
     row: dict[str, Json] = {}
     for m in result.measurements.values():
         row[naming.column(m)] = m.value
-        if m.kind == "noisy":
-            row[f"{m.metric}_quality{naming.suffix(m)}"] = m.quality if m.value is not None else None
+        row |= {naming.beside(m, what): told for what, told in _doubts(m).items()}
+        row |= {naming.beside(m, what): told for what, told in _counted(m).items()}
     return row
+
+
+def _doubts(m: Measurement) -> dict[str, Json]:
+    """How far it can be trusted, how often it was taken, and why; only what there is to say."""
+    found: dict[str, Json] = {}
+    if m.kind == "noisy":
+        found["quality"] = m.quality if m.value is not None else None
+    attempts = m.details.get("attempts")
+    if isinstance(attempts, int) and attempts > 1:
+        found["attempts"] = attempts
+    if m.reason is not None:
+        found["reason"] = m.reason
+    if m.kind == "exact" and m.warnings:
+        found["warnings"] = "; ".join(m.warnings)
+    return found
+
+
+def _counted(m: Measurement) -> dict[str, Json]:
+    """Of a share of items, where it is the plain outcome: how many items, and the 95 % Wilson interval over them."""
+    items = m.details.get("items")
+    if m.metric not in SHARES or m.at or m.value is None or not isinstance(items, int):
+        return {}
+    interval = wilson(round(m.value * items), items)
+    return {"items": items, "low": interval.low, "high": interval.high}
 
 
 def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[str, Json]:
@@ -141,4 +186,5 @@ def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[
 
 
 def _at(measurement: Measurement) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted(measurement.at.items()))
+    shown = {key: value for key, value in measurement.at.items() if key != "revision"}
+    return ",".join(f"{key}={value}" for key, value in sorted(shown.items()))

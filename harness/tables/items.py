@@ -1,4 +1,4 @@
-"""Criteria compared item by item: which items only one of two got right, network by network."""
+"""Which test items each trial got right, and how far two criteria differ item by item."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.records import Outcome
-from harness.resampling import crossed, mcnemar
-from harness.store import TrialResult
-from harness.tables.cells import NONE, between, p_is
-from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.results import TrialResult
+from harness.tables.columns import OUTCOME
 from harness.tables.panels import LEVEL, UNIT, Panel
-from harness.tables.table import Table
 
 Bits = npt.NDArray[np.bool_]
-MOST = 200  # cells; a study of more networks prints no test of single checkpoints
 
 
 @dataclass(frozen=True)
 class Right:
-    """Which test items a trial got right, in item order; equal `order` is equal items in equal order."""
+    """Which test items a trial got right, in item order; equal `order` is equal items in equal order.
+
+    `packed` is the record's own spelling of the bits.
+    """
 
     order: str
     bits: Bits
+    packed: str = ""
 
 
 Seen = dict[tuple[str, float], dict[str, list[Right]]]  # by network and level: each criterion's trials
@@ -37,7 +37,7 @@ def right(outcome: Outcome) -> Right | None:
     if outcome.encoding != "bits":
         return None
     packed = np.frombuffer(base64.b64decode(outcome.data), dtype=np.uint8)
-    return Right(outcome.order, np.unpackbits(packed, count=outcome.items).astype(bool))
+    return Right(outcome.order, np.unpackbits(packed, count=outcome.items).astype(bool), outcome.data)
 
 
 def seen(panel: Panel, results: Iterable[TrialResult], criteria: Sequence[str]) -> Seen:
@@ -48,14 +48,15 @@ def seen(panel: Panel, results: Iterable[TrialResult], criteria: Sequence[str]) 
     found: Seen = {}
     for result in results:
         place = placed.get((result.info.id, result.machine_class))
-        own = _of_test(result)
+        own = of_test(result)
         if place is not None and own is not None and result.info.criterion is not None:
             held = found.setdefault((str(place[0]), float(place[1])), {})
             held.setdefault(result.info.criterion, []).append(own)
     return found
 
 
-def _of_test(result: TrialResult) -> Right | None:
+def of_test(result: TrialResult) -> Right | None:
+    """The trial's verdicts on the test split, in plain fp32 whatever its runtime; None where they were not kept."""
     held = [o for o in result.outcomes if (o.split, o.metric) == ("test", OUTCOME) and not o.at]
     return right(held[0]) if held else None
 
@@ -75,40 +76,3 @@ def item_differences(found: Seen, first: str, second: str) -> list[list[float]]:
     levels = {level for held in by_unit.values() for level in held}
     whole = [held for held in by_unit.values() if held.keys() == levels]
     return [list(map(float, np.mean(list(held.values()), axis=0))) for held in whole] if len(orders) == 1 else []
-
-
-def mcnemar_table(panel: Panel, results: Iterable[TrialResult], first: str, second: str) -> Table | None:
-    """Exact McNemar tests, network by network and level by level; None for drawn criteria or without outcomes."""
-    found = seen(panel, results, (first, second))
-    held = {place: pair for place, by in found.items() if (pair := _pair(by, first, second)) is not None}
-    units = sorted({unit for unit, _ in held})
-    if not held or len(held) > MOST:
-        return None
-    rows = tuple((unit, *(_cell(held.get((unit, level))) for level in panel.levels)) for unit in units)
-    notes: tuple[str, ...] = (
-        f"For this checkpoint: test items that only {first} got right : items that only {second} did ({OUTCOME_WORD}), "
-        "with the exact two-sided p of McNemar's test. Each p is about one trained network and not adjusted; none is "
-        "about the criteria in general.",
-    )
-    interval = crossed(item_differences(found, first, second))
-    if interval is not None:
-        notes += (
-            f"Over networks and items, both drawn anew (items for all networks together), {first} − {second} is in "
-            f"{between(interval, 100, 2)} points with 95 % confidence (hierarchical bootstrap, averaged over columns).",
-        )
-    title = f"{first} against {second}, for each checkpoint: {panel.label}"
-    header = ("network", *map(panel.amount, panel.levels))
-    return Table(f"checkpoints-{panel.slug}", title, header, rows, notes)
-
-
-def _pair(held: dict[str, list[Right]], first: str, second: str) -> tuple[Right, Right] | None:
-    mine, other = held.get(first, []), held.get(second, [])
-    return (mine[0], other[0]) if len(mine) == len(other) == 1 and mine[0].order == other[0].order else None
-
-
-def _cell(pair: tuple[Right, Right] | None) -> str:
-    if pair is None:
-        return NONE
-    only_first = int(np.count_nonzero(pair[0].bits & ~pair[1].bits))
-    only_second = int(np.count_nonzero(~pair[0].bits & pair[1].bits))
-    return f"{only_first} : {only_second} ({p_is(mcnemar(only_first, only_second))})"

@@ -9,7 +9,8 @@ import pandas as pd
 
 from harness.errors import StoreError, suggestion
 from harness.records import Record
-from harness.store import Damaged, Store, TrialResult, latest
+from harness.results import TrialResult, latest
+from harness.store import Damaged, Store
 from harness.tables.frame import frame
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 KEY = ("model", "data", "target", "removal", "recovery", "transform", "runtime", "cost", "machine_class")
 UNIT = "unit"  # one network with its own weights: what a claim about criteria counts
 LEVEL = "level"  # how much is removed: a count, or the share of a cost that a budget asks for
+RUNTIME = "runtime"  # of costs alone: outcomes are read in plain fp32, whatever the runtime
 COST = "cost"  # the cost of a budget; empty where counts are asked for
 OF_SELECTIONS = ("model", "data", "target", "removal", "transform", "machine_class")  # what a selection depends on
 COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
@@ -172,6 +173,30 @@ def of_selections(found: Sequence[Panel], criteria: Sequence[str]) -> tuple[Pane
         groups.setdefault(tuple(panel.key[name] for name in OF_SELECTIONS), []).append(panel)
     varying = _varying(list(groups), OF_SELECTIONS)
     return tuple(_together(key, members, varying, criteria) for key, members in groups.items())
+
+
+def families(found: Sequence[Panel]) -> tuple[tuple[Panel, ...], ...]:
+    """Panels that differ in nothing but the runtime, together: their outcomes are those of plain fp32, and so equal."""
+    groups: dict[tuple[str, ...], list[Panel]] = {}
+    for panel in found:
+        groups.setdefault(tuple(panel.key[name] for name in KEY if name != RUNTIME), []).append(panel)
+    return tuple(map(tuple, groups.values()))
+
+
+def of_outcomes(found: Sequence[Panel]) -> tuple[Panel, ...]:
+    """Of each family the panel with the most trials, named without its runtime: an outcome is told once."""
+    groups = families(found)
+    if len(groups) == len(found):
+        return tuple(found)
+    varying = _varying([tuple(panel.key.values()) for panel in found], KEY)
+    fullest = (max(members, key=lambda panel: len(panel.candidates)) for members in groups)
+    return tuple(_named_without_runtime(panel, varying) for panel in fullest)
+
+
+def _named_without_runtime(panel: Panel, varying: Sequence[str]) -> Panel:
+    shown = [n for n in KEY if panel.key[n] and n in ("model", "target", *varying) and n != RUNTIME]
+    label, setting = (", ".join(panel.key[n] for n in shown if n != left_out) for left_out in (None, "target"))
+    return replace(panel, label=label, setting=setting)
 
 
 def _together(key: tuple[str, ...], members: Sequence[Panel], varying: Sequence[str], criteria: Sequence[str]) -> Panel:

@@ -11,7 +11,7 @@ from harness.tables.panels import Panel
 from harness.tables.selections import Selected, by_criterion
 from harness.tables.table import Table
 
-MACHINE = "‡"
+MACHINE = "§"
 
 
 def price_table(chosen: Sequence[tuple[Panel, Sequence[Selected]]]) -> Table | None:

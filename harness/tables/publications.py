@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 
 from harness.published import Group, Publication, Value, names, publication
+from harness.results import TrialResult
 from harness.schema import Options
-from harness.store import TrialResult
-from harness.tables.cells import NONE, number, scale, significant
+from harness.tables.cells import NONE, between, number, scale, significant
+from harness.tables.marks import mark
+from harness.tables.shares import wilson_interval
+from harness.tables.summaries import doubts, measured_structures
 from harness.tables.table import Table
 
 DATA = "imagenet"  # the label of data that published accuracies of vision models speak of
@@ -20,7 +23,7 @@ FROM_SPEEDUP = {"images_per_s_gain": "speedup_throughput"}  # a published gain i
 UNITS = {"params": "parameters"}
 HEADER = ("model", "removed", "metric", "published", "ours", "difference", "note")
 
-Own = dict[str, list[float]]  # our values by how they came about
+Own = dict[str, list[int]]  # rows of our trials by how their values came about
 
 
 def wanted(references: Sequence[Options]) -> tuple[str, ...]:
@@ -43,7 +46,8 @@ def published_tables(
                 apart.append((group.title, str(len(group.values)), group.protocol))
                 continue
             title = f"{source.title}: {group.title}"
-            yield Table(f"published-{name}-{number_}", title, HEADER, rows, _notes(group, source.source))
+            notes = (*_notes(group, source.source), *_doubts(group, results, table))
+            yield Table(f"published-{name}-{number_}", title, HEADER, rows, notes)
         if apart:
             yield _unmeasured(source, apart)
 
@@ -64,7 +68,8 @@ def _notes(group: Group, source: str) -> tuple[str, ...]:
     return (
         f"Published: {group.source} ({source}). Protocol: {group.protocol}.",
         f"Ours: trials of the same architecture with the same sublayers removed, on data labelled {DATA}, mean over "
-        "networks, with the training they had; difference: ours − published. Another recipe is another experiment.",
+        "networks (of one network with its 95 % Wilson interval over items), with the training they had; difference: "
+        "ours − published. Another recipe is another experiment.",
     )
 
 
@@ -73,14 +78,34 @@ def _rows(value: Value, results: Sequence[TrialResult], table: pd.DataFrame) -> 
     own = _ours(value, results, table)
     if not own:
         return [(*head, ABSENT, NONE, value.note or NONE)]
-    return [_compared(head, value, how, float(np.mean(found))) for how, found in own.items()]
+    return [_compared(head, value, how, table.iloc[places]) for how, places in own.items()]
 
 
-def _compared(head: tuple[str, ...], value: Value, how: str, mean: float) -> tuple[str, ...]:
+def _compared(head: tuple[str, ...], value: Value, how: str, rows: pd.DataFrame) -> tuple[str, ...]:
+    column = _column(value)
+    mean = float(np.mean(rows[column].astype(float))) - (value.metric in FROM_SPEEDUP)
     difference = _shown(mean - value.value, value)
     sign = "+" if mean > value.value and difference != _shown(0.0, value) else ""
     notes = "; ".join(part for part in (how, value.note) if part)
-    return (*head, _shown(mean, value), f"{sign}{difference}", notes or NONE)
+    doubt = mark(rows, column)
+    return (*head, f"{_shown(mean, value)}{_interval(rows, value)}{doubt}", f"{sign}{difference}{doubt}", notes or NONE)
+
+
+def _interval(rows: pd.DataFrame, value: Value) -> str:
+    """Of a single checkpoint's share of items its 95 % Wilson interval, in per cent."""
+    found = wilson_interval(rows.iloc[0], _column(value)) if len(rows) == 1 else None
+    return f" {between(found, 100, value.digits)}" if found else ""
+
+
+def _doubts(group: Group, results: Sequence[TrialResult], table: pd.DataFrame) -> tuple[str, ...]:
+    """What the marks mean, and what makes counts doubtful, of the trials that stand beside published values."""
+    used = {place for value in group.values for places in _ours(value, results, table).values() for place in places}
+    columns = [_column(value) for value in group.values]
+    return doubts(measured_structures(table.iloc[sorted(used)]), columns)
+
+
+def _column(value: Value) -> str:
+    return FROM_SPEEDUP.get(value.metric, value.metric)
 
 
 def _removed(value: Value) -> str:
@@ -107,13 +132,13 @@ def _shown(amount: float, value: Value) -> str:
 
 def _ours(value: Value, results: Sequence[TrialResult], table: pd.DataFrame) -> Own:
     found: Own = {}
-    column = FROM_SPEEDUP.get(value.metric, value.metric)
+    column = _column(value)
     if column not in table:
         return found
-    for result, measured in zip(results, table[column], strict=True):
+    for place, (result, measured) in enumerate(zip(results, table[column], strict=True)):
         if pd.notna(measured) and _is_same(result, value):
             how = ", ".join(word for word in (_trained(result), result.info.removal or "") if word)
-            found.setdefault(how, []).append(float(measured) - (value.metric in FROM_SPEEDUP))
+            found.setdefault(how, []).append(place)
     return found
 
 

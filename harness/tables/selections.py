@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from harness.rankings import places, ranked
 from harness.records import SelectionInfo
+from harness.results import TrialResult
 from harness.schema import Json, Options
-from harness.store import TrialResult
 from harness.tables.panels import UNIT, Panel
 
 Details = Mapping[str, Json]

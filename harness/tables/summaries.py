@@ -9,26 +9,28 @@ import numpy as np
 import pandas as pd
 
 from harness.stats import Interval
-from harness.tables.cells import NONE, Scale, between, number, percent, points, scale, significant
+from harness.tables.cells import Scale, between, number, percent, scale, significant
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
-from harness.tables.panels import Panel, with_values
+from harness.tables.marks import OF_MACS, absent, count_notes, mark, mark_notes, with_word
+from harness.tables.panels import LEVEL, Panel, with_values
+from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
 
-NOISY = "†"
+BRACKET = "["
 TIMED = "Medians of times, means of other costs, over the structures measured; speed-ups with 95 % bootstrap intervals."
 
 
 def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
     """Mean ± standard deviation over networks, in per cent, for each criterion and amount; the baseline on top."""
-    wide = panel.per_unit(column)
-    rows = [("none (baseline)", *[points(panel.baseline_values(column))] * len(panel.levels))]
+    rows = [("none (baseline)", *[share(panel.baselines, column)] * len(panel.levels))]
     for criterion in panel.criteria:
-        cells = [points([float(v) for v in wide[criterion, level].dropna()]) for level in panel.levels]
-        rows.append((criterion, *cells))
+        own = panel.candidates[panel.candidates["criterion"] == criterion]
+        rows.append((criterion, *(share(own[own[LEVEL] == level], column) for level in panel.levels)))
     notes = [f"Test {OUTCOME_WORD} in per cent; {panel.spread}."]
+    notes += [WILSON] if any(BRACKET in cell for row in rows for cell in row[1:]) else []
     if panel.candidates["draw"].notna().any():
         notes.append("Draws of a random criterion are averaged within a network first.")
-    if wide.isna().any(axis=None):
+    if panel.per_unit(column).isna().any(axis=None):
         notes.append("Some trials are missing or failed, so cells may rest on fewer networks.")
     if panel.cost:
         notes.append(f"Columns: share of the {panel.cost} that was to be saved; the set that saves nearest to it.")
@@ -79,6 +81,7 @@ COSTS = (
     Cost("speedup_throughput", "throughput gain", None, _times),
     Cost("peak_bytes", "peak memory", "B", _mean),
     Cost("energy_j_per_image", "energy per item", "J", _mean),
+    Cost("net_energy_j_per_image", "net energy per item", "J", _mean),
 )
 
 
@@ -92,12 +95,13 @@ def cost_table(panel: Panel) -> Table | None:
     groups = [("0", measured_structures(panel.baselines))]
     groups += [(_shown(panel, level), measured_structures(panel.at(level))) for level in panel.levels]
     rows = [(name, *(_cost_cell(rows, cost, scales[cost.column]) for cost in shown)) for name, rows in groups]
-    noisy = any(NOISY in cell for row in rows for cell in row)
     notes = [TIMED if any(cost.write in (_middle, _times) for cost in shown) else "Means over the structures measured."]
+    if any(cost.column == "net_energy_j_per_image" for cost in shown):
+        notes.append("Net energy: less what the idle device takes in the same time.")
     if any(cost.column == "realised" for cost in shown):
         notes.append("Realised: gain in speed over the gain that the saved MACs promise.")
     notes += [f"Conditions: {conditions}."] if (conditions := _conditions(panel, shown)) else []
-    notes += [f"{NOISY} noisy: cannot be told from the machine's own variation."] if noisy else []
+    notes += doubts(pd.concat([rows for _, rows in groups], ignore_index=True), [cost.column for cost in shown])
     header = ("removed", *(_heading(c, scales[c.column]) for c in shown))
     title = f"Costs by {'budget' if panel.cost else 'count'}: {panel.label}"
     return Table(f"costs-{panel.slug}", title, header, tuple(rows), _noted(notes, panel))
@@ -125,28 +129,26 @@ def measured_structures(rows: pd.DataFrame) -> pd.DataFrame:
 
 def speed_interval(rows: pd.DataFrame, name: str = "speedup") -> Interval | None:
     """The widest interval that the measured structures span; None without one."""
-    lows, highs = with_values(rows, f"{name}_low"), with_values(rows, f"{name}_high")
-    if not len(lows):
-        return None
-    return Interval(float(lows[f"{name}_low"].min()), float(highs[f"{name}_high"].max()))
+    low, high = with_word(name, "low"), with_word(name, "high")
+    lows, highs = with_values(rows, low)[low], with_values(rows, high)[high]
+    return Interval(float(lows.min()), float(highs.max())) if len(lows) else None
 
 
-def is_noisy(rows: pd.DataFrame, metric: str = "latency_s") -> bool:
-    """Whether any measured structure is noisy or tainted in a metric."""
-    quality = f"{metric}_quality"
-    return quality in rows and bool(rows[quality].isin(["noisy", "tainted"]).any())
+def doubts(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
+    """What a reader of these columns of measured structures must know: marks, repetitions, doubtful counts."""
+    counts = count_notes(rows) if set(OF_MACS) & set(columns) else ()
+    return (*mark_notes(rows, columns), *counts)
 
 
 def _cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
     held = with_values(rows, cost.column)
     if not len(held):
-        return NONE
+        return absent(rows, cost.column)
     text = cost.write([float(v) for v in held[cost.column]], by)
-    metric = {"speedup": "latency_s", "realised": "latency_s", "speedup_throughput": "images_per_s"}
     if cost.column.startswith("speedup"):
         interval = speed_interval(rows, cost.column)
         text = f"{text} {between(interval, digits=2)}" if interval else text
-    return text + (NOISY if is_noisy(held, metric.get(cost.column, cost.column)) else "")
+    return text + mark(held, cost.column)
 
 
 def _shown(panel: Panel, level: float) -> str:

@@ -28,6 +28,7 @@ LATEX = {
     "†": r"$^\dagger$",
     "‡": r"$^\ddagger$",
     "≥": r"$\geq$",
+    "§": r"\S{}",
 }
 MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|_#~"} | {"\n": " ", "\r": " "})
 

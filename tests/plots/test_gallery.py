@@ -14,7 +14,7 @@ from PIL import Image
 from harness.plots.drawing import Drawing
 from harness.plots.gallery import gallery
 from harness.plots.look import COLOURS, WIDTH_IN, looks
-from harness.store import latest
+from harness.results import latest
 from harness.tables.frame import conditions, frame
 from harness.tables.panels import Panel, panels
 
@@ -98,11 +98,16 @@ def test_the_heat_map_holds_the_share_of_networks(figures: dict[str, Drawing]) -
 def test_a_map_that_two_panels_share_is_drawn_once_and_names_the_other() -> None:
     (panel,) = panels_of(PLAN)
     fewer = panel.candidates[panel.candidates["model_seed"] == 0]
-    twins = (panel, replace(panel, label="its twin"), replace(panel, label="another", candidates=fewer))
-    first, other = (d for d in gallery(twins, PLAN.criteria, ("random",)) if d.name.startswith("depth"))
+    twin, other = ({**panel.key, "recovery": name} for name in ("twin", "another"))
+    twins = (
+        panel,
+        replace(panel, key=twin, label="its twin"),
+        replace(panel, key=other, label="another", candidates=fewer),
+    )
+    first, second = (d for d in gallery(twins, PLAN.criteria, ("random",)) if d.name.startswith("depth"))
     assert first.title.endswith(panel.label)
     assert first.caption.endswith("The same for its twin.")
-    assert other.title.endswith("another")
+    assert second.title.endswith("another")
 
 
 def test_long_labels_are_cut_and_take_fewer_columns() -> None:

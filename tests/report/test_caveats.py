@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from builders import Plan, elsewhere, failed, index_of, records_of, stored
+from timed_records import changed
 
 from harness.records import Proof, Record, Warned
 from harness.report.caveats import caveats
@@ -130,6 +131,15 @@ def test_missing_left_out_and_damaged_files_are_counted(tmp_path: Path) -> None:
     assert f"2 trials of {len(records)} planned have no record yet." in found
     assert "1 trial on disk was left out" in found
     assert "1 damaged or unknown file set aside: entropy_vs_similarity/" in found
+
+
+def test_what_was_measured_again_is_counted_once_however_many_show_it() -> None:
+    found = told(CLEAN, tuple(changed(r, "latency_s", details={"attempts": 3}) for r in records_of(CLEAN)))
+    structures = sum(
+        m.metric == "latency_s" and m.shared_from is None for r in records_of(CLEAN) for m in r.measurements
+    )
+    assert f"{structures} measurements were taken again because of noise, up to 3 times in all" in found
+    assert "taken again" not in told(CLEAN)
 
 
 def test_an_absent_plan_is_told(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from assured import assured
 from builders import Plan, elsewhere, failed, records_of, stored
 from golden_files import assert_golden
+from timed_records import changed
 
 from harness.errors import StoreError
 from harness.records import Record
@@ -71,6 +73,19 @@ def test_everything_is_written(index: Path) -> None:
     assert sorted(p.name for p in (index.parent / "tables").iterdir()) == sorted(tables)
     figures = sorted(f"{kind}-{slug}.{end}" for kind in kinds for end in ("svg", "png"))
     assert sorted(p.name for p in (index.parent / "figures").iterdir()) == figures
+
+
+def test_nulls_timings_and_tests_of_checkpoints_have_a_place_of_their_own(tmp_path: Path) -> None:
+    records = tuple(changed(r, "peak_bytes", value=None, reason="oom_gpu: too large") for r in assured(PLAN))
+    index = report(PLAN, tmp_path, records)
+    for text, mark in ((index.read_text(), "<h2>{}</h2>"), ((index.parent / "report.md").read_text(), "## {}")):
+        headings = ("What could not be measured", "Data", "Latency by percentile", "Trials")
+        places = [text.index(mark.format(heading)) for heading in headings]
+        assert places == sorted(places)
+        assert "out of memory: too large" in text
+    lines = (index.parent / "checkpoint_tests.csv").read_text().splitlines()
+    candidates = sum(record.trial.criterion is not None for record in records)
+    assert len(lines) - 1 == candidates + len(PLAN.seeds) * len(PLAN.counts)
 
 
 def test_the_page_asks_for_nothing_from_outside(index: Path) -> None:

@@ -12,7 +12,9 @@ from builders import Plan, elsewhere, failed, records_of
 from golden_files import assert_golden
 
 from harness.records import Measurement, Record
-from harness.store import latest
+from harness.results import latest
+from harness.stats import wilson
+from harness.tables.columns import companion
 from harness.tables.frame import columns_of, conditions, frame, write_csv
 
 SMALL = Plan(seeds=(0, 1), criteria=("entropy", "random"), draws=2, counts=(2, 4), contrast=None)
@@ -141,6 +143,48 @@ def test_a_measurement_without_conditions_takes_the_bare_name() -> None:
     found = frame(latest([first]))
     assert found["top1"].item() == measured(RECORDS[0], "top1", "test").value
     assert found["top1@dtype=bf16"].item() == 0.1
+
+
+def test_a_share_of_items_has_its_items_and_their_interval(table: pd.DataFrame) -> None:
+    row = row_of(table, RECORDS[-1])
+    value = measured(RECORDS[-1], "top1", "test").value
+    assert value is not None
+    expected = wilson(round(value * 360), 360)
+    assert (row["top1_items"], row["top1_low"], row["top1_high"]) == (360, expected.low, expected.high)
+
+
+def test_doubts_stand_beside_what_they_are_about() -> None:
+    latency = measured(RECORDS[2], "latency_s")
+    doubted = latency.model_copy(update={"quality": "tainted", "reason": "tainted: load", "details": {"attempts": 3}})
+    warned = measured(RECORDS[2], "macs").model_copy(update={"warnings": ("one", "two")})
+    null = measured(RECORDS[2], "peak_bytes").model_copy(update={"value": None, "reason": "no_counter: none"})
+    record = RECORDS[2]
+    for measurement in (doubted, warned, null):
+        record = with_measurement(record, measurement)
+    row = row_of(frame(latest([*RECORDS[:2], record])), record)
+    assert (row["latency_s_quality"], row["latency_s_attempts"], row["latency_s_reason"]) == (
+        "tainted",
+        3,
+        "tainted: load",
+    )
+    assert row["macs_warnings"] == "one; two"
+    assert row["peak_bytes_reason"] == "no_counter: none"
+
+
+def test_a_revision_of_a_collector_is_never_shown() -> None:
+    latency = measured(RECORDS[2], "latency_s").model_copy(update={"at": {"batch": 1, "revision": 2}})
+    other = measured(RECORDS[2], "latency_s").model_copy(update={"at": {"batch": 2, "revision": 2}})
+    record = with_measurement(RECORDS[2].model_copy(update={"measurements": (latency,)}), other)
+    found = frame(latest([record]))
+    assert {"latency_s", "latency_s@batch=2"} <= set(found.columns)
+
+
+def test_every_added_column_is_explained_by_its_last_word() -> None:
+    columns = {column.name: column.meaning for column in columns_of(frame(latest(RECORDS)), latest(RECORDS))}
+    assert columns["top1_low"] == "lower end of the 95 % Wilson interval of top1 over its items"
+    assert columns["latency_s_quality"] == "ok, noisy or tainted: how far latency_s can be trusted"
+    assert columns["speedup_throughput_low"].startswith("lower end of the 95 % bootstrap interval")
+    assert [companion(name) for name in ("speedup_low", "top1_low", "top1_drop")] == [None, "low", None]
 
 
 def test_a_shared_cost_names_its_owner(table: pd.DataFrame) -> None:

@@ -9,9 +9,8 @@ from builders import Plan, index_of
 
 from harness.records import Record
 from harness.report.view import View, view_of
-from harness.resampling import mcnemar
 from harness.store import Reading
-from harness.tables.items import item_differences, mcnemar_table, right, seen
+from harness.tables.items import item_differences, right, seen
 
 PLAN = Plan(seeds=(0, 1, 2), criteria=("entropy", "similarity", "random"), draws=2, counts=(2, 4))
 PAIR = ("entropy", "similarity")
@@ -26,22 +25,6 @@ def test_bits_come_back_in_item_order() -> None:
     found = right(bits(assured(PLAN)[0], given).outcomes[0])
     assert found is not None
     assert found.bits.tolist() == given.tolist()
-
-
-def test_the_cell_counts_items_that_only_one_got_right() -> None:
-    records = []
-    for record in assured(PLAN):
-        given = np.ones(20, dtype=bool)
-        if record.trial.criterion == "entropy":
-            given[:2] = False
-        if record.trial.criterion == "similarity":
-            given[5:12] = False
-        records.append(bits(record, given))
-    found = viewed(tuple(records))
-    table = mcnemar_table(found.panels[0], found.results, *PAIR)
-    assert table is not None
-    assert {cell for row in table.rows for cell in row[1:]} == {f"7 : 2 (p = {mcnemar(7, 2):.3f})"}
-    assert "For this checkpoint" in table.notes[0]
 
 
 def test_the_mean_item_difference_is_the_difference_of_accuracies() -> None:
@@ -62,8 +45,3 @@ def test_networks_that_saw_other_items_are_not_put_together() -> None:
     records[place] = records[place].model_copy(update={"outcomes": (outcome.model_copy(update={"order": "1" * 64}),)})
     found = viewed(tuple(records))
     assert item_differences(seen(found.panels[0], found.results, PAIR), *PAIR) == []
-
-
-def test_a_drawn_criterion_is_no_single_checkpoint() -> None:
-    found = viewed(assured(PLAN))
-    assert mcnemar_table(found.panels[0], found.results, "entropy", "random") is None

@@ -10,7 +10,8 @@ from builders import Plan, records_of, stored
 
 import harness
 from harness.errors import SpecError, StoreError
-from harness.store import Store, latest
+from harness.results import latest
+from harness.store import Store
 from harness.tables.frame import frame
 
 SMALL = Plan(study="small", seeds=(0, 1), criteria=("entropy", "random"), draws=2, counts=(2,), contrast=None)

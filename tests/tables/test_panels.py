@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from builders import Plan, elsewhere, records_of
 
-from harness.store import latest
+from harness.results import latest
 from harness.tables.frame import frame
 from harness.tables.panels import Panel, panels
 

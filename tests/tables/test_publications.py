@@ -11,6 +11,7 @@ from harness.published import publication
 from harness.records import Record
 from harness.report.caveats import caveats
 from harness.report.view import View, view_of
+from harness.stats import wilson
 from harness.store import Reading
 from harness.tables.publications import published_tables
 from harness.tables.table import Table
@@ -43,7 +44,9 @@ def row_of(table: Table, removed: str) -> tuple[str, ...]:
 
 def test_the_same_set_of_the_same_network_shows_the_difference() -> None:
     row = row_of(tables(ours())[0], "attention 0, 1, 3, 4, 6")
-    assert row[3:] == ("81.83 %", "81.50 %", "−0.33 %", "dilution, identity; labelled 40 %")
+    bounds = wilson(round(0.815 * 360), 360)
+    own = f"81.50 % [{100 * bounds.low:.2f}, {100 * bounds.high:.2f}]"
+    assert row[3:] == ("81.83 %", own, "−0.33 %", "dilution, identity; labelled 40 %")
 
 
 def test_other_sets_data_networks_and_changes_are_not_measured_here() -> None:
@@ -62,7 +65,7 @@ def test_token_merging_is_compared_with_the_same_token_merging() -> None:
     record = ours(transforms=[{"name": "tome", "start": 1, "r": 24, "from": "cost"}])
     (table,) = (t for t in tables(record) if any("tome" in row[1] for row in t.rows))
     row = row_of(table, "attention 0, 1, 3, 4, 6 + tome start 1 r 24")
-    assert row[4] == "81.50 %"
+    assert row[4].startswith("81.50 % [")
 
 
 def test_a_table_of_a_source_is_shown_whole_with_source_and_protocol() -> None:

@@ -10,10 +10,13 @@ from builders import Plan, elsewhere, failed, records_of, without
 from golden_files import assert_golden
 
 from harness.records import Record
-from harness.store import latest
+from harness.results import latest
+from harness.stats import wilson
 from harness.tables.frame import conditions, frame
+from harness.tables.marks import NOISY
 from harness.tables.panels import Panel, panels
-from harness.tables.summaries import NOISY, accuracy_table, cost_table, cost_tables
+from harness.tables.shares import WILSON
+from harness.tables.summaries import accuracy_table, cost_table, cost_tables
 from harness.tables.table import latex, markdown
 
 PLAN = Plan(criteria=("entropy", "similarity", "random"), draws=2, counts=(2, 4))
@@ -52,8 +55,21 @@ def test_a_cell_is_the_mean_and_deviation_over_networks() -> None:
 
 
 def test_one_network_shows_no_deviation() -> None:
-    rows = accuracy_table(panel_of(elsewhere(PLAN, seeds=(0,)))).rows
-    assert all(re.fullmatch(r"\d+\.\d", cell) for row in rows for cell in row[1:])
+    table = accuracy_table(panel_of(elsewhere(PLAN, seeds=(0,))))
+    assert not any("±" in cell for row in table.rows for cell in row)
+
+
+def test_a_single_checkpoint_has_its_wilson_interval_and_a_mean_of_draws_has_none() -> None:
+    plan = elsewhere(PLAN, seeds=(0,))
+    table = accuracy_table(panel_of(plan))
+    record = next(r for r in records_of(plan) if r.trial.criterion == "entropy" and r.trial.count == 4)
+    correct = round(next(m.value or 0.0 for m in record.measurements if m.split == "test") * 360)
+    low, high = 100 * wilson(correct, 360).low, 100 * wilson(correct, 360).high
+    cells = {row[0]: row[2] for row in table.rows}
+    assert cells["entropy"] == f"{100 * correct / 360:.1f} [{low:.1f}, {high:.1f}]"
+    assert re.fullmatch(r"\d+\.\d", cells["random"])
+    assert WILSON in table.notes
+    assert WILSON not in accuracy_table(panel_of(PLAN)).notes
 
 
 def test_missing_trials_leave_a_note() -> None:
