@@ -22,10 +22,26 @@ class _Clock(Protocol):
 
 
 def resolve(name: str) -> str:
-    """`cpu` or `cuda:N` from `auto`, `cpu`, `cuda` or `cuda:N`; raises DeviceError when that GPU is not there."""
-    kind, _, number = name.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or (number and (kind != "cuda" or not number.isdecimal())):
-        raise DeviceError(f"unknown device {name!r}; known: auto, cpu, cuda, cuda:N")
+    """`cpu` or `cuda:N` from `auto`, `cpu`, `cuda`, `cuda:N` or `cuda:N+M`; raises DeviceError when a GPU is not there.
+
+    Of several GPUs it is the first, on which everything runs but the passes of an evaluation.
+    """
+    first, *others = pieces(name)
+    for other in others:
+        _resolved(other)
+    return _resolved(first)
+
+
+def pieces(name: str) -> tuple[str, ...]:
+    """Every device that a name names: `cuda:0` and `cuda:2` of `cuda:0+2`."""
+    kind, _, numbers = name.partition(":")
+    return tuple(f"{kind}:{number}" for number in numbers.split("+")) if "+" in numbers else (name,)
+
+
+def _resolved(name: str) -> str:
+    kind, colon, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (colon and (kind != "cuda" or not number.isdecimal())):
+        raise DeviceError(f"unknown device {name!r}; known: auto, cpu, cuda, cuda:N, cuda:N+M")
     if kind == "cpu":
         return "cpu"
     import torch

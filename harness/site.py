@@ -28,7 +28,7 @@ class StageResources(Schema):
 class Site(Schema):
     """A site file, or the same keys inside a study."""
 
-    device: str = Field("auto", description="auto | cpu | cuda | cuda:N")
+    device: str = Field("auto", description="auto | cpu | cuda | cuda:N | cuda:N+M (evaluation on several)")
     executor: Options = Field({"name": "inline"}, description="where jobs run, with the executor's options")
     resources: StageResources = StageResources()
     paths: dict[str, str] = Field({}, description="folders of data sets by label, and `cache`")
@@ -37,8 +37,8 @@ class Site(Schema):
     @field_validator("device")
     @classmethod
     def _is_device(cls, value: str) -> str:
-        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value):
-            raise ValueError(f"must be auto, cpu, cuda or cuda:N, not {value[:40]!r}")
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3}(\+[0-9]{1,3})*)?", value):
+            raise ValueError(f"must be auto, cpu, cuda, cuda:N or cuda:N+M, not {value[:40]!r}")
         return value
 
     @field_validator("executor", mode="before")

@@ -8,11 +8,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from types import FrameType
 
+from harness.device import pieces
 from harness.failures import failure_of_exit
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
@@ -75,7 +77,9 @@ class Worker:
                 if self._is_done(assignment):
                     self.events.add("ended", trial=assignment.trial.id, status="ok", elsewhere=True)
                     continue
-                with lease(self.leases / f"device-{self.job.device.replace(':', '_')}-{self.job.slot}.lease"):
+                with ExitStack() as held:
+                    for device in sorted(pieces(self.job.device)):  # in one order, so that nobody waits in a circle
+                        held.enter_context(lease(self.leases / _device_lease(device, self.job.slot)))
                     self._run(assignment)
         self.events.add("finished")
 
@@ -143,6 +147,10 @@ class Worker:
     def _watch_launcher(self) -> None:
         if self.job.follows_launcher and os.getppid() != self._launcher:
             raise Stopped
+
+
+def _device_lease(device: str, slot: int) -> str:
+    return f"device-{device.replace(':', '_')}-{slot}.lease"
 
 
 def _distinct(assignments: Iterable[Assignment]) -> list[Assignment]:

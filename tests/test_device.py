@@ -39,7 +39,7 @@ def with_gpus(monkeypatch: pytest.MonkeyPatch, count: int, cuda: str | None = "1
 
 @pytest.mark.parametrize(
     ("count", "name", "found"),
-    [(0, "auto", "cpu"), (2, "auto", "cuda:0"), (2, "cuda", "cuda:0"), (2, "cuda:1", "cuda:1"), (2, "cpu", "cpu")],
+    [(0, "auto", "cpu"), (2, "auto", "cuda:0"), (2, "cuda", "cuda:0"), (2, "cuda:1", "cuda:1"), (2, "cpu", "cpu"), (3, "cuda:1+2", "cuda:1")],
 )
 def test_a_name_becomes_a_device(monkeypatch: pytest.MonkeyPatch, count: int, name: str, found: str) -> None:
     with_gpus(monkeypatch, count)
@@ -64,7 +64,7 @@ def test_an_absent_gpu_is_an_error_and_not_a_cpu(
     assert str(error.value) == f"the device {name!r} was asked for, but {why}; use 'auto' or 'cpu' to run without"
 
 
-@pytest.mark.parametrize("name", ["tpu", "cpu:1", "cuda:x", "cuda:-1", ""])
+@pytest.mark.parametrize("name", ["tpu", "cpu:1", "cpu:0+1", "cuda:x", "cuda:0+", "cuda:-1", ""])
 def test_an_unknown_device_is_an_error(name: str) -> None:
     with pytest.raises(DeviceError, match="unknown device"):
         resolve(name)

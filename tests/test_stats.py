@@ -107,20 +107,35 @@ def test_holm_rejects_what_step_down_rejects(ps: list[float]) -> None:
     assert {i for i, p in enumerate(stats.holm(ps)) if p <= 0.05} == rejected
 
 
-def test_the_bootstrap_of_a_median_agrees_with_scipy() -> None:
+def test_the_interval_of_a_median_is_what_a_bootstrap_tends_to() -> None:
     ratios = np.random.default_rng(6).lognormal(0.1, 0.05, 30)
     expected = reference.bootstrap(
         (ratios,), np.median, method="percentile", n_resamples=4000, rng=np.random.default_rng(1)
     ).confidence_interval
     found = stats.median_interval(ratios.tolist())
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.006)
-    assert found == stats.median_interval(ratios.tolist())
 
 
-def test_the_bootstrap_covers_the_true_median() -> None:
-    generator = np.random.default_rng(7)
-    intervals = [stats.median_interval(generator.normal(2, 1, 30).tolist()) for _ in range(150)]
-    assert 0.88 < np.mean([i.low <= 2 <= i.high for i in intervals]) <= 1.0
+def test_the_interval_of_a_median_lies_between_the_two_sign_intervals_around_its_level() -> None:
+    values = sorted(np.random.default_rng(5).normal(size=20).tolist())
+    assert [1 - 2 * reference.binom.cdf(d - 1, 20, 0.5) >= 0.95 for d in (6, 7)] == [True, False]
+    found = stats.median_interval(values)
+    assert values[5] < found.low < values[6]
+    assert values[13] < found.high < values[14]
+
+
+@pytest.mark.parametrize("values", [[3.0], [1.0, 2.0], [5.0, 1.0, 4.0, 2.0, 3.0]])
+def test_few_values_give_their_extremes(values: list[float]) -> None:
+    assert stats.median_interval(values) == stats.Interval(min(values), max(values))
+
+
+@pytest.mark.parametrize("pairs", [30, 60])
+@pytest.mark.parametrize("variation", [0.02, 0.05])
+def test_the_interval_of_a_median_ratio_covers_it_at_its_level(pairs: int, variation: float) -> None:
+    generator, spread = np.random.default_rng(pairs), math.sqrt(math.log1p(variation**2))
+    times = generator.lognormal(0, spread, (2000, 2, pairs))
+    intervals = [stats.median_interval((own / other).tolist()) for own, other in times]
+    assert 0.94 <= np.mean([i.low <= 1 <= i.high for i in intervals]) <= 0.96
 
 
 @pytest.mark.parametrize("n", [3, 6, 10, 30])

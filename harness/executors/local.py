@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from harness.device import pieces
 from harness.executors.base import Executor, Handle, executors, worker_command
 from harness.site import Resources
 
@@ -63,5 +64,5 @@ def _command(job_file: Path, nice: int) -> list[str]:
 
 def _parameters(resources: Resources, device: str) -> dict[str, Any]:
     # Without gpus_per_node submitit hides every GPU from the job.
-    gpus = resources.gpus_per_node if resources.gpus_per_node is not None else int(device != "cpu")
+    gpus = resources.gpus_per_node if resources.gpus_per_node is not None else len(pieces(device)) * (device != "cpu")
     return {"timeout_min": WEEK_MIN, "gpus_per_node": gpus, "name": "harness"}

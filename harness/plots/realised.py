@@ -48,7 +48,7 @@ def realised(panel: Panel) -> Drawing | None:
         legend_above(figure, axes)
     caption = (
         f"Time saved against compute saved ({panel.label}), one point per measured structure, baseline and candidate "
-        "timed in turn; bars: 95 % bootstrap intervals over the repeats of one process, which leave out the variation "
+        "timed in turn; bars: 95 % intervals over the repeats of one process, which leave out the variation "
         f"between processes. On the dashed line, time saved equals compute saved; {CAPTION}."
     )
     caption = " ".join((caption, *count_notes(rows)))

@@ -58,7 +58,7 @@ def runtime_speeds(members: Sequence[Panel], named: Panel, metric: str) -> Drawi
     under = f" at {named.scenario(metric)}" if named.scenario(metric) else ""
     caption = (
         f"Speed-up of the {WORDS[metric]}{under} against saved MACs, by runtime ({named.label}): medians "
-        "over measured structures, each against the baseline of its own runtime, timed in turn; bars: 95 % bootstrap "
+        "over measured structures, each against the baseline of its own runtime, timed in turn; bars: 95 % "
         f"intervals over the repeats of one process. Line: what the MACs promise, whole / rest; {CAPTION}. "
         "Points at equal MACs are set slightly apart; bars that reach far beyond all points are cut."
     )

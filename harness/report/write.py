@@ -23,6 +23,7 @@ from harness.report.view import View, view
 from harness.report.words import answer
 from harness.store import Store
 from harness.tables.absences import absence_table
+from harness.tables.alone import apart
 from harness.tables.checkpoints import FILE, rows_of
 from harness.tables.frame import write_csv
 from harness.tables.latencies import latency_table
@@ -85,7 +86,9 @@ def _content(seen: View) -> Content:
         sureness=sureness(seen),
         caveats=caveats(seen),
         badge=badge(seen),
-        drawings=gallery(seen.panels, seen.index.criteria, seen.index.random_criteria, seen.chosen),
+        drawings=gallery(
+            seen.panels, seen.index.criteria, seen.index.random_criteria, seen.chosen, apart(seen.results)
+        ),
         tables=tables,
         failed=appendix.failure_table(seen),
         retry=appendix.retry_command(seen),

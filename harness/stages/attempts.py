@@ -103,6 +103,12 @@ def _best(attempts: Sequence[Measurement]) -> Measurement:
     return chosen.model_copy(update={"details": {**chosen.details, "attempts": len(attempts), "other_attempts": kept}})
 
 
+def _by_sublayer(found: Measurement) -> dict[str, Json]:
+    if found.by_sublayer is None:
+        return {}
+    return {"by_sublayer": {**found.by_sublayer}, "ratios": found.details.get("ratios")}
+
+
 def _spread(found: Measurement) -> float:
     spread = found.details.get("ratio_spread")
     return float(spread) if isinstance(spread, int | float) else 0.0
@@ -117,4 +123,5 @@ def _attempt(number: int, found: Measurement) -> Json:
         "samples": [*found.samples],
         "baseline_samples": [*found.baseline_samples],
         "rounds": [*found.rounds],
+        **_by_sublayer(found),
     }

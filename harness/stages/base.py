@@ -45,6 +45,7 @@ class Bench:
     device: str
     threads: int  # of the CPU; a time taken with one is no time taken with two
     progress: Callable[[str, str], None]
+    devices: tuple[str, ...] = ()  # `device`, and others that help to evaluate
     transforms: tuple[tuple[str, Transform], ...] = ()  # each with the first stage whose network has it
 
     def since(self, stage: str) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness import models
 from harness.artifacts import Artifacts, Maker
 from harness.datasets.base import datasets
+from harness.device import pieces
 from harness.inventory import kept_inventory
 from harness.jobs import Assignment, Job
 from harness.plugins import load_plugins
@@ -44,6 +45,7 @@ def bench_of(
         artifacts=Artifacts(results),
         maker=Maker(assignment.trial.id, run_id, environment.machine_class, environment.software_class),
         device=environment.device,
+        devices=(environment.device, *pieces(job.device)[1:]),
         threads=environment.threads,
         progress=progress,
         transforms=chain_of(spec),

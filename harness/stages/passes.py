@@ -15,7 +15,8 @@ from harness.runtimes import Runtime
 from harness.schema import Options, canonical, digest
 from harness.stages.base import MICRO_BATCH, Bench
 from harness.stages.measured import Measured
-from harness.tasks.base import Batch
+from harness.stages.replicas import Replicas
+from harness.tasks.base import Batch, InputConfig
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,10 +45,10 @@ def run_passes(
 
     counts = [_Count(collector) for collector in collectors]
     with torch.inference_mode(), numerics.in_force(runtime, bench.device):
-        shown = numerics.cast(net, runtime)
+        replicas = Replicas(net, bench.devices, bench.task, runtime)
         for split in dict.fromkeys(split for one in counts for split in splits_of(bench, one.collector)):
             own = [one for one in counts if one.fault is None and split in splits_of(bench, one.collector)]
-            _one_split(bench, shown, split, own, runtime)
+            _one_split(bench, replicas, split, own)
     return {called(one.collector): one.result(runtime.of_outcomes()) for one in counts}
 
 
@@ -93,27 +94,27 @@ class _Showing:
     watchers: list[tuple[_Count, Tally]]
 
 
-def _one_split(bench: Bench, net: nn.Module, split: str, counts: Sequence[_Count], runtime: Runtime) -> None:
+def _one_split(bench: Bench, replicas: Replicas, split: str, counts: Sequence[_Count]) -> None:
     part = bench.data.parts[split]
     config = replace(bench.config, mean=part.mean or bench.config.mean, std=part.std or bench.config.std)
     showings: dict[str, _Showing] = {}
     for count in counts:
         for view, tally in count.begin(bench, split, part.info.sha256):
             showings.setdefault(canonical(view.at), _Showing(view, [])).watchers.append((count, tally))
+    for showing, batch, outputs in replicas.outputs(_shown(part, tuple(showings.values()), config)):
+        # Of a part with fewer classes than the network, the outputs of its classes.
+        own = outputs if part.outputs is None else outputs[:, list(part.outputs)]
+        for count, tally in showing.watchers:
+            _show(count, tally, own, batch)
+
+
+def _shown(part: Part, showings: Sequence[_Showing], config: InputConfig) -> Iterator[tuple[_Showing, Batch]]:
+    """Every batch, decoded once, in each way of showing it."""
     first = 0
     for batch in part.batches(MICRO_BATCH):
-        for showing in showings.values():
-            shown = showing.view(batch, first, config).to(bench.device)
-            outputs = _outputs(bench, net, part, numerics.cast_batch(shown, runtime))
-            for count, tally in showing.watchers:
-                _show(count, tally, outputs, shown)
+        for showing in showings:
+            yield showing, showing.view(batch, first, config)
         first += len(batch)
-
-
-def _outputs(bench: Bench, net: nn.Module, part: Part, batch: Batch) -> Tensor:
-    """Outputs (n, classes) in fp32; of a part with fewer classes than the network, those of its classes."""
-    outputs = bench.task.forward(net, batch).float()
-    return outputs if part.outputs is None else outputs[:, list(part.outputs)]
 
 
 def _show(count: _Count, tally: Tally, outputs: Tensor, batch: Batch) -> None:

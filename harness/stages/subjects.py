@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness import models, numerics
 from harness.collectors.base import Subject
+from harness.collectors.singles import twin
 from harness.families.base import Sublayer
 from harness.runtimes import Runtime
 from harness.schema import Options
@@ -61,7 +62,8 @@ def _subject(
     task = task_called(setting.task)
     return Subject(
         candidate=numerics.cast(candidate, runtime),
-        baseline=numerics.cast(baseline, runtime),
+        # A removed network is a deep copy, and those run a little slower than networks as built: so this is one too.
+        baseline=numerics.cast(twin(baseline), runtime),
         task=task,
         example=lambda items: numerics.cast_batch(task.example(setting.config, items, setting.device), runtime),
         device=setting.device,

@@ -70,15 +70,16 @@ DERIVED = (
     Column("macs_saved", "1", "share of the baseline's multiply-accumulates that is gone"),
     Column("params_saved", "1", "share of the baseline's parameters that is gone"),
     Column("speedup", "1", "median of paired ratios baseline / candidate of the latency, both timed in turn"),
-    Column("speedup_low", "1", "lower end of the 95 % bootstrap interval of speedup over its repeats"),
+    Column("speedup_low", "1", "lower end of the 95 % interval of speedup over its repeats"),
     Column("speedup_high", "1", "upper end of that interval"),
     Column("speedup_throughput", "1", "median of paired ratios candidate / baseline of the throughput"),
-    Column("speedup_throughput_low", "1", "lower end of the 95 % bootstrap interval of speedup_throughput"),
+    Column("speedup_throughput_low", "1", "lower end of the 95 % interval of speedup_throughput"),
     Column("speedup_throughput_high", "1", "upper end of that interval"),
     Column(
         "realised", "1", "(speedup - 1) / (1 / (1 - macs_saved) - 1): gain in speed over the gain that MACs promise"
     ),
     Column("speedup_degradation", "1", f"{OUTCOME}_drop / (speedup - 1): points lost per per cent of speed-up"),
+    Column(f"robust_{OUTCOME}", "1", f"mean of {OUTCOME} over all measured corruptions and severities, test split"),
     Column("stability_tau", "1", "mean Kendall's tau of the ranking on all calibration items with those on parts"),
     Column("optimum_gain", "1", "(accuracy - mean over all sets) / (best - mean over all sets), untrained, test split"),
     Column("costs_from", "", "trial whose structure was measured, where equal structures share one cost"),

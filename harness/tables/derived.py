@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +25,7 @@ SPEEDUPS = {"latency_s": "speedup", "images_per_s": "speedup_throughput"}
 
 @dataclass(frozen=True)
 class Speedup:
-    """How many times faster than its baseline, with a 95 % bootstrap interval over the repeats if they are enough."""
+    """How many times faster than its baseline, with a 95 % interval over the repeats if they are enough."""
 
     value: float
     interval: Interval | None
@@ -62,6 +63,14 @@ def savings(result: TrialResult, baseline: TrialResult) -> dict[str, float]:
         if whole and rest is not None:
             found[name] = 1 - rest / whole
     return found
+
+
+def robust(result: TrialResult) -> float | None:
+    """Mean of the outcome over all corruptions and severities of the test split in fp32; None where one is missing."""
+    told = [m for m in result.measurements.values() if (m.metric, m.split) == (OUTCOME, "test")]
+    values = [m.value for m in told if "corruption" in m.at and not m.at.keys() & set(OF_OUTCOMES)]
+    held = [value for value in values if value is not None]
+    return math.fsum(held) / len(held) if held and len(held) == len(values) else None
 
 
 def speedup(measurement: Measurement) -> Speedup | None:

@@ -19,6 +19,7 @@ from harness.tables.derived import (
     drops,
     is_plain,
     realised,
+    robust,
     savings,
     speedup,
     speedup_degradation,
@@ -181,6 +182,8 @@ def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[
         row["realised"] = realised(speed, saved)
     if isinstance(speed, float) and isinstance(drop, float):
         row["speedup_degradation"] = speedup_degradation(drop, speed)
+    if (mean := robust(result)) is not None:
+        row[f"robust_{OUTCOME}"] = mean
     row["costs_from"] = next((m.shared_from.trial for m in result.measurements.values() if m.shared_from), None)
     return row
 

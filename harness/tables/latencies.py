@@ -32,7 +32,7 @@ def latency_table(results: Iterable[TrialResult]) -> Table | None:
     header = tuple(f"{name} ({by.unit})" if name.startswith(("p", "cold")) else name for name in HEADER)
     rows = tuple((*_row(result, m, by), *([_of_device(m, by)] if has_device else [])) for result, m in shown)
     notes = [
-        "Wall-clock time of one step after warm-up, on the trial's own machine; intervals of the median by bootstrap "
+        "Wall-clock time of one step after warm-up, on the trial's own machine; intervals of the median "
         "over the samples of one process. The p99 of fewer than 100 samples lies between the two "
         "largest. The cold first call holds whatever is loaded, tuned or compiled then.",
         *(

@@ -19,7 +19,7 @@ UNITS = {"latency_s": "s", "images_per_s": "/s"}
 WORDS = {"latency_s": "latency", "images_per_s": "throughput"}
 QUESTION = (
     "Speed-ups over the baseline of the same runtime, timed in turn with it: medians over structures, with 95 % "
-    "bootstrap intervals over the repeats of one process. Where nothing is removed, the rows are absolute."
+    "intervals over the repeats of one process. Where nothing is removed, the rows are absolute."
 )
 
 

@@ -17,7 +17,7 @@ from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
 
 BRACKET = "["
-TIMED = "Medians of times, means of other costs, over the structures measured; speed-ups with 95 % bootstrap intervals."
+TIMED = "Medians of times, means of other costs, over the structures measured; speed-ups with 95 % intervals."
 
 
 def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:

@@ -180,7 +180,7 @@ def test_a_noisy_latency_is_not_called_faster() -> None:
 
 
 def test_a_clear_latency_has_its_interval() -> None:
-    assert "The latency (batch 1) fell by 21.4 % [20.8, 21.8]." in words(PLAN)
+    assert "The latency (batch 1) fell by 21.4 % [20.8, 21.9]." in words(PLAN)
 
 
 def test_a_few_pairs_say_nothing_of_the_speed() -> None:

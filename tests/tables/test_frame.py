@@ -183,7 +183,7 @@ def test_every_added_column_is_explained_by_its_last_word() -> None:
     columns = {column.name: column.meaning for column in columns_of(frame(latest(RECORDS)), latest(RECORDS))}
     assert columns["top1_low"] == "lower end of the 95 % Wilson interval of top1 over its items"
     assert columns["latency_s_quality"] == "ok, noisy or tainted: how far latency_s can be trusted"
-    assert columns["speedup_throughput_low"].startswith("lower end of the 95 % bootstrap interval")
+    assert columns["speedup_throughput_low"].startswith("lower end of the 95 % interval")
     assert [companion(name) for name in ("speedup_low", "top1_low", "top1_drop")] == [None, "low", None]
 
 

@@ -1,0 +1,45 @@
+"""A network on one device, or copies of it on several that batches are dealt to in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from harness import numerics
+from harness.runtimes import Runtime
+from harness.tasks.base import Batch, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+T = TypeVar("T")
+
+
+class Replicas:
+    """Runs batches in a runtime; every item once, on one of the devices, none padded and none twice."""
+
+    def __init__(self, net: nn.Module, devices: Sequence[str], task: Task, runtime: Runtime) -> None:
+        cast = numerics.cast(net, runtime)
+        self._devices = tuple(devices)
+        self._nets = (cast, *(deepcopy(cast).to(device) for device in self._devices[1:]))
+        self._task = task
+        self._runtime = runtime
+
+    def outputs(self, batches: Iterable[tuple[T, Batch]]) -> Iterator[tuple[T, Batch, Tensor]]:
+        """Each batch with what came with it and its outputs in fp32, in order and on the first device.
+
+        As many batches are under way as there are devices: a GPU starts and does not wait.
+        """
+        source = iter(batches)
+        while group := list(islice(source, len(self._nets))):
+            under_way = [
+                self._run(net, batch.to(device))
+                for net, device, (_, batch) in zip(self._nets, self._devices, group, strict=False)
+            ]
+            for (told, batch), outputs in zip(group, under_way, strict=True):
+                yield told, batch.to(self._devices[0]), outputs.to(self._devices[0]).float()
+
+    def _run(self, net: nn.Module, batch: Batch) -> Tensor:
+        return self._task.forward(net, numerics.cast_batch(batch, self._runtime))
