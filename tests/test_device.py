@@ -39,7 +39,14 @@ def with_gpus(monkeypatch: pytest.MonkeyPatch, count: int, cuda: str | None = "1
 
 @pytest.mark.parametrize(
     ("count", "name", "found"),
-    [(0, "auto", "cpu"), (2, "auto", "cuda:0"), (2, "cuda", "cuda:0"), (2, "cuda:1", "cuda:1"), (2, "cpu", "cpu"), (3, "cuda:1+2", "cuda:1")],
+    [
+        (0, "auto", "cpu"),
+        (2, "auto", "cuda:0"),
+        (2, "cuda", "cuda:0"),
+        (2, "cuda:1", "cuda:1"),
+        (2, "cpu", "cpu"),
+        (3, "cuda:1+2", "cuda:1"),
+    ],
 )
 def test_a_name_becomes_a_device(monkeypatch: pytest.MonkeyPatch, count: int, name: str, found: str) -> None:
     with_gpus(monkeypatch, count)

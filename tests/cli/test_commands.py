@@ -15,7 +15,9 @@ from harness.cli import main
 from harness.errors import SpecError
 from harness.store import Store
 
-COMMANDS = ("run", "plan", "validate", "status", "report", "list", "schema", "doctor", "export", "tabulate", "reproduce")
+COMMANDS = (
+    "run", "plan", "validate", "status", "report", "list", "schema", "doctor", "export", "tabulate", "reproduce",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

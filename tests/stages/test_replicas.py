@@ -16,7 +16,7 @@ ITEMS = torch.randn(23, 1, 8, 8, generator=torch.Generator().manual_seed(3))
 
 def batches(size: int) -> list[tuple[int, Batch]]:
     """The last one is as short as it comes."""
-    return [(n, Batch(part, torch.zeros(len(part)))) for n, part in enumerate(ITEMS.split(size))]
+    return [(n, Batch(part, torch.zeros(len(part)))) for n, part in enumerate(torch.split(ITEMS, size))]
 
 
 class Watching(Classification):
@@ -36,7 +36,7 @@ def test_every_item_is_counted_once_and_in_order(tiny_net: nn.Module, devices: i
     replicas = Replicas(tiny_net, ["cpu"] * devices, task, DEFAULT)
     with torch.inference_mode():
         found = list(replicas.outputs(batches(5)))
-        expected = torch.cat([tiny_net(part) for part in ITEMS.split(5)])
+        expected = torch.cat([tiny_net(part) for part in torch.split(ITEMS, 5)])
     assert [told for told, _, _ in found] == [0, 1, 2, 3, 4]
     assert torch.equal(torch.cat([batch.inputs for _, batch, _ in found]), ITEMS)
     assert torch.equal(torch.cat([outputs for _, _, outputs in found]), expected)
