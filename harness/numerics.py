@@ -120,19 +120,22 @@ def _threads(runtime: Runtime, _device: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _tf32(runtime: Runtime, device: str) -> Iterator[None]:
-    """TF32 in products and convolutions only where it is asked for: torch's defaults differ between the two."""
+    """TF32 in products and convolutions only where it is asked for: torch's defaults differ between the two.
+
+    A process that set a lower precision of products would get it on CPUs as well, whatever the dtype says.
+    """
     import torch
 
-    if not is_gpu(device):
-        yield
-        return
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = (matmul.allow_tf32, cudnn.allow_tf32)
-    matmul.allow_tf32 = cudnn.allow_tf32 = runtime.dtype == "tf32"
+    cudnn, before = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    convolutions = bool(cudnn.allow_tf32)
+    torch.set_float32_matmul_precision("high" if runtime.dtype == "tf32" else "highest")
+    if is_gpu(device):
+        cudnn.allow_tf32 = runtime.dtype == "tf32"
     try:
         yield
     finally:
-        matmul.allow_tf32, cudnn.allow_tf32 = before
+        torch.set_float32_matmul_precision(before)
+        cudnn.allow_tf32 = convolutions
 
 
 @contextlib.contextmanager

@@ -94,6 +94,16 @@ def test_everything_is_as_before_afterwards() -> None:
     assert switches() == before
 
 
+def test_a_lower_precision_of_products_does_not_leak_into_fp32() -> None:
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with numerics.in_force(DEFAULT, "cpu"):
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
 def test_a_network_is_compiled_once_and_only_where_asked(tiny_net: nn.Module) -> None:
     assert numerics.Compiler(DEFAULT)(tiny_net) is tiny_net
     compiler = numerics.Compiler(Runtime(compile="default"))

@@ -28,9 +28,11 @@ class PairOptions(Schema):
     warmup: int = Field(5, ge=1, description="unmeasured steps of each network in a window; two windows at least")
     warmup_s: float = Field(0.2, ge=0, description="shortest warm-up; it goes on until two windows agree")
     warmup_limit_s: float = Field(3.0, gt=0, description="warm-up ends after so long, with a warning if unsteady")
-    rounds: int = Field(3, ge=1, description="groups of samples, spread over time")
+    rounds: int = Field(
+        4, ge=1, description="groups of samples, spread over time; every second begins with the candidate"
+    )
     pairs: int = Field(10, ge=2, description="samples of each network in a round, at least; twice as many at most")
-    round_s: float = Field(0.3, ge=0, description="a round takes more samples until it has lasted so long")
+    round_s: float = Field(0.3, ge=0, description="a round takes more samples to last so long")
     min_sample_s: float = Field(
         0.005, ge=0, description="a shorter step is repeated within a sample until it lasts so long"
     )
@@ -155,16 +157,26 @@ def _window(steps: tuple[Step, Step], device: str, clock: Clock, length: int) ->
 
 
 def _one_round(pairs: Pairs, number: int, device: str, clock: Clock, options: PairOptions) -> Pairs:
-    """One unmeasured pair to come back to this size, then samples; every second pair begins with the candidate."""
-    for step in pairs.steps:
-        step()
-    begin, taken = clock.now(), 0
-    while taken < options.pairs or (taken < 2 * options.pairs and clock.now() - begin < options.round_s):
-        order = (0, 1) if taken % 2 == 0 else (1, 0)
-        times = {which: timed(pairs.steps[which], device, clock, pairs.iterations) for which in order}
-        pairs.add(times[0], times[1], number)
-        taken += 1
+    """One unmeasured pair to come back to this size, then samples strictly in turn; every second round turns round.
+
+    So each step finds the caches as the other network left them, and nothing but steps lies between two steps. Where
+    every second pair turned round instead, each network would run twice in a row, the second time faster: ratios would
+    have two humps, and their median would lean to one of them.
+    """
+    order = (0, 1) if number % 2 == 0 else (1, 0)
+    first, second = (pairs.steps[which] for which in order)
+    count = _pairs_in(sum(timed(step, device, clock, pairs.iterations).wall_s for step in (first, second)), options)
+    times = [timed(step, device, clock, pairs.iterations) for step in (first, second) * count]
+    for ahead, behind in zip(times[0::2], times[1::2], strict=True):
+        baseline, candidate = (ahead, behind) if order[0] == 0 else (behind, ahead)
+        pairs.add(baseline, candidate, number)
     return pairs
+
+
+def _pairs_in(pair_s: float, options: PairOptions) -> int:
+    """How many pairs of this length fill a round, from `pairs` to twice as many."""
+    fitting = math.ceil(options.round_s / pair_s) if pair_s > 0 else options.pairs
+    return min(max(fitting, options.pairs), 2 * options.pairs)
 
 
 def ratio_spread(pairs: Pairs) -> float:

@@ -113,15 +113,14 @@ def _turns(alone: Sequence[Alone], rounds: int) -> Iterator[tuple[Alone, int]]:
 
 
 def _take(visits: Visits, one: Alone, device: str, clock: Clock, options: VisitOptions) -> None:
-    """One visit; every second pair begins with the network that lacks the sublayer.
+    """One visit, both networks strictly in turn.
 
     The whole network runs all the time; one that was away for a round is slower at first, by as much as a sublayer.
     """
     steps = (visits.whole, one.step)
     for step in steps * options.warmup:
         step()
-    for number in range(options.pairs):
-        order = (0, 1) if number % 2 == 0 else (1, 0)
-        seconds = {which: timed(steps[which], device, clock).wall_s for which in order}
-        one.add(seconds[0], seconds[1])
-        visits.seconds.append(seconds[0])
+    for _ in range(options.pairs):
+        whole, less = (timed(step, device, clock).wall_s for step in steps)
+        one.add(whole, less)
+        visits.seconds.append(whole)

@@ -29,11 +29,19 @@ def test_the_cold_first_step_is_told_apart(clock: FakeClock) -> None:
     assert found.details["cold_first_s"] == 7.0
 
 
-def test_baseline_and_candidate_take_turns_and_every_second_pair_turns_round(clock: FakeClock) -> None:
+def test_baseline_and_candidate_run_strictly_in_turn(clock: FakeClock) -> None:
     stage = Stage(clock)
     Latency(warmup=1, rounds=1, pairs=4).collect(stage.subject, clock)
     measured = stage.log[2 * UNMEASURED : 2 * UNMEASURED + 8]
-    assert "".join(name[0] for name in measured) == "bccbbccb"
+    assert "".join(name[0] for name in measured) == "bcbcbcbc"
+
+
+def test_every_second_round_begins_with_the_candidate(clock: FakeClock) -> None:
+    stage = Stage(clock, (float(n) for n in count(1)), (10.0 * n for n in count(1)))
+    (found,) = Latency(warmup=1, rounds=2, pairs=2).collect(stage.subject, clock)
+    in_rounds = "".join(name[0] for name in stage.log[2 * (UNMEASURED - 1) :])
+    assert in_rounds.startswith("bc" * 3 + "cb" * 3)
+    assert {mine / other for mine, other in zip(found.samples, found.baseline_samples, strict=True)} == {10.0}
 
 
 def test_neighbours_in_time_are_pairs(clock: FakeClock) -> None:
@@ -115,10 +123,10 @@ def test_warmup_lasts_its_least_time_even_where_windows_agree_at_once(clock: Fak
 
 
 def test_a_round_goes_on_for_its_least_time_and_takes_twice_its_pairs_at_most(clock: FakeClock) -> None:
-    short = Latency(warmup=1, rounds=1, pairs=4, round_s=1.0).collect(
+    short = Latency(warmup=1, rounds=1, pairs=4, round_s=0.9).collect(
         Stage(clock, repeat(0.1), repeat(0.1)).subject, clock
     )[0]
-    shorter = Latency(warmup=1, rounds=1, pairs=4, round_s=1.0).collect(
+    shorter = Latency(warmup=1, rounds=1, pairs=4, round_s=0.9).collect(
         Stage(clock, repeat(0.01), repeat(0.01)).subject, clock
     )[0]
     assert (len(short.samples), len(shorter.samples)) == (5, 8)
@@ -126,7 +134,9 @@ def test_a_round_goes_on_for_its_least_time_and_takes_twice_its_pairs_at_most(cl
 
 def test_a_round_unlike_the_others_is_noise_even_where_most_pairs_agree(clock: FakeClock) -> None:
     calm = [0.25] * 5  # an unmeasured step, then four pairs
-    stage = Stage(clock, candidate=chain(repeat(0.25, UNMEASURED - 1), calm, calm, calm, [0.4] * 5, calm, calm))
+    stage = Stage(
+        clock, candidate=chain(repeat(0.25, UNMEASURED - 1), calm, calm, calm, [0.4] * 5, calm, calm, repeat(0.25))
+    )
     (found,) = Latency(warmup=1, rounds=6, pairs=4).collect(stage.subject, clock)
     assert found.details["ratio_spread"] == 0
     assert found.quality == "noisy"

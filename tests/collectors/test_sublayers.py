@@ -79,7 +79,7 @@ def test_a_share_is_the_median_over_pairs_whatever_the_machine_does_meanwhile(cl
 def test_rounds_visit_every_sublayer_and_the_control_from_either_end(clock: FakeClock) -> None:
     parts = Parts(clock)
     shares(parts)
-    visits = ["wa" + "waaw", "wb" + "wbbw", "ww" + "wwww"]
+    visits = ["wa" * 3, "wb" * 3, "ww" * 3]
     assert "".join(parts.log).startswith("".join([*visits, *visits[::-1]]))
 
 
