@@ -27,7 +27,7 @@ def test_without_a_gpu_auto_is_the_cpu_and_cuda_an_error(monkeypatch: pytest.Mon
 
 
 def test_an_unknown_device_is_told() -> None:
-    with pytest.raises(SpecError, match="must be auto, cpu, cuda or cuda:N, not 'tpu'"):
+    with pytest.raises(SpecError, match=r"must be auto, cpu, cuda, cuda:N or cuda:N\+M, not 'tpu'"):
         place_of(Site(), Orders(device="tpu"))
 
 

@@ -112,7 +112,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path, kept: Path, mo
         ("exclude=[{model: tiny}]", "exclude: leaves no trial at all"),
         ("report.contrast=[last, lst]", "report.contrast.1: unknown criterion 'lst'; did you mean 'last'?"),
         ("limits.trials=0", "limits.trials: input should be greater than or equal to 1; got 0"),
-        ("device=gpu", "device: must be auto, cpu, cuda or cuda:N, not 'gpu'"),
+        ("device=gpu", "device: must be auto, cpu, cuda, cuda:N or cuda:N+M, not 'gpu'"),
         ("executor=locl", "executor.name: unknown executor 'locl'; did you mean 'local'?"),
         ("resources.default.timeout_min=0", "resources.default.timeout_min: input should be greater than or equal"),
         ("models.0.weights.train.lr=fast", "models.0.weights.train.lr: input should be a valid number"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from small_studies import job_of, small, written
-from timm.models import register_model
+from timm.models import _registry as registry
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -16,6 +17,8 @@ from harness.plan import make_plan
 from harness.records import Record
 from harness.run_trial import run_trial
 from harness.study_file import load_study
+
+REGISTERS = ("_model_entrypoints", "_model_to_module", "_module_to_models")
 
 
 class Routed(nn.Module):
@@ -39,7 +42,6 @@ class Routed(nn.Module):
         return out.reshape(x.shape)
 
 
-@register_model
 def routed_vit_for_a_test(pretrained: bool = False, **options: Any) -> nn.Module:
     own = {name: options[name] for name in ("num_classes", "in_chans")}
     net = VisionTransformer(img_size=8, patch_size=2, embed_dim=32, num_heads=2, depth=3, **own)
@@ -49,7 +51,19 @@ def routed_vit_for_a_test(pretrained: bool = False, **options: Any) -> nn.Module
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
+def _known_to_timm() -> Iterator[None]:
+    """Registered for these tests only: others go through all that timm knows."""
+    names = {name: dict(getattr(registry, name)) for name in REGISTERS}
+    registry.register_model(routed_vit_for_a_test)
+    yield
+    for name, before in names.items():
+        held = getattr(registry, name)
+        held.clear()
+        held.update(before)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, _known_to_timm: None) -> dict[str, Record]:
     folder = tmp_path_factory.mktemp("routed")
     model = {"name": "routed", "architecture": "routed_vit_for_a_test", "weights": "random"}
     study = small(models=[model], targets=["mlp"], collectors=["accuracy", "macs"])
