@@ -36,7 +36,9 @@ def _called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """A candidate of a study without training and without noisy measurements."""
     folder = tmp_path_factory.mktemp("recorded")
-    launched(written(folder, small(models=[{**TINY_MODEL, "weights": "random"}])), folder / "results")
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(folder)  # the project of a run is the checkout around it; here, as later, there is none
+        launched(written(folder, small(models=[{**TINY_MODEL, "weights": "random"}])), folder / "results")
     (found,) = (r for runs in records(folder / "results", "small").values() for r in runs if not r.trial.is_baseline)
     return found
 
