@@ -27,12 +27,12 @@ class PairOptions(Schema):
 
     warmup: int = Field(5, ge=1, description="unmeasured steps of each network in a window; two windows at least")
     warmup_s: float = Field(0.2, ge=0, description="shortest warm-up; it goes on until two windows agree")
-    warmup_limit_s: float = Field(3.0, gt=0, description="warm-up ends after so long, with a warning if unsteady")
+    warmup_limit_s: float = Field(1.0, gt=0, description="warm-up ends after so long, with a warning if unsteady")
     rounds: int = Field(
         4, ge=1, description="groups of samples, spread over time; every second begins with the candidate"
     )
     pairs: int = Field(10, ge=2, description="samples of each network in a round, at least; twice as many at most")
-    round_s: float = Field(0.3, ge=0, description="a round takes more samples to last so long")
+    round_s: float = Field(0.2, ge=0, description="a round takes more samples to last so long")
     min_sample_s: float = Field(
         0.005, ge=0, description="a shorter step is repeated within a sample until it lasts so long"
     )
