@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness import nvml
 from harness.hardware import machine_class, machine_fields
+from harness.kernel_files import text_of
 from harness.schema import Json
 
 __all__ = ["fitness", "machine_class", "machine_fields"]
@@ -26,7 +27,7 @@ def fitness(governor: Path = GOVERNOR, groups: Path = GROUPS) -> dict[str, Json]
         "usable_cpus": usable,
         "cpu_limit": limit,
         "memory_limit_bytes": _memory_limit(groups),
-        "governor": _text(governor),
+        "governor": text_of(governor),
         "foreign_gpu_processes": nvml.foreign_processes(),
     }
     return {**state, "warnings": [*_warnings(state, load, usable if limit is None else min(usable, limit))]}
@@ -60,23 +61,16 @@ def _load() -> float | None:
 
 def _cpu_limit(groups: Path) -> float | None:
     """CPUs that the container may use, by either generation of control groups; None without a limit."""
-    new = (_text(groups / "cpu.max") or "").split()
-    quota, period = new if len(new) == 2 else (_text(groups / f"cpu/cpu.cfs_{key}_us") for key in ("quota", "period"))
+    new = (text_of(groups / "cpu.max") or "").split()
+    quota, period = new if len(new) == 2 else (text_of(groups / f"cpu/cpu.cfs_{key}_us") for key in ("quota", "period"))
     if quota is None or period is None or not quota.isdecimal() or not period.isdecimal():
         return None
     return int(quota) / int(period)
 
 
 def _memory_limit(groups: Path) -> int | None:
-    found = _text(groups / "memory.max") or _text(groups / "memory/memory.limit_in_bytes")
+    found = text_of(groups / "memory.max") or text_of(groups / "memory/memory.limit_in_bytes")
     if found is None or not found.isdecimal():
         return None
     # The first generation spells "no limit" as the largest number of pages.
     return None if int(found) >= 2**60 else int(found)
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.cpu_time import STAT, CpuTime, cpu_time, foreign_cpus
+from harness.kernel_files import number_of, text_of
 from harness.meters import CounterError
 
 POWERCAP = Path("/sys/class/powercap")
@@ -38,7 +39,7 @@ class Domain:
 
     def advance(self) -> int:
         """Microjoules since it was opened."""
-        now = _number(self.folder / "energy_uj")
+        now = number_of(self.folder / "energy_uj")
         if now is None:
             raise CounterError(f"the RAPL counter of {self.name} cannot be read any longer")
         if now < self.last_uj:
@@ -93,7 +94,7 @@ class RaplMeter:
     def power_limit_w(self) -> float | None:
         """The long-term limit of all packages together; None where one is not told."""
         packages = [domain for domain in self.domains if domain.name.startswith("package")]
-        limits = [_number(domain.folder / "constraint_0_power_limit_uw") for domain in packages]
+        limits = [number_of(domain.folder / "constraint_0_power_limit_uw") for domain in packages]
         return None if None in limits else sum(limit or 0 for limit in limits) * MICRO
 
     def wait(self, seconds: float) -> None:
@@ -107,36 +108,24 @@ def open_rapl(
     """The meter of this machine for a process that computes on so many threads; raises CounterError."""
     # Names differ where numbers don't: psys counts the packages again, core and uncore are parts of their package.
     tops = [folder for folder in sorted(root.glob("intel-rapl:*")) if folder.name.count(":") == 1]
-    packages = [folder for folder in tops if (_text(folder / "name") or "").startswith("package")]
+    packages = [folder for folder in tops if (text_of(folder / "name") or "").startswith("package")]
     if not packages:
         raise CounterError(ABSENT)
     memories = [
         folder
         for package in packages
         for folder in sorted(root.glob(f"{package.name}:*"))
-        if _text(folder / "name") == "dram"
+        if text_of(folder / "name") == "dram"
     ]
     domains = tuple(_domain(folder) for folder in (*packages, *memories))
     return RaplMeter(domains, threads, lambda: cpu_time(stat, own))
 
 
 def _domain(folder: Path) -> Domain:
-    level = _number(folder / "energy_uj")
+    level = number_of(folder / "energy_uj")
     if level is None:
         raise CounterError(CLOSED)
-    name = _text(folder / "name") or folder.name
+    name = text_of(folder / "name") or folder.name
     if name == "dram":
         name = f"dram-{folder.name.split(':')[1]}"
-    return Domain(name, folder, _number(folder / "max_energy_range_uj"), level)
-
-
-def _number(file: Path) -> int | None:
-    text = _text(file)
-    return int(text) if text is not None and text.isdecimal() else None
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return None
+    return Domain(name, folder, number_of(folder / "max_energy_range_uj"), level)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.kernel_files import number_of, text_of
+
 CPUS = Path("/sys/devices/system/cpu")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -30,7 +32,7 @@ def cpu_topology(root: Path = CPUS) -> Topology:
     folders = sorted(folder for folder in root.glob("cpu[0-9]*") if (folder / "topology").is_dir())
     packages = _distinct(folder / "topology/physical_package_id" for folder in folders)
     cores = _distinct(folder / "topology/thread_siblings_list" for folder in folders)
-    clocks = [clock for folder in folders if (clock := _number(folder / "cpufreq/cpuinfo_max_freq")) is not None]
+    clocks = [clock for folder in folders if (clock := number_of(folder / "cpufreq/cpuinfo_max_freq")) is not None]
     return Topology(
         sockets=len(packages) or None,
         cores=len(cores) or None,
@@ -43,7 +45,7 @@ def cpu_topology(root: Path = CPUS) -> Topology:
 def _caches(cpu: Path) -> dict[str, int]:
     found = {}
     for folder in sorted(cpu.glob("cache/index*")):
-        level, kind, size = (_text(folder / name) for name in ("level", "type", "size"))
+        level, kind, size = (text_of(folder / name) for name in ("level", "type", "size"))
         unit = UNITS.get(size[-1:]) if size else None
         if level and kind and size and unit and size[:-1].isdecimal():
             found[f"L{level}{'' if kind == 'Unified' else kind[0].lower()}"] = int(size[:-1]) * unit
@@ -51,16 +53,4 @@ def _caches(cpu: Path) -> dict[str, int]:
 
 
 def _distinct(files: Iterable[Path]) -> set[str]:
-    return {text for file in files if (text := _text(file)) not in (None, "", "-1")}
-
-
-def _number(file: Path) -> int | None:
-    text = _text(file)
-    return int(text) if text is not None and text.isdecimal() else None
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text().strip()
-    except OSError:
-        return None
+    return {text for file in files if (text := text_of(file)) not in (None, "", "-1")}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from harness.cpu_time import CpuTime, cpu_time, foreign_cpus
+from harness.kernel_files import number_of, text_of
 from harness.schema import Json
 
 Quality: TypeAlias = Literal["ok", "noisy", "tainted"]
@@ -114,19 +115,12 @@ def _risen(before: int | None, after: int | None) -> int | None:
 
 def _quota_stops(groups: Path) -> int | None:
     """How often the process's control group was out of CPU quota, by either generation of control groups."""
-    text = _text(groups / "cpu.stat") or _text(groups / "cpu/cpu.stat")
+    text = text_of(groups / "cpu.stat") or text_of(groups / "cpu/cpu.stat") or ""
     found = re.search(r"^nr_throttled (\d+)$", text, re.MULTILINE)
     return int(found[1]) if found else None
 
 
 def _thermal_stops(cpus: Path) -> int | None:
-    counts = [_text(path) for path in sorted(cpus.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))]
-    numbers = [int(count) for count in counts if count.strip().isdecimal()]
-    return sum(numbers) if numbers else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+    counts = [number_of(path) for path in sorted(cpus.glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
-from harness.collectors.metrics import METRICS
+from harness.collectors.metrics import answer
 from harness.collectors.per_item import Counts, counts_of, per_item
 from harness.collectors.sizes import Sizes, resized
 from harness.records import Asked, Measurement
@@ -51,8 +51,8 @@ class Macs(CostCollector):
         macs = counts.mean(counts.candidate, _total)
         baseline = counts.mean(counts.baseline, _total)
         return (
-            _measurement(Asked(metric="macs", at=_at(size)), macs, details, warnings),
-            _measurement(Asked(metric="flops", at=_at(size)), 2 * macs, shared | {"baseline": 2 * baseline}),
+            answer(Asked(metric="macs", at=_at(size)), "exact", macs, details=details, warnings=warnings),
+            answer(Asked(metric="flops", at=_at(size)), "exact", 2 * macs, details=shared | {"baseline": 2 * baseline}),
         )
 
     def _checks(self, subject: Subject, counts: Counts) -> dict[str, Check]:
@@ -67,20 +67,6 @@ def _total(count: MacCount) -> int:
 
 def _at(size: int | None) -> Options:
     return {} if size is None else {"image_size": size}
-
-
-def _measurement(asked: Asked, value: float, details: dict[str, Json], warnings: tuple[str, ...] = ()) -> Measurement:
-    unit, better = METRICS[asked.metric]
-    return Measurement(
-        metric=asked.metric,
-        unit=unit,
-        better=better,
-        kind="exact",
-        at=asked.at,
-        value=value,
-        details=details,
-        warnings=warnings,
-    )
 
 
 def _details(checks: Mapping[str, Check], counts: Counts) -> dict[str, Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from harness.records import Asked, Measurement
 
@@ -34,16 +34,14 @@ METRICS: dict[str, tuple[str, Better]] = {
 STRANGE: tuple[str, Better] = ("unknown", "lower")  # a plug-in's metric that was never measured
 
 
-def absent(asked: Asked, kind: Kind, reason: str) -> Measurement:
-    """The answer to a question that could not be measured: null, and why."""
+def answer(asked: Asked, kind: Kind, value: float | None, **found: Any) -> Measurement:
+    """The answer to a question, with the unit and direction of its metric; `found` are further fields of it."""
     unit, better = METRICS.get(asked.metric, STRANGE)
     return Measurement(
-        metric=asked.metric,
-        unit=unit,
-        better=better,
-        kind=kind,
-        split=asked.split,
-        at=asked.at,
-        value=None,
-        reason=reason,
+        metric=asked.metric, unit=unit, better=better, kind=kind, split=asked.split, at=asked.at, value=value, **found
     )
+
+
+def absent(asked: Asked, kind: Kind, reason: str) -> Measurement:
+    """The answer to a question that could not be measured: null, and why."""
+    return answer(asked, kind, None, reason=reason)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from statistics import median, quantiles
 
 from harness.collectors.base import Subject
-from harness.collectors.metrics import METRICS
+from harness.collectors.metrics import answer
 from harness.collectors.pairs import SETTLED, Pairs, drift, ratio_spread
 from harness.device import Timing, arithmetic, attention_kernels
 from harness.records import Asked, Measurement
@@ -19,16 +19,12 @@ def paired(
     asked: Asked, pairs: Pairs, subject: Subject, noisy_above: float, value: float, scaled: Scaling
 ) -> Measurement:
     """The measurement of one question; `scaled` turns the seconds of a step into a sample of its metric."""
-    unit, better = METRICS[asked.metric]
     tainted, noisy = _backwards(pairs), _noise(pairs, noisy_above)
     reasons = [text for text in (tainted, noisy) if text]
-    return Measurement(
-        metric=asked.metric,
-        unit=unit,
-        better=better,
-        kind="noisy",
-        at=asked.at,
-        value=value,
+    return answer(
+        asked,
+        "noisy",
+        value,
         samples=tuple(map(scaled, pairs.seconds)),
         baseline_samples=tuple(map(scaled, pairs.baseline_seconds)),
         rounds=tuple(pairs.rounds),

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.collectors.guard import nulls
-from harness.collectors.metrics import METRICS
+from harness.collectors.metrics import answer
 from harness.collectors.singles import chosen, facts, twin, whole_of
 from harness.records import Asked, Measurement
-from harness.schema import Json
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,21 +41,11 @@ class SublayerCounts(CostCollector):
             ACTIVATIONS: (made, {name: made - _made(subject, one.without()) for name, one in held.items()}),
         }
         details = facts(whole, held)
-        return tuple(_measurement(asked, *found[asked.metric], details) for asked in self.asked())
-
-
-def _measurement(asked: Asked, value: int, by_sublayer: dict[str, float], details: dict[str, Json]) -> Measurement:
-    unit, better = METRICS[asked.metric]
-    return Measurement(
-        metric=asked.metric,
-        unit=unit,
-        better=better,
-        kind="exact",
-        at=asked.at,
-        value=value,
-        by_sublayer=by_sublayer,
-        details=details,
-    )
+        return tuple(
+            answer(asked, "exact", value, by_sublayer=by_sublayer, details=details)
+            for asked in self.asked()
+            for value, by_sublayer in [found[asked.metric]]
+        )
 
 
 def _made(subject: Subject, net: nn.Module) -> int:

@@ -13,7 +13,7 @@ from pydantic import Field
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.collectors.guard import nulls
 from harness.collectors.identities import at_batch
-from harness.collectors.metrics import METRICS, absent
+from harness.collectors.metrics import absent, answer
 from harness.collectors.singles import chosen, facts, whole_of
 from harness.collectors.visits import VisitOptions, Visits, visit
 from harness.device import PeakMemory, arithmetic, is_gpu, out_of_memory
@@ -85,16 +85,7 @@ class Sublayers(VisitOptions, CostCollector):
 
 
 def _measurement(asked: Asked, value: float, by_sublayer: Mapping[str, float]) -> Measurement:
-    unit, better = METRICS[asked.metric]
-    return Measurement(
-        metric=asked.metric,
-        unit=unit,
-        better=better,
-        kind="noisy",
-        at=asked.at,
-        value=value,
-        by_sublayer=dict(by_sublayer),
-    )
+    return answer(asked, "noisy", value, by_sublayer=dict(by_sublayer))
 
 
 def _backwards(visits: Visits) -> str | None:

@@ -30,9 +30,7 @@ class Batch:
     def to(self, device: str) -> Batch:
         """The same items on another device."""
         accepted = None if self.accepted is None else self.accepted.to(device, non_blocking=True)
-        return Batch(
-            self.inputs.to(device, non_blocking=True), self.targets.to(device, non_blocking=True), accepted
-        )
+        return Batch(self.inputs.to(device, non_blocking=True), self.targets.to(device, non_blocking=True), accepted)
 
 
 @dataclass(frozen=True)

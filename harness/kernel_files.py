@@ -1,0 +1,19 @@
+"""The kernel's small files (proc, sys, control groups): one value each, or not there, or not for everybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def text_of(file: Path) -> str | None:
+    """What the file says, without the white space around it; None where it cannot be read."""
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return None
+
+
+def number_of(file: Path) -> int | None:
+    """The whole number in the file; None where there is none."""
+    text = text_of(file)
+    return int(text) if text is not None and text.isdecimal() else None
