@@ -18,7 +18,7 @@ from harness.schema import Options, Schema, digest
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-REVISION = 2  # raised when an inventory of the same network would say something else
+REVISION = 3  # raised when an inventory of the same network would say something else
 
 
 class SublayerInfo(Schema):

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+MOST_GRAPHS = 256
 CPU_KERNELS = ("auto", "fused", "math", "flash")  # what torch has for attention on a CPU
 
 
 def fault(runtime: Runtime, device: str) -> str | None:
     """Why a runtime cannot be had on a device, known before anything runs; None where nothing speaks against it."""
     if is_gpu(device):
-        return None
+        needs_half = runtime.attention in ("flash", "cudnn") and runtime.dtype not in HALF
+        return f"the {runtime.attention!r} attention kernel of a GPU needs bf16 or fp16" if needs_half else None
     if runtime.dtype == "tf32":
         return "tf32 is an arithmetic of NVIDIA GPUs, and this would run on the CPU"
     if runtime.attention not in CPU_KERNELS:
@@ -163,7 +165,8 @@ def _autocast(runtime: Runtime, device: str) -> Iterator[None]:
     if not runtime.autocast:
         yield
         return
-    with torch.autocast(device.partition(":")[0], dtype=_half(runtime)):
+    # Without the cache every step casts its weights, as one that stands alone does.
+    with torch.autocast(device.partition(":")[0], dtype=_half(runtime), cache_enabled=False):
         yield
 
 
@@ -174,15 +177,19 @@ def _compilation(runtime: Runtime, _device: str) -> Iterator[None]:
         yield
         return
     import torch
+    from torch._dynamo import config as dynamo
     from torch._inductor import config
 
     before, config.compile_threads = config.compile_threads, 1  # processes of a compiler pool would run beside timings
+    # Both networks share the code of their class, and every shape is an entry of its own; beyond the limit torch
+    # goes back to eager without a word.
+    limit, dynamo.recompile_limit = dynamo.recompile_limit, MOST_GRAPHS
     torch.compiler.reset()
     try:
         yield
     finally:
         torch.compiler.reset()
-        config.compile_threads = before
+        config.compile_threads, dynamo.recompile_limit = before, limit
 
 
 def compilation() -> dict[str, int]:

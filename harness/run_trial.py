@@ -12,8 +12,10 @@ from harness import device as devices
 from harness.collectors.base import Collector, CostCollector, OutcomeCollector, SelectionCollector, collectors
 from harness.datasets.base import Data
 from harness.environment import environment_of
+from harness.errors import DeviceError
 from harness.failures import failure_of
 from harness.jobs import Assignment, Job
+from harness.numerics import fault
 from harness.questions import Scene, answers
 from harness.records import (
     Environment,
@@ -37,6 +39,7 @@ from harness.stages.prepare import prepare
 from harness.stages.recover import ProofError, proved, recover, without
 from harness.stages.select import select
 from harness.surgery import recipe_of
+from harness.trials import TrialSpec
 
 Progress = Callable[[str, str], None]
 
@@ -86,6 +89,9 @@ def _environment(job: Job) -> Environment:
 def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress) -> None:
     times = found.times
     found.environment = environment = _environment(job)
+    reason = fault(TrialSpec.model_validate(assignment.trial.spec).runs_in(), environment.device)
+    if reason:
+        raise DeviceError(reason)
     with times.timing("prepare", progress) as used:
         bench = bench_of(job, assignment, environment, found.run_id, progress)
         found.parts = bench.data

@@ -39,6 +39,9 @@ class Site(Schema):
     def _is_device(cls, value: str) -> str:
         if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3}(\+[0-9]{1,3})*)?", value):
             raise ValueError(f"must be auto, cpu, cuda, cuda:N or cuda:N+M, not {value[:40]!r}")
+        numbers = value.partition(":")[2].split("+")
+        if len({number.lstrip("0") for number in numbers}) < len(numbers):
+            raise ValueError(f"names a GPU twice: {value[:40]!r}")
         return value
 
     @field_validator("executor", mode="before")

@@ -132,6 +132,11 @@ def test_what_a_cpu_cannot_do_is_told_before_anything_runs(
     assert not list((tmp_path / "small").glob("tiny-*"))
 
 
+def test_kernels_of_a_gpu_that_need_half_precision_say_so() -> None:
+    assert "needs bf16 or fp16" in str(numerics.fault(Runtime(attention="flash"), "cuda:0"))
+    assert numerics.fault(Runtime(attention="flash", dtype="bf16"), "cuda:0") is None
+
+
 def test_compiling_on_a_cpu_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     assert numerics.fault(Runtime(compile="default"), "cuda:0") is None
     monkeypatch.setenv("PATH", "")

@@ -14,6 +14,10 @@ T = TypeVar("T")
 LENGTH = 300
 
 
+class CollectorFault(Exception):  # noqa: N818  # a finding, not a mistake
+    """Why a collector could not measure, in a sentence that a record keeps as it is."""
+
+
 def guarded(make: Callable[[], T]) -> T | str:
     """What `make` gives, or why it could not, in a sentence.
 
@@ -24,6 +28,8 @@ def guarded(make: Callable[[], T]) -> T | str:
         return make()
     except HarnessError:
         raise
+    except CollectorFault as fault:
+        return str(fault)
     except Exception as error:  # here a collector's failure becomes a null with its reason
         # A division by zero is a slip of the collector, whatever Python derives it from.
         if is_lost(error) or type(error) is ArithmeticError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +20,8 @@ from harness.schema import Json, Options
 
 if TYPE_CHECKING:
     from torch import nn
+
+UNMEASURED = 2  # passes of each network: the first compiles, the second may record what later ones replay
 
 
 @collectors.register("memory")
@@ -60,14 +61,14 @@ class Memory(CostCollector):
         )
 
     def _peaks(self, subject: Subject) -> tuple[list[Peak], list[Peak]]:
-        """Peaks of candidate and baseline in turn, after a pass of each that fills what stays."""
+        """Peaks of candidate and baseline in turn, after passes of each that fill what stays."""
         import torch
 
         gc.collect()
         inputs = subject.example(self.batch)
-        steps = [partial(subject.task.forward, net, inputs) for net in (subject.candidate, subject.baseline)]
+        steps = [subject.step(net, inputs) for net in (subject.candidate, subject.baseline)]
         with torch.inference_mode():
-            for step in steps:
+            for step in steps * UNMEASURED:
                 step()
             found = [[_peak(step, subject.device) for step in steps] for _ in range(self.repeats)]
         return [mine for mine, _ in found], [other for _, other in found]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from harness import numerics
 from harness.collectors.base import CostCollector, collectors
-from harness.collectors.guard import guarded
+from harness.collectors.guard import CollectorFault, guarded
 from harness.device import IdleClock, set_threads
+from harness.errors import HarnessError
 from harness.families.base import Sublayer
 from harness.plugins import load_plugins
 from harness.records import Measurement
@@ -35,12 +38,8 @@ class Errand:
     plugins: tuple[str, ...]
 
 
-class AloneError(Exception):
-    """The process could not measure; the message says why."""
-
-
 def collect_alone(errand: Errand) -> tuple[Measurement, ...]:
-    """The collector's measurements from a fresh process; raises AloneError where it fails or dies.
+    """The collector's measurements from a fresh process; raises CollectorFault where it fails or dies.
 
     The process is forked from a server that has the heavy modules loaded and has run no network.
     """
@@ -51,21 +50,30 @@ def collect_alone(errand: Errand) -> tuple[Measurement, ...]:
     process.start()
     theirs.close()
     try:
-        answer = mine.recv() if mine.poll(LIMIT_S) else f"took more than {LIMIT_S:g} s"
+        answer = mine.recv() if mine.poll(LIMIT_S) else f"collector_failed: it took more than {LIMIT_S:g} s"
     except EOFError:
         process.join()
-        answer = f"its process ended with exit code {process.exitcode}; out of memory is the usual reason"
+        answer = _ended(process.exitcode)
     finally:
         process.kill()
         process.join()
         mine.close()
     if isinstance(answer, str):
-        raise AloneError(answer)
+        raise CollectorFault(answer)
     return tuple(Measurement.model_validate(one) for one in answer)
 
 
+def _ended(exit_code: int | None) -> str:
+    if exit_code == -signal.SIGKILL:
+        return "oom_host: its process was killed, for which a lack of memory is the usual reason"
+    return f"collector_failed: its process ended with exit code {exit_code}"
+
+
 def _measure(errand: Errand, answer: Connection) -> None:
-    found = guarded(lambda: _collected(errand))
+    try:
+        found = guarded(partial(_collected, errand))
+    except (HarnessError, ArithmeticError) as error:  # raised here, nobody would hear it
+        found = f"collector_failed: {type(error).__name__}: {error}"
     answer.send(found if isinstance(found, str) else [one.model_dump(mode="json") for one in found])
 
 

@@ -10,9 +10,11 @@ from harness.errors import SpecError
 from harness.families.base import Unit
 from harness.schema import digest
 from harness.searches.base import Selection
-from harness.stages.base import Bench, Network, Removed
+from harness.stages.base import Bench, Network, Removed, transformed
 from harness.stages.cost import cost
 from harness.surgery import remove
+
+LATER = ("recover", "evaluate", "cost")  # stages whose transforms a network that is selected from lacks
 
 
 def count_for(bench: Bench, prepared: Network, selection: Selection, units: tuple[Unit, ...]) -> tuple[int, float]:
@@ -46,7 +48,10 @@ def _saved_latency(bench: Bench, prepared: Network, gone: Removed) -> float:
         raise SpecError("budgets.latency: the collector 'latency' measures no cost")
     candidate = remove(prepared.net, gone.sublayers, bench.spec.removal).eval()
     content = digest([prepared.content, list(gone.names)], 16)
-    (found, *_), _ = cost(bench, Network(candidate, content), prepared.net, gone, [latency])
+    # The rest of the chain, as the cost stage has it: the artifact is shared with it.
+    own = transformed(bench, Network(candidate, content), *LATER)
+    whole = transformed(bench, prepared, *LATER)
+    (found, *_), _ = cost(bench, own, whole.net, gone, [latency])
     if found.value is None:
         raise SpecError(f"budgets.latency: no latency could be measured: {found.reason}")
     ratios = [own / base for own, base in zip(found.samples, found.baseline_samples, strict=True)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness import numerics
 from harness.artifacts import Artifact
 from harness.collectors.base import CostCollector, Subject
-from harness.collectors.guard import guarded, nulls
+from harness.collectors.guard import CollectorFault, guarded, nulls
 from harness.device import IdleClock, is_gpu
 from harness.inventory import structure
 from harness.questions import Scene, questions
@@ -25,7 +25,7 @@ from harness.stages.subjects import REAL_SPLIT, Setting, subject_of
 if TYPE_CHECKING:
     from torch import nn
 
-REVISION = 1
+REVISION = 2  # 1 counted some fused and recurrent operators as nothing
 
 
 def cost(
@@ -41,10 +41,11 @@ def cost(
     found: list[Measurement] = []
     for collector in wanted:
         bench.progress("cost", collector.name)
-        kept = guarded(partial(_kept, bench, subject, gone, collector, structure_key))
-        if isinstance(kept, str):
+        try:
+            kept = _kept(bench, subject, gone, collector, structure_key)
+        except CollectorFault as fault:
             scene = Scene(not bench.spec.removes, bench.spec.runs_in())
-            found += nulls(questions(collector, scene), collector.kind, kept)
+            found += nulls(questions(collector, scene), collector.kind, str(fault))
             continue
         used.append(kept)
         found += _shown(bench, kept[0])
@@ -54,8 +55,14 @@ def cost(
 def _kept(
     bench: Bench, subject: Subject, gone: Removed, collector: CostCollector, built: Options
 ) -> tuple[Artifact, bool]:
-    measure = writer(lambda: Measured(measurements=_measured(bench, subject, gone, collector)))
-    return bench.obtain("cost", _asked(bench, built, collector), measure)
+    def measure() -> Measured:
+        # Caught here, so that what fails while an artifact is written is told from what fails while it is measured.
+        found = guarded(partial(_measured, bench, subject, gone, collector))
+        if isinstance(found, str):
+            raise CollectorFault(found)
+        return Measured(measurements=found)
+
+    return bench.obtain("cost", _asked(bench, built, collector), writer(measure))
 
 
 def _measured(bench: Bench, subject: Subject, gone: Removed, collector: CostCollector) -> tuple[Measurement, ...]:

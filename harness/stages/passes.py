@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from harness import numerics
@@ -60,12 +61,16 @@ class _Count:
         self.fault: str | None = None
         self._done: list[tuple[Options, Tally]] = []
 
-    def begin(self, bench: Bench, split: str, order: str) -> Iterator[tuple[View, Tally]]:
-        """A tally of a split for each way of showing it."""
-        for view in self.collector.views():
-            tally = self.collector.tally(split, bench.task, order)
-            self._done.append((view.at, tally))
-            yield view, tally
+    def begin(self, bench: Bench, split: str, order: str) -> list[tuple[View, Tally]]:
+        """A tally of a split for each way of showing it; none where the collector fails."""
+        begun = guarded(
+            lambda: [(view, self.collector.tally(split, bench.task, order)) for view in self.collector.views()]
+        )
+        if isinstance(begun, str):
+            self.fault = begun
+            return []
+        self._done += [(view.at, tally) for view, tally in begun]
+        return begun
 
     def _finish(self) -> list[tuple[Options, Finished]]:
         return [(view, tally.finish()) for view, tally in self._done]
@@ -113,7 +118,12 @@ def _shown(part: Part, showings: Sequence[_Showing], config: InputConfig) -> Ite
     first = 0
     for batch in part.batches(MICRO_BATCH):
         for showing in showings:
-            yield showing, showing.view(batch, first, config)
+            shown = guarded(partial(showing.view, batch, first, config))
+            if isinstance(shown, str):
+                for count, _ in showing.watchers:
+                    count.fault = count.fault or shown
+                continue
+            yield showing, shown
         first += len(batch)
 
 

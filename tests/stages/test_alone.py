@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from small_studies import TINY_MODEL, launched, records, small, written
 
+from harness.collectors.guard import CollectorFault
 from harness.inventory import kept_inventory
 from harness.runtimes import DEFAULT
 from harness.schema import Options
-from harness.stages.alone import AloneError, Errand, collect_alone
+from harness.stages.alone import Errand, collect_alone
 from harness.stages.subjects import Setting, subject_anew
 from harness.tasks.base import InputConfig
 from harness.trials import TrialSpec
@@ -45,7 +46,7 @@ def test_a_collector_answers_from_another_process(tmp_path: Path) -> None:
 
 
 def test_a_fault_over_there_is_told_here(tmp_path: Path) -> None:
-    with pytest.raises(AloneError, match="'accuracy' measures no cost"):
+    with pytest.raises(CollectorFault, match="collector_failed: TypeError: 'accuracy' measures no cost"):
         collect_alone(errand(tmp_path, name="accuracy"))
 
 

@@ -74,6 +74,27 @@ def test_what_has_no_value_is_not_taken_again() -> None:
     assert len(list(left)) == 1
 
 
+@pytest.mark.usefixtures("calm")
+def test_a_later_attempt_that_fails_leaves_what_was_measured_before() -> None:
+    left = in_turn(timing(1.0, "noisy"))
+    (found,) = collected(lambda: next(left, None) or fails(), "cpu", 2)
+    assert (found.value, found.quality) == (1.0, "noisy")
+
+
+def fails() -> tuple[Measurement, ...]:
+    raise RuntimeError("gone")
+
+
+@pytest.mark.usefixtures("calm")
+def test_the_cold_first_step_is_that_of_the_first_attempt() -> None:
+    first = timing(1.0, "noisy")
+    cold = first.model_copy(update={"details": {**first.details, "cold_first_s": 9.0}})
+    warm = timing(2.0).model_copy(update={"details": {"cold_first_s": 0.1, "ratio_spread": 0.0}})
+    left = in_turn(cold, warm)
+    (found,) = collected(lambda: next(left), "cpu", 2)
+    assert (found.value, found.details["cold_first_s"]) == (2.0, 9.0)
+
+
 def test_what_the_machine_did_is_added_to_the_doubts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "judged", lambda before, after: Verdict("noisy", ("noisy: others",), {"a": 1}))
     (found,) = collected(lambda: (timing(1.0),), "cpu", 0)

@@ -10,6 +10,7 @@ import torch
 from small_studies import job_of, small, written
 from torch import Tensor, nn
 
+from harness.collectors.calibration_error import CalibrationError
 from harness.collectors.guard import guarded
 from harness.collectors.latency import Latency
 from harness.collectors.macs import Macs
@@ -76,6 +77,21 @@ def test_an_outcome_collector_that_raises_is_null_and_the_others_stand(tmp_path:
     found = {(m.metric, m.split): m for m in record.measurements}
     assert record.status == "ok"
     assert found["luck", "test"].reason == "collector_failed: KeyError: 'luck'"
+    assert found["top1", "test"].value is not None
+
+
+@pytest.mark.parametrize("method", ["views", "tally"])
+def test_an_outcome_collector_that_cannot_begin_is_null_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def unlucky(self: object, *given: object) -> None:
+        raise KeyError("luck")
+
+    monkeypatch.setattr(CalibrationError, method, unlucky)
+    record = baseline(tmp_path, collectors=["accuracy", "calibration_error"])
+    found = {(m.metric, m.split): m for m in record.measurements}
+    assert record.status == "ok"
+    assert found["ece", "test"].reason == "collector_failed: KeyError: 'luck'"
     assert found["top1", "test"].value is not None
 
 
