@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.jobs import Assignment, EventLog, Job, events_path
 from harness.records import Record
 from harness.run_trial import prepare_only, run_trial
+from harness.stages.alone import Companion
 from harness.store import Store
 
 
@@ -25,7 +26,8 @@ def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool) -
         prepare_only(job, assignment, voice.tell)
         return
     voice.events.add("started", trial=assignment.trial.id)
-    record = run_trial(job, assignment, voice.tell, f"logs/{log.name}")
+    companion = Companion.fork()  # now, before anything has run here
+    record = run_trial(job, assignment, voice.tell, f"logs/{log.name}", companion.collect)
     Store(Path(job.results)).write_record(record)
     _say_end(voice.events, record)
     sys.stdout.flush()

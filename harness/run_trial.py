@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -34,6 +34,7 @@ from harness.stages.assure import assure
 from harness.stages.base import Bench, Network, Removed, StageTimes, transformed
 from harness.stages.bench import bench_of
 from harness.stages.cost import cost
+from harness.stages.errands import Alone
 from harness.stages.evaluate import evaluate
 from harness.stages.prepare import prepare
 from harness.stages.recover import ProofError, proved, recover, without
@@ -61,13 +62,15 @@ class Findings:
     timings: dict[str, float] = field(default_factory=dict)
 
 
-def run_trial(job: Job, assignment: Assignment, progress: Progress, log: str | None = None) -> Record:
+def run_trial(
+    job: Job, assignment: Assignment, progress: Progress, log: str | None = None, alone: Alone | None = None
+) -> Record:
     """Runs what is asked of a trial and gives its record, whatever happens inside."""
     started = time.perf_counter()
     found = Findings(new_run_id(), now())
     failure: Failure | None = None
     try:
-        _run_stages(job, assignment, found, progress)
+        _run_stages(job, assignment, found, progress, alone)
     except ProofError as error:
         found.proof = error.proof
         failure = failure_of(error, found.times.current, log)
@@ -86,14 +89,14 @@ def _environment(job: Job) -> Environment:
     return environment_of(devices.resolve(job.device), torch.get_num_threads())
 
 
-def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress) -> None:
+def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress, alone: Alone | None) -> None:
     times = found.times
     found.environment = environment = _environment(job)
     reason = fault(TrialSpec.model_validate(assignment.trial.spec).runs_in(), environment.device)
     if reason:
         raise DeviceError(reason)
     with times.timing("prepare", progress) as used:
-        bench = bench_of(job, assignment, environment, found.run_id, progress)
+        bench = replace(bench_of(job, assignment, environment, found.run_id, progress), alone=alone)
         found.parts = bench.data
         prepared, artifact, reused = prepare(bench)
         used.append((artifact, reused))

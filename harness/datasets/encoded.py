@@ -105,6 +105,6 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def official_number(name: str) -> int | None:
-    """1 to 50,000 of `ILSVRC2012_val_000XXXXX.JPEG`, in whatever folder; None of another name."""
+    """1 to 50,000 of `ILSVRC2012_val_NNNNNNNN.JPEG`, in whatever folder; None of another name."""
     found = OFFICIAL.search(name)
     return int(found[1]) if found else None

@@ -157,8 +157,8 @@ def relabelled(test: Items, labels: Sequence[Sequence[int]]) -> Items:
     strange = sum(number is None or number > len(labels) for number in numbers)
     if strange:
         message = (
-            f"{strange:,} of the {len(numbers):,} validation images have no official name, ILSVRC2012_val_000XXXXX, "
-            f"of the {len(labels):,} that are labelled; ReaL labels images by that number"
+            f"{strange:,} of the {len(numbers):,} validation images have no official name "
+            f"(ILSVRC2012_val_00000001) of the {len(labels):,} that are labelled; ReaL labels images by that number"
         )
         raise DataError(fault("imagenet_real", message))
     accepted = np.zeros((len(numbers), CLASSES), dtype=np.bool_)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,55 +16,101 @@ from harness.collectors.base import CostCollector, collectors
 from harness.collectors.guard import CollectorFault, guarded
 from harness.device import IdleClock, set_threads
 from harness.errors import HarnessError
-from harness.families.base import Sublayer
 from harness.plugins import load_plugins
 from harness.records import Measurement
-from harness.schema import Options
-from harness.stages.subjects import Setting, subject_anew
-from harness.trials import TrialSpec
+from harness.schema import Json
+from harness.stages.errands import Errand
+from harness.stages.subjects import subject_anew
 
 PRELOAD = "harness.preload"
 LIMIT_S = 600.0
+HUNG = f"collector_failed: it took more than {LIMIT_S:g} s"
 
 
-@dataclass(frozen=True)
-class Errand:
-    """What the process is told: which structure to build, and which collector to run on it."""
+class Companion:
+    """A process that stays as it is now, and forks another for each errand.
 
-    setting: Setting
-    spec: TrialSpec
-    gone: tuple[Sublayer, ...]
-    collector: Options
-    threads: int
-    plugins: tuple[str, ...]
+    To be made by `fork` before this process has computed anything: then the libraries are loaded and no thread runs.
+    """
+
+    def __init__(self, line: Connection, pid: int) -> None:
+        self._line = line
+        self._pid: int | None = pid
+
+    @classmethod
+    def fork(cls) -> Companion:
+        """Forks this process; the companion ends when this one does."""
+        mine, theirs = multiprocessing.Pipe()
+        pid = os.fork()
+        if pid == 0:
+            mine.close()
+            os.setpgid(0, 0)  # so that it can be ended together with what it has forked
+            serve(theirs)
+            os._exit(0)
+        theirs.close()
+        return cls(mine, pid)
+
+    def collect(self, errand: Errand) -> tuple[Measurement, ...]:
+        """The collector's measurements from a fresh process; raises CollectorFault where it fails or dies."""
+        if self._pid is None:
+            raise CollectorFault("collector_failed: an errand before took too long, and its process was ended")
+        return _sent(errand, self._line, self._end)
+
+    def _end(self) -> None:
+        if self._pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = None
 
 
 def collect_alone(errand: Errand) -> tuple[Measurement, ...]:
-    """The collector's measurements from a fresh process; raises CollectorFault where it fails or dies.
-
-    The process is forked from a server that has the heavy modules loaded and has run no network.
-    """
+    """The same without a companion, from a server that loads the heavy modules first: some seconds for the first."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOAD])
-    mine, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(errand, theirs), daemon=True)
+    mine, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs,))
     process.start()
     theirs.close()
     try:
-        answer = mine.recv() if mine.poll(LIMIT_S) else f"collector_failed: it took more than {LIMIT_S:g} s"
-    except EOFError:
-        process.join()
-        answer = _ended(process.exitcode)
+        return _sent(errand, mine, process.kill)
     finally:
-        process.kill()
-        process.join()
         mine.close()
+        process.join()
+
+
+def serve(line: Connection) -> None:
+    """Forks a process for each errand that comes over the line, until nobody is at its other end."""
+    while True:
+        try:
+            errand: Errand = line.recv()
+        except (EOFError, OSError):
+            return
+        pid = os.fork()
+        if pid == 0:
+            _measure(errand, line)
+            os._exit(0)  # what a library left behind must not hold it
+        exit_code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if exit_code:
+            line.send(_ended(exit_code))
+
+
+def _sent(errand: Errand, line: Connection, end: Callable[[], None]) -> tuple[Measurement, ...]:
+    """The answer to an errand; `end` is called where none comes in time."""
+    try:
+        line.send(errand)
+        if not line.poll(LIMIT_S):
+            end()
+            raise CollectorFault(HUNG)
+        answer: str | list[dict[str, Json]] = line.recv()
+    except (EOFError, OSError) as error:
+        raise CollectorFault(f"collector_failed: the process beside is gone ({type(error).__name__})") from None
     if isinstance(answer, str):
         raise CollectorFault(answer)
     return tuple(Measurement.model_validate(one) for one in answer)
 
 
-def _ended(exit_code: int | None) -> str:
+def _ended(exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
         return "oom_host: its process was killed, for which a lack of memory is the usual reason"
     return f"collector_failed: its process ended with exit code {exit_code}"
@@ -77,7 +124,7 @@ def _measure(errand: Errand, answer: Connection) -> None:
     answer.send(found if isinstance(found, str) else [one.model_dump(mode="json") for one in found])
 
 
-def _collected(errand: Errand) -> Sequence[Measurement]:
+def _collected(errand: Errand) -> tuple[Measurement, ...]:
     load_plugins([Path(path) for path in errand.plugins])
     set_threads(errand.threads)
     collector = collectors.create(errand.collector)

@@ -17,6 +17,7 @@ from harness.inventory import Inventory
 from harness.jobs import Assignment, Job
 from harness.records import StageRun
 from harness.schema import Options, digest
+from harness.stages.errands import Alone
 from harness.tasks.base import InputConfig, Task
 from harness.transforms.base import Transform, transforms
 from harness.trials import TrialSpec
@@ -45,6 +46,7 @@ class Bench:
     device: str
     threads: int  # of the CPU; a time taken with one is no time taken with two
     progress: Callable[[str, str], None]
+    alone: Alone | None = None  # measures in a process of its own; None starts one for it
     devices: tuple[str, ...] = ()  # `device`, and others that help to evaluate
     transforms: tuple[tuple[str, Transform], ...] = ()  # each with the first stage whose network has it
 

@@ -16,11 +16,12 @@ from harness.inventory import structure
 from harness.questions import Scene, questions
 from harness.records import Measurement, SharedFrom
 from harness.schema import Options
-from harness.stages.alone import Errand, collect_alone
+from harness.stages.alone import collect_alone
 from harness.stages.attempts import collected
 from harness.stages.base import Bench, Network, Removed
+from harness.stages.errands import Errand, Setting
 from harness.stages.measured import FILE, Measured, writer
-from harness.stages.subjects import REAL_SPLIT, Setting, subject_of
+from harness.stages.subjects import REAL_SPLIT, subject_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,7 +73,7 @@ def _measured(bench: Bench, subject: Subject, gone: Removed, collector: CostColl
     force = contextlib.nullcontext() if collector.kind == "exact" else numerics.in_force(runtime, bench.device)
     with force:
         if collector.in_fresh_process and not is_gpu(bench.device):
-            return collect_alone(_errand(bench, gone, collector))
+            return (bench.alone or collect_alone)(_errand(bench, gone, collector))
         if collector.is_timed:
             clock = IdleClock(bench.device)
             return collected(lambda: collector.collect(subject, clock), bench.device, bench.job.remeasure)

@@ -12,11 +12,11 @@ from harness.collectors.base import Subject
 from harness.collectors.singles import twin
 from harness.families.base import Sublayer
 from harness.runtimes import Runtime
-from harness.schema import Options
 from harness.stages.base import Bench, chain_of
+from harness.stages.errands import Setting
 from harness.stages.singles import singles_of
 from harness.surgery import remove
-from harness.tasks.base import Batch, InputConfig
+from harness.tasks.base import Batch
 from harness.tasks.catalogue import task_called
 from harness.trials import TrialSpec
 
@@ -32,16 +32,6 @@ def subject_of(bench: Bench, candidate: nn.Module, baseline: nn.Module) -> Subje
     setting = Setting(bench.task.name, bench.task_options, bench.config, bench.device)
     subject = _subject(setting, runtime, candidate, baseline, _Real(bench, runtime))
     return replace(subject, singles=singles_of(bench, subject.baseline))
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a subject needs beside its networks; plain values, so that it can be handed to another process."""
-
-    task: str
-    task_options: Options
-    config: InputConfig
-    device: str
 
 
 def subject_anew(setting: Setting, spec: TrialSpec, gone: Sequence[Sublayer]) -> Subject:

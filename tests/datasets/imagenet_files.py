@@ -44,7 +44,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def official_files(train: int = 40, val: int = 15) -> dict[str, bytes]:
-    """Content by `train/SYNSET/SYNSET_N.JPEG` and `val/SYNSET/ILSVRC2012_val_000XXXXX.JPEG`, classes in turn."""
+    """Content by `train/SYNSET/SYNSET_N.JPEG` and `val/SYNSET/ILSVRC2012_val_NNNNNNNN.JPEG`, classes in turn."""
     names = [synsets()[index] for index in CHOSEN]
     found = {}
     for number in range(train):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ from harness.collectors.guard import CollectorFault
 from harness.inventory import kept_inventory
 from harness.runtimes import DEFAULT
 from harness.schema import Options
-from harness.stages.alone import Errand, collect_alone
-from harness.stages.subjects import Setting, subject_anew
+from harness.stages.alone import collect_alone
+from harness.stages.errands import Errand, Setting
+from harness.stages.subjects import subject_anew
 from harness.tasks.base import InputConfig
 from harness.trials import TrialSpec
 
@@ -48,6 +52,50 @@ def test_a_collector_answers_from_another_process(tmp_path: Path) -> None:
 def test_a_fault_over_there_is_told_here(tmp_path: Path) -> None:
     with pytest.raises(CollectorFault, match="collector_failed: TypeError: 'accuracy' measures no cost"):
         collect_alone(errand(tmp_path, name="accuracy"))
+
+
+def test_a_companion_runs_every_errand_in_a_process_of_its_own(tmp_path: Path) -> None:
+    script = tmp_path / "companion.py"
+    script.write_text(
+        "import pickle, sys\n"
+        "from harness.stages.alone import Companion\n"
+        "from harness.collectors.guard import CollectorFault\n"
+        "companion = Companion.fork()\n"
+        "for errand in pickle.loads(sys.stdin.buffer.read()):\n"
+        "    try:\n"
+        "        print(companion.collect(errand)[0].metric)\n"
+        "    except CollectorFault as fault:\n"
+        "        print(fault)\n"
+    )
+    told = [errand(tmp_path, name="params"), errand(tmp_path, name="accuracy"), errand(tmp_path, name="params")]
+    done = subprocess.run(
+        [sys.executable, str(script)], input=pickle.dumps(told), capture_output=True, timeout=120, check=True
+    )
+    fault = "collector_failed: TypeError: 'accuracy' measures no cost"
+    assert done.stdout.decode().splitlines() == ["params", fault, "params"]
+
+
+def test_a_companion_that_is_killed_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(
+        "import os, pickle, signal, sys\n"
+        "from harness.stages.alone import Companion\n"
+        "from harness.collectors.guard import CollectorFault\n"
+        "companion = Companion.fork()\n"
+        "os.kill(companion._pid, signal.SIGKILL)\n"
+        "try:\n"
+        "    companion.collect(pickle.loads(sys.stdin.buffer.read()))\n"
+        "except CollectorFault as fault:\n"
+        "    print(fault)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        input=pickle.dumps(errand(tmp_path, name="params")),
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.decode().startswith("collector_failed: the process beside is gone")
 
 
 def test_peak_memory_of_a_study_is_of_a_process_of_its_own(tmp_path: Path) -> None:
