@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.device import is_gpu
 from harness.runtimes import HALF, Runtime
+from harness.schema import Json
 from harness.tasks.base import Batch
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _compilation(runtime: Runtime, _device: str) -> Iterator[None]:
         config.compile_threads, dynamo.recompile_limit = before, limit
 
 
-def compilation() -> dict[str, int]:
+def compilation() -> dict[str, Json]:
     """Graphs that the compiler made since it was reset, and how often it had to leave one (graph breaks)."""
     from torch._dynamo.utils import counters
 

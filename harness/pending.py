@@ -7,9 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.collectors.base import Collector, CostCollector
+from harness.collectors.metrics import is_failed
 from harness.jobs import Assignment
 from harness.plan import Plan
 from harness.records import Asked, Record, TrialInfo
+
+PATIENCE = 2  # runs in which a collector fails before its null counts as an answer
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,19 @@ def _is_noisy(collector: Collector) -> bool:
 def _standing(trial: TrialInfo, runs: list[Record], asked: _Questions, machine_class: str | None) -> Standing:
     good = [run for run in runs if run.status == "ok"]
     here = [run for run in good if machine_class is None or _class(run) == machine_class]
-    anywhere_keys = {m.asked.key for run in good for m in run.measurements}
-    here_keys = {m.asked.key for run in here for m in run.measurements}
+    anywhere_keys, here_keys = _answered(good), _answered(here)
     missing = [a for a in asked.exact if a.key not in anywhere_keys]
     missing += [a for a in asked.noisy if a.key not in here_keys]
     newest = max(runs, key=lambda run: (run.run.started, run.run.id), default=None)
     failed = newest if newest is not None and newest.status == "failed" else None
     return Standing(trial, tuple(missing), failed, len(runs))
+
+
+def _answered(runs: Sequence[Record]) -> set[str]:
+    """The questions that have an answer; one whose collector failed is asked again, a few times."""
+    tries = Counter(m.asked.key for run in runs for m in run.measurements if is_failed(m))
+    answers = {m.asked.key for run in runs for m in run.measurements if not is_failed(m)}
+    return answers | {key for key, count in tries.items() if count >= PATIENCE}
 
 
 def _class(record: Record) -> str | None:

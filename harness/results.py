@@ -92,8 +92,14 @@ def _merged(machine_class: str, runs: Sequence[Record]) -> TrialResult:
 
 
 def _newest(found: Iterable[Measurement]) -> dict[str, Measurement]:
-    """Of each question the last answer; one that was measured as an older revision of its collector did is dropped."""
-    held = {m.asked.key: m for m in found}
+    """Of each question the last answer with a value, else the last one.
+
+    What was measured as an older revision of its collector did is dropped.
+    """
+    held: dict[str, Measurement] = {}
+    for m in found:
+        if m.value is not None or m.asked.key not in held or held[m.asked.key].value is None:
+            held[m.asked.key] = m
     newest: dict[str, int] = {}
     for m in held.values():
         bare = _bare(m)

@@ -104,3 +104,19 @@ def test_fresh_asks_for_everything_again(plan: Plan) -> None:
     stand = standings(plan, [run(plan, trial, number=n) for n, trial in enumerate(plan.trials)], "here")
     assert assignments(plan, stand) == ()
     assert [len(a.asked) for a in assignments(plan, stand, fresh=True)] == [3, 3, 3]
+
+
+def test_what_a_collector_failed_at_is_asked_again_but_not_for_ever(plan: Plan) -> None:
+    def failed(number: int) -> Record:
+        record = run(plan, plan.trials[0], number=number)
+        broken = record.measurements[0].model_copy(update={"value": None, "reason": "collector_failed: no luck"})
+        return record.model_copy(update={"measurements": (broken, *record.measurements[1:])})
+
+    assert [asked.metric for asked in standing(plan, failed(1)).missing] == ["macs"]
+    assert standing(plan, failed(1), failed(2)).is_done
+
+
+def test_what_cannot_be_measured_here_is_an_answer(plan: Plan) -> None:
+    record = run(plan, plan.trials[0])
+    absent = record.measurements[0].model_copy(update={"value": None, "reason": "no_counter: none here"})
+    assert standing(plan, record.model_copy(update={"measurements": (absent, *record.measurements[1:])})).is_done

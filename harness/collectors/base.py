@@ -84,6 +84,10 @@ def _as_it_is(net: nn.Module) -> nn.Module:
     return net
 
 
+def _no_graphs() -> dict[str, Json] | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Single:
     """One sublayer: its kind and depth, the parameters and MACs per item that go with it, the network without it."""
@@ -100,9 +104,10 @@ class Subject:
     """Candidate and baseline side by side in one process, in eval mode on `device`; never altered by a collector.
 
     `example(items)` makes inputs on the device, always the same; `device` is "cpu" or "cuda:0". Both networks are eager
-    and in the runtime's precision and layout; `compiled` gives what the runtime executes in their place. `real(batches,
-    items)` gives so many batches of real items on the device; None where there are none. `singles` are the sublayers by
-    name, each with what goes when it alone is removed.
+    and in the runtime's precision and layout; `compiled` gives what the runtime executes in their place, `graphs` what
+    the compiler made of them. `real(batches, items)` gives so many batches of real items on the device; None where
+    there are none. `singles` are the sublayers by name, each with what goes when it alone is removed. `resized` keeps
+    the same for other image sizes, so that a second attempt copies and compiles nothing again.
     """
 
     candidate: nn.Module
@@ -112,7 +117,9 @@ class Subject:
     device: str
     compiled: Callable[[nn.Module], nn.Module] = _as_it_is
     singles: Mapping[str, Single] = field(default_factory=dict)
+    graphs: Callable[[], dict[str, Json] | None] = _no_graphs
     real: Callable[[int, int], tuple[Batch, ...]] | None = None
+    resized: dict[int, Subject] = field(default_factory=dict)
 
     def step(self, net: nn.Module, batch: Batch) -> Callable[[], object]:
         """One forward pass of a network on a batch, as the runtime executes it."""

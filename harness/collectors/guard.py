@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from harness.collectors.metrics import Kind, absent
+from harness.collectors.metrics import FAILED, Kind, absent
 from harness.errors import HarnessError
 from harness.failures import classified, is_lost, without_paths
 from harness.records import Asked, Measurement
@@ -45,4 +45,4 @@ def nulls(asked: Sequence[Asked], kind: Kind, reason: str) -> tuple[Measurement,
 def _reason(error: Exception) -> str:
     kind = classified(error)
     told = without_paths(f"{type(error).__name__}: {error}").strip().partition("\n")[0][:LENGTH]
-    return f"{kind}: {told}" if kind.startswith("oom") else f"collector_failed: {told}"
+    return f"{kind}: {told}" if kind.startswith("oom") else f"{FAILED}: {told}"

@@ -34,6 +34,14 @@ METRICS: dict[str, tuple[str, Better]] = {
 STRANGE: tuple[str, Better] = ("unknown", "lower")  # a plug-in's metric that was never measured
 
 
+FAILED = "collector_failed"
+
+
+def is_failed(measurement: Measurement) -> bool:
+    """Whether its collector raised, which another run may not; what cannot be measured here is an answer."""
+    return measurement.value is None and (measurement.reason or "").startswith(FAILED)
+
+
 def answer(asked: Asked, kind: Kind, value: float | None, **found: Any) -> Measurement:
     """The answer to a question, with the unit and direction of its metric; `found` are further fields of it."""
     unit, better = METRICS.get(asked.metric, STRANGE)

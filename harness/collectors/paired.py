@@ -84,6 +84,7 @@ def _details(pairs: Pairs, subject: Subject) -> dict[str, Json]:
         "dtype": str(held).removeprefix("torch."),
         "tf32": tf32,
         "cudnn_benchmark": now.cudnn_benchmark,
+        "compiled": subject.graphs(),
         "kernel": [*attention_kernels(pairs.eager)],
     }
 

@@ -35,6 +35,12 @@ def resized(subject: Subject, size: int | None) -> Subject:
     """
     if size is None:
         return subject
+    if size not in subject.resized:
+        subject.resized[size] = _made(subject, size)
+    return subject.resized[size]
+
+
+def _made(subject: Subject, size: int) -> Subject:
     return replace(
         subject,
         candidate=_fitted(subject.candidate, size),
@@ -42,6 +48,7 @@ def resized(subject: Subject, size: int | None) -> Subject:
         example=lambda items: _scaled(subject.example(items), size),
         real=None,
         singles={},
+        resized={},
     )
 
 

@@ -126,6 +126,9 @@ def _timings(view: View) -> Iterator[str]:
     if again:
         what = f"{counted(len(again), 'measurement')} {_were(len(again))} taken again because of noise"
         yield f"{what}, up to {max(again)} times in all; the best of each is shown, the others are in its record."
+    unsure = sum(bool(r.selection and r.selection.budget and "quality" in r.selection.budget) for r in view.good)
+    if unsure:
+        yield f"In {_trials(unsure)} a noisy latency decided how many sublayers save the budget."
     shared = sum(any(m.shared_from for m in r.measurements.values()) for r in view.good)
     if shared:
         yield f"{_trials(shared)} {_have(shared)} no cost of their own: equal structures share one measured cost."

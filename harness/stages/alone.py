@@ -14,6 +14,7 @@ from pathlib import Path
 from harness import numerics
 from harness.collectors.base import CostCollector, collectors
 from harness.collectors.guard import CollectorFault, guarded
+from harness.collectors.metrics import FAILED
 from harness.device import IdleClock, set_threads
 from harness.errors import HarnessError
 from harness.plugins import load_plugins
@@ -24,7 +25,7 @@ from harness.stages.subjects import subject_anew
 
 PRELOAD = "harness.preload"
 LIMIT_S = 600.0
-HUNG = f"collector_failed: it took more than {LIMIT_S:g} s"
+HUNG = f"{FAILED}: it took more than {LIMIT_S:g} s"
 
 
 class Companion:
@@ -53,7 +54,7 @@ class Companion:
     def collect(self, errand: Errand) -> tuple[Measurement, ...]:
         """The collector's measurements from a fresh process; raises CollectorFault where it fails or dies."""
         if self._pid is None:
-            raise CollectorFault("collector_failed: an errand before took too long, and its process was ended")
+            raise CollectorFault(f"{FAILED}: an errand before took too long, and its process was ended")
         return _sent(errand, self._line, self._end)
 
     def _end(self) -> None:
@@ -104,7 +105,7 @@ def _sent(errand: Errand, line: Connection, end: Callable[[], None]) -> tuple[Me
             raise CollectorFault(HUNG)
         answer: str | list[dict[str, Json]] = line.recv()
     except (EOFError, OSError) as error:
-        raise CollectorFault(f"collector_failed: the process beside is gone ({type(error).__name__})") from None
+        raise CollectorFault(f"{FAILED}: the process beside is gone ({type(error).__name__})") from None
     if isinstance(answer, str):
         raise CollectorFault(answer)
     return tuple(Measurement.model_validate(one) for one in answer)
@@ -113,14 +114,14 @@ def _sent(errand: Errand, line: Connection, end: Callable[[], None]) -> tuple[Me
 def _ended(exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
         return "oom_host: its process was killed, for which a lack of memory is the usual reason"
-    return f"collector_failed: its process ended with exit code {exit_code}"
+    return f"{FAILED}: its process ended with exit code {exit_code}"
 
 
 def _measure(errand: Errand, answer: Connection) -> None:
     try:
         found = guarded(partial(_collected, errand))
     except (HarnessError, ArithmeticError) as error:  # raised here, nobody would hear it
-        found = f"collector_failed: {type(error).__name__}: {error}"
+        found = f"{FAILED}: {type(error).__name__}: {error}"
     answer.send(found if isinstance(found, str) else [one.model_dump(mode="json") for one in found])
 
 

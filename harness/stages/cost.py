@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -69,10 +70,13 @@ def _kept(
 def _measured(bench: Bench, subject: Subject, gone: Removed, collector: CostCollector) -> tuple[Measurement, ...]:
     """In a process of its own, under watch, or just so: as the collector needs it."""
     runtime = bench.spec.runs_in()
+    # What a collector compiles and copies goes with it; compiled code is forgotten in between anyway.
+    subject = replace(subject, compiled=numerics.Compiler(runtime), resized={})
     # What is exact is counted, not run: a kernel that is forced would only be in the way.
     force = contextlib.nullcontext() if collector.kind == "exact" else numerics.in_force(runtime, bench.device)
     with force:
-        if collector.in_fresh_process and not is_gpu(bench.device):
+        # A process of its own builds the shapes anew; where values decide, only the trial's own network will do.
+        if collector.in_fresh_process and not is_gpu(bench.device) and not _reads_values(bench):
             return (bench.alone or collect_alone)(_errand(bench, gone, collector))
         if collector.is_timed:
             clock = IdleClock(bench.device)
@@ -109,10 +113,14 @@ def _structure(bench: Bench, candidate: Network, gone: Removed) -> Options:
     }
     if bench.transforms:
         built["transforms"] = [[stage, plugin.identity()] for stage, plugin in bench.transforms]
-    if bench.inventory.reads_values:
+    if _reads_values(bench):
         part = bench.data.parts[REAL_SPLIT].info
         built |= {"content": candidate.content, "items": {"sha256": part.sha256, "transform": part.transform}}
     return built
+
+
+def _reads_values(bench: Bench) -> bool:
+    return bench.inventory.reads_values or any(plugin.reads_values for _, plugin in bench.transforms)
 
 
 def _asked(bench: Bench, built: Options, collector: CostCollector) -> Options:

@@ -35,11 +35,11 @@ class Replicas:
         source = iter(batches)
         while group := list(islice(source, len(self._nets))):
             under_way = [
-                self._run(net, batch.to(device))
-                for net, device, (_, batch) in zip(self._nets, self._devices, group, strict=False)
+                self._run(net, told, batch.to(device))
+                for net, device, (told, batch) in zip(self._nets, self._devices, group, strict=False)
             ]
-            for (told, batch), outputs in zip(group, under_way, strict=True):
+            for told, batch, outputs in under_way:
                 yield told, batch.to(self._devices[0]), outputs.to(self._devices[0]).float()
 
-    def _run(self, net: nn.Module, batch: Batch) -> Tensor:
-        return self._task.forward(net, numerics.cast_batch(batch, self._runtime))
+    def _run(self, net: nn.Module, told: T, batch: Batch) -> tuple[T, Batch, Tensor]:
+        return told, batch, self._task.forward(net, numerics.cast_batch(batch, self._runtime))

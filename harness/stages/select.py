@@ -31,7 +31,10 @@ def select(bench: Bench, prepared: Network) -> tuple[Removed, SelectionInfo, Art
     count = bench.spec.count
     if count is None:
         count, saved = count_for(bench, prepared, selection, units)
-        info = info.model_copy(update={"budget": {**(bench.spec.budget or {}), "saved": saved, "count": count}})
+        budget = {**(bench.spec.budget or {}), "saved": saved.share, "count": count}
+        if saved.quality != "ok":
+            budget["quality"] = saved.quality
+        info = info.model_copy(update={"budget": budget})
     return _removed(units, selection.at(count)), _at_count(info, count), artifact, reused
 
 

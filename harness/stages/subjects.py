@@ -11,6 +11,7 @@ from harness import models, numerics
 from harness.collectors.base import Subject
 from harness.collectors.singles import twin
 from harness.families.base import Sublayer
+from harness.records import STAGES
 from harness.runtimes import Runtime
 from harness.stages.base import Bench, chain_of
 from harness.stages.errands import Setting
@@ -40,10 +41,15 @@ def subject_anew(setting: Setting, spec: TrialSpec, gone: Sequence[Sublayer]) ->
     small = remove(whole, gone, spec.removal) if gone else whole
     nets = []
     for net in (small, whole):
-        for _, plugin in chain_of(spec):
+        for _, plugin in sorted(chain_of(spec), key=lambda entry: _turn(entry[0])):
             net = plugin.apply(net)
         nets.append(net.to(setting.device).eval())
     return _subject(setting, spec.runs_in(), nets[0], nets[1], None)
+
+
+def _turn(stage: str) -> int:
+    """When the transforms of a stage come on: those up to recover together, in the order of the study."""
+    return max(STAGES.index(stage), STAGES.index("recover"))
 
 
 def _subject(
@@ -58,6 +64,7 @@ def _subject(
         example=lambda items: numerics.cast_batch(task.example(setting.config, items, setting.device), runtime),
         device=setting.device,
         compiled=numerics.Compiler(runtime),
+        graphs=lambda: numerics.compilation() if runtime.compile else None,
         real=real,
     )
 

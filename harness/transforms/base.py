@@ -19,6 +19,10 @@ class Transform(Plugin, ABC):
     is_once: ClassVar[bool] = False  # a network that has it cannot have it again
     shares_prefixes: ClassVar[bool] = True  # False: what a block gives out is not all that later blocks need
 
+    reads_values: ClassVar[bool] = (
+        False  # True: what a network costs hangs on weights and items (tokens dropped by value)
+    )
+
     @abstractmethod
     def apply(self, net: nn.Module) -> nn.Module:
         """The network after the change, which is `net` itself changed in place, or another.
