@@ -1,7 +1,8 @@
-"""One record from a file anywhere: its checksum and its schema are checked before it is believed."""
+"""One record from one file: its checksum and its schema are checked before it is believed."""
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -11,44 +12,64 @@ from harness.errors import StoreError
 from harness.records import SCHEMA_NUMBER, Record
 from harness.schema import Json, problems_of, sha256
 
-MOST_BYTES = 1 << 30
 SHOWN = 3  # problems of a file that is none
+KNOWN = {
+    errno.ENOSPC: "no space is left on its disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "may not be accessed; check the folder's permissions",
+    errno.EPERM: "may not be accessed; check the folder's permissions",
+    errno.EROFS: "lies on a read-only file system",
+    errno.ENOTDIR: "a file stands where a folder should be",
+    errno.EEXIST: "a file stands where a folder should be",
+    errno.EISDIR: "is a folder; name one of its records, a file that ends in .json",
+    errno.ENAMETOOLONG: "its name is too long for this file system",
+}
+
+
+class UnreadableError(Exception):
+    """Why a file is not taken for a record."""
 
 
 def read_record(path: Path) -> Record:
     """The record; raises StoreError for a file that is absent, damaged, changed, newer than this harness, or none."""
-    raw = _loaded(path)
+    try:
+        raw = loaded(path)
+        if not {"schema", "trial", "run"} <= raw.keys():
+            raise UnreadableError("not a record: one lies under results/STUDY/TRIAL/, one file for each run")
+        return believed(raw)
+    except UnreadableError as error:
+        raise StoreError(f"{path.name}: {error}") from None
+
+
+def loaded(path: Path) -> dict[str, Json]:
+    """The file's JSON object; raises UnreadableError for anything else, and for a schema newer than this harness."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except OSError as error:
+        raise UnreadableError(in_words(error, "read")) from None
+    except (ValueError, RecursionError):
+        raise UnreadableError("not JSON: empty, cut short or written by something else") from None
+    if not isinstance(raw, dict):
+        raise UnreadableError("not a JSON object")
     number = raw.get("schema")
     if isinstance(number, int) and number > SCHEMA_NUMBER:
-        raise StoreError(
-            f"{path.name}: schema {number} is newer than {SCHEMA_NUMBER}, the newest known here; update harness"
-        )
-    if not {"schema", "trial", "run"} <= raw.keys():
-        raise StoreError(f"{path.name}: not a record: one lies under results/STUDY/TRIAL/, one file for each run")
+        raise UnreadableError(f"schema {number} is newer than {SCHEMA_NUMBER}, the newest known here; update harness")
+    return raw
+
+
+def believed(raw: dict[str, Json]) -> Record:
+    """The record in a JSON object; raises UnreadableError where it was changed since it was written, or is none."""
     if raw.get("checksum") != sha256({key: value for key, value in raw.items() if key != "checksum"}):
-        raise StoreError(
-            f"{path.name}: its checksum does not fit its content: it was changed or cut short after it was written"
-        )
+        raise UnreadableError("its checksum does not fit its content: it was changed or cut short after it was written")
     try:
         return Record.model_validate(raw)
     except ValidationError as error:
-        raise StoreError(f"{path.name}: not a record: {'; '.join(map(str, problems_of(error)[:SHOWN]))}") from None
+        raise UnreadableError("not a record: " + "; ".join(map(str, problems_of(error)[:SHOWN]))) from None
 
 
-def _loaded(path: Path) -> dict[str, Json]:
-    try:
-        if path.is_dir():
-            raise StoreError(f"{path.name}: is a folder; name one of its records, a file that ends in .json")
-        if path.stat().st_size > MOST_BYTES:
-            raise StoreError(f"{path.name}: larger than any record")
-        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-    except OSError as error:
-        raise StoreError(f"{path.name}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
-        raise StoreError(f"{path.name}: not JSON: empty, cut short or written by something else") from None
-    if not isinstance(raw, dict):
-        raise StoreError(f"{path.name}: not a record: not a JSON object")
-    return raw
+def in_words(error: OSError, done: str) -> str:
+    """Why a file cannot be `read` or `written`."""
+    return KNOWN.get(error.errno or 0, f"cannot be {done}: {error.strerror or error}")
 
 
 def _no_constant(name: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,12 +9,12 @@ from pydantic import ValidationError
 from harness.errors import SpecError
 from harness.schema import problems_of
 from harness.site import Site
-from harness.study_file import absolute, read_yaml
+from harness.study_file import absolute, read_yaml, users_site
 
 
 def read_site(file: Path | None) -> Site:
     """Where things run, with its paths absolute; raises SpecError with every problem of the file."""
-    found = file or _own()
+    found = file or users_site()
     if file is None and not found.is_file():
         return Site()
     try:
@@ -24,7 +23,3 @@ def read_site(file: Path | None) -> Site:
         raise SpecError(problem.in_file(found) for problem in problems_of(error, Site)) from None
     paths = {label: str(absolute(place, found.parent)) for label, place in site.paths.items()}
     return site.model_copy(update={"paths": paths})
-
-
-def _own() -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "harness" / "site.yaml"

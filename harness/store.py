@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -16,12 +15,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import Problem, SpecError, StoreError, suggestion
-from harness.records import (
-    SCHEMA_NUMBER,
-    Record,
-    StudyIndex,
-)
-from harness.schema import NAME, problems_of, sha256
+from harness.record_file import UnreadableError, believed, in_words, loaded
+from harness.records import Record, StudyIndex
+from harness.schema import NAME, problems_of
 
 INDEX = "trials.json"
 RESERVED = ("artifacts", "snapshots")  # folders of results/ that are not studies
@@ -80,10 +76,10 @@ class Store:
             known = suggestion(study, self.studies())
             raise StoreError(f"{self._shown(path)}: no plan of a study {study!r} here; {known}")
         try:
-            return StudyIndex.model_validate(_loaded(path))
+            return StudyIndex.model_validate(loaded(path))
         except ValidationError as error:
             raise StoreError(problems_of(error, where=self._shown(path))) from None
-        except _UnreadableError as error:
+        except UnreadableError as error:
             raise StoreError(f"{self._shown(path)}: {error}") from None
 
     def read(self, study: str, trial: str | None = None) -> Reading:
@@ -93,7 +89,7 @@ class Store:
         for path in self._files(study, trial):
             try:
                 records.append(_record(path, study))
-            except _UnreadableError as error:
+            except UnreadableError as error:
                 damaged.append(Damaged(path.relative_to(self.root).as_posix(), str(error)))
         return Reading(tuple(sorted(records, key=age)), tuple(damaged))
 
@@ -129,7 +125,7 @@ class Store:
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise StoreError(f"{self._shown(path)}: {_sentence(error)}") from error
+            raise StoreError(f"{self._shown(path)}: {in_words(error, 'written')}") from error
 
     def _shown(self, path: Path) -> str:
         return (Path(self.root.name) / path.relative_to(self.root)).as_posix()
@@ -145,42 +141,15 @@ def _ids(record: Record) -> tuple[str, str]:
     return record.run.id, record.trial.id
 
 
-class _UnreadableError(Exception):
-    """Why a file is not taken for a record."""
-
-
 def _record(path: Path, study: str) -> Record:
-    raw = _loaded(path)
-    rest = {key: value for key, value in raw.items() if key != "checksum"}
-    if raw.get("checksum") != sha256(rest):
-        raise _UnreadableError(
-            "its checksum does not fit its content: it was changed or cut short after it was written"
-        )
+    record = believed(loaded(path))
     try:
-        record = Record.model_validate(raw)
         age(record)
-    except ValidationError as error:
-        raise _UnreadableError("not a record: " + "; ".join(map(str, problems_of(error)[:3]))) from None
     except ValueError:
-        raise _UnreadableError("run.finished is no ISO 8601 time") from None
+        raise UnreadableError("run.finished is no ISO 8601 time") from None
     if (record.trial.study, record.trial.id, record.run.id) != (study, path.parent.name, path.stem):
-        raise _UnreadableError(f"holds run {record.run.id} of trial {record.trial.id}, which belongs elsewhere")
+        raise UnreadableError(f"holds run {record.run.id} of trial {record.trial.id}, which belongs elsewhere")
     return record
-
-
-def _loaded(path: Path) -> dict[str, Any]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-    except OSError as error:
-        raise _UnreadableError(_sentence(error)) from None
-    except (ValueError, RecursionError):
-        raise _UnreadableError("not JSON: empty, cut short or written by something else") from None
-    if not isinstance(raw, dict):
-        raise _UnreadableError("not a JSON object")
-    number = raw.get("schema")
-    if isinstance(number, int) and number > SCHEMA_NUMBER:
-        raise _UnreadableError(f"schema {number} is newer than {SCHEMA_NUMBER}, the newest known here; update harness")
-    return raw
 
 
 def _text(value: Mapping[str, Any]) -> str:
@@ -189,26 +158,8 @@ def _text(value: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _checked(where: str, name: str) -> str:
     if not _FILE_NAME.fullmatch(name):
         allowed = "must start with a letter or digit and hold only letters, digits and _ . + -, at most 240"
         raise SpecError(Problem(where, f"{name!r} {allowed}"))
     return name
-
-
-def _sentence(error: OSError) -> str:
-    known = {
-        errno.ENOSPC: "no space is left on its disk",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EACCES: "may not be accessed; check the folder's permissions",
-        errno.EPERM: "may not be accessed; check the folder's permissions",
-        errno.EROFS: "lies on a read-only file system",
-        errno.ENOTDIR: "a file stands where a folder should be",
-        errno.EEXIST: "a file stands where a folder should be",
-        errno.ENAMETOOLONG: "its name is too long for this file system",
-    }
-    return known.get(error.errno or 0, f"cannot be read or written: {error.strerror}")

@@ -238,5 +238,10 @@ def absolute(place: str, folder: Path) -> Path:
 
 
 def _site_places(path: Path) -> list[Path]:
+    return [path.parent / "site.yaml", users_site()]
+
+
+def users_site() -> Path:
+    """The user's own site file, whether it is there or not."""
     settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return [path.parent / "site.yaml", settings / "harness" / "site.yaml"]
+    return settings / "harness" / "site.yaml"

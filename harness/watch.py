@@ -46,7 +46,7 @@ def counters(root: Path = Path("/")) -> Counters:
     own_s = sum(one.ru_utime + one.ru_stime for one in usage)
     return Counters(
         cpu=cpu_time(root / "proc/stat", lambda: own_s),
-        quota_stops=_quota_stops(root / "sys/fs/cgroup"),
+        quota_stops=_quota_stops(root),
         thermal_stops=_thermal_stops(root / "sys/devices/system/cpu"),
         swapped_in=sum(one.ru_majflt for one in usage),
         switches=sum(one.ru_nivcsw for one in usage),
@@ -113,11 +113,23 @@ def _risen(before: int | None, after: int | None) -> int | None:
     return None if before is None or after is None else max(0, after - before)
 
 
-def _quota_stops(groups: Path) -> int | None:
+def _quota_stops(root: Path) -> int | None:
     """How often the process's control group was out of CPU quota, by either generation of control groups."""
-    text = text_of(groups / "cpu.stat") or text_of(groups / "cpu/cpu.stat") or ""
-    found = re.search(r"^nr_throttled (\d+)$", text, re.MULTILINE)
+    texts = (text_of(folder / "cpu.stat") for folder in _groups(root))
+    found = re.search(r"^nr_throttled (\d+)$", next(filter(None, texts), ""), re.MULTILINE)
     return int(found[1]) if found else None
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """Where the counters of this process may lie: in its own group, which a container shows as the topmost."""
+    top = root / "sys/fs/cgroup"
+    for line in (text_of(root / "proc/self/cgroup") or "").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            yield top / path.lstrip("/")
+        elif "cpu" in controllers.split(","):
+            yield top / "cpu" / path.lstrip("/")
+    yield from (top, top / "cpu")
 
 
 def _thermal_stops(cpus: Path) -> int | None:

@@ -82,3 +82,19 @@ def test_counters_are_read_from_the_files_of_either_generation(tmp_path: Path) -
 def test_a_system_without_such_files_tells_nothing(tmp_path: Path) -> None:
     found = counters(tmp_path)
     assert (found.cpu, found.quota_stops, found.thermal_stops) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("group", "folder"),
+    [("0::/job_7/step_0", "job_7/step_0"), ("4:cpu,cpuacct:/job_7\n0::/", "cpu/job_7")],
+    ids=["second generation", "first generation"],
+)
+def test_the_quota_is_that_of_the_process_and_not_of_the_machine(tmp_path: Path, group: str, folder: str) -> None:
+    own = tmp_path / "sys/fs/cgroup" / folder
+    own.mkdir(parents=True)
+    (own / "cpu.stat").write_text("nr_throttled 3\n")
+    (tmp_path / "sys/fs/cgroup/cpu").mkdir(exist_ok=True)
+    (tmp_path / "sys/fs/cgroup/cpu/cpu.stat").write_text("nr_throttled 99\n")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(group + "\n")
+    assert counters(tmp_path).quota_stops == 3
