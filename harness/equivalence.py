@@ -31,11 +31,6 @@ class Ratio:
     p_equivalent: float | None = None
     p_different: float | None = None
 
-    @property
-    def is_shifted(self) -> bool:
-        """Whether the test for a difference finds one, however small."""
-        return self.p_different is not None and self.p_different < ALPHA
-
 
 def compared(first: Sequence[float], second: Sequence[float], margin: float) -> Ratio:
     """Two one-sided t tests of unequal variances (Schuirmann 1987; Welch 1947) on the logarithms of positive samples.

@@ -112,9 +112,15 @@ def test_a_network_is_compiled_once_and_only_where_asked(tiny_net: nn.Module) ->
 
 
 @pytest.mark.slow
-def test_a_compiled_network_gives_the_same_outputs(tiny_net: nn.Module) -> None:
-    found = outputs(tiny_net, Runtime(compile="default"))
-    assert torch.allclose(found, tiny_net(BATCH.inputs), atol=1e-5)
+def test_a_compiled_network_gives_the_same_outputs_and_its_graphs_are_counted() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.GELU()).eval()
+    runtime = Runtime(compile="default")
+    with torch.inference_mode(), numerics.in_force(runtime, "cpu"):
+        found = numerics.Compiler(runtime)(net)(BATCH.inputs)
+        counted = numerics.compilation()
+    assert torch.allclose(found, net(BATCH.inputs), atol=1e-5)
+    assert counted == {"graphs": 1, "graph_breaks": 0}
 
 
 @pytest.mark.parametrize(

@@ -185,11 +185,11 @@ def schema() -> None:
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
-    """Say what this machine can measure, what not, and why."""
+def doctor(site: Site = None, as_json: AsJson = False) -> None:
+    """Say what this machine can measure, what not, why, and how to improve it."""
     from harness.cli.doctor import show_findings
 
-    raise typer.Exit(show_findings(as_json))
+    raise typer.Exit(show_findings(as_json, site))
 
 
 def _command() -> str:

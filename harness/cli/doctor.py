@@ -6,18 +6,21 @@ import dataclasses
 import json
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 from harness.cli.exits import FINE
 from harness.doctor import Finding, doctor_findings
+from harness.site_file import read_site
 
 WIDTH, ANSWER, NAME = 80, 5, 27
 
 
-def show_findings(as_json: bool) -> int:
+def show_findings(as_json: bool, site: Path | None = None) -> int:
     """Prints every ability with the fact behind it and, after an arrow, what would make it better."""
-    findings = doctor_findings()
+    paths = {label: Path(folder) for label, folder in read_site(site).paths.items()}
+    findings = doctor_findings(paths)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=1))
     else:

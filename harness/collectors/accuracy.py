@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from harness.collectors.base import SPLITS, OutcomeCollector, collectors
 from harness.collectors.outputs import check_outputs
-from harness.errors import DataError
 from harness.records import Asked, Measurement, Outcome
 from harness.tasks.base import Batch, Task
 
@@ -53,9 +52,6 @@ class AccuracyTally:
             self._update_accepted(outputs, batch.accepted)
 
     def _update_accepted(self, outputs: Tensor, accepted: Tensor) -> None:
-        if accepted.shape[1] != self._classes:
-            labels = f"split {self._split!r} says of {accepted.shape[1]} classes whether they are right"
-            raise DataError(f"{labels}, but the network has {self._classes} outputs")
         labelled = accepted.any(dim=1)
         self._labelled.append(labelled.cpu())
         self._ranks.append(best_ranks(outputs[labelled], accepted[labelled]).cpu())

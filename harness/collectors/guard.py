@@ -34,7 +34,7 @@ def guarded(make: Callable[[], T]) -> T | str:
         # A division by zero is a slip of the collector, whatever Python derives it from.
         if is_lost(error) or type(error) is ArithmeticError:
             raise
-        return _reason(error)
+        return told(error)
 
 
 def nulls(asked: Sequence[Asked], kind: Kind, reason: str) -> tuple[Measurement, ...]:
@@ -42,7 +42,8 @@ def nulls(asked: Sequence[Asked], kind: Kind, reason: str) -> tuple[Measurement,
     return tuple(absent(one, kind, reason) for one in asked)
 
 
-def _reason(error: Exception) -> str:
+def told(error: Exception) -> str:
+    """The reason that a record keeps: its kind and its first line, without the folders of this machine."""
     kind = classified(error)
-    told = without_paths(f"{type(error).__name__}: {error}").strip().partition("\n")[0][:LENGTH]
-    return f"{kind}: {told}" if kind.startswith("oom") else f"{FAILED}: {told}"
+    line = without_paths(f"{type(error).__name__}: {error}").strip().partition("\n")[0][:LENGTH]
+    return f"{kind}: {line}" if kind.startswith("oom") else f"{FAILED}: {line}"

@@ -32,14 +32,18 @@ class Macs(CostCollector):
 
     kind: ClassVar[Literal["exact", "noisy"]] = "exact"
 
-    image_size: Sizes = Field((), description="pixels a side, one or several; empty: the network's own")
+    image_size: Sizes = Field((), description="pixels a side, one or several, counted beside the network's own size")
     cross_check: bool = Field(True, description="also count with fvcore and ptflops, and warn where they disagree")
 
     def asked(self) -> tuple[Asked, ...]:
-        return tuple(Asked(metric=m, at=_at(size)) for size in self.image_size or (None,) for m in ("macs", "flops"))
+        return tuple(Asked(metric=m, at=_at(size)) for size in self._sizes() for m in ("macs", "flops"))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
-        return tuple(m for size in self.image_size or (None,) for m in self._counted(resized(subject, size), size))
+        return tuple(m for size in self._sizes() for m in self._counted(resized(subject, size), size))
+
+    def _sizes(self) -> tuple[int | None, ...]:
+        """The network's own size, which the plain metric is of, and those asked for beside it."""
+        return (None, *self.image_size)
 
     def _counted(self, subject: Subject, size: int | None) -> tuple[Measurement, ...]:
         counts = counts_of(subject)

@@ -116,7 +116,8 @@ class Corrupted:
         mean, std = (np.array(values).reshape(-1, 1, 1) for values in (config.mean, config.std))
         pixels = _checked(batch.inputs.detach().double().cpu().numpy() * std + mean, config)
         change, seed = CORRUPTIONS[self.corruption], derived(self.seed, self.corruption)
-        # Not drawn by severity: a higher one is more of the same, so that two differ in strength alone.
+        # Not seeded by severity: a higher one is more of the same noise, so that two differ in strength alone. Counted
+        # photons are the exception: a generator counts another rate in other steps.
         chances = (np.random.default_rng(derived(seed, first + place)) for place in range(len(pixels)))
         changed = [change(item, self.severity, chance) for item, chance in zip(pixels, chances, strict=True)]
         inputs = torch.from_numpy((np.stack(changed) - mean) / std)

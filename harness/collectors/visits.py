@@ -101,7 +101,7 @@ def visit(subject: Subject, held: Mapping[str, Single], batch: int, clock: Clock
         for one, number in _turns([*alone.values(), visits.control], options.rounds):
             if number >= FEWEST_ROUNDS and clock.now() - begin >= options.limit_s:
                 break
-            _take(visits, one, subject.device, clock, options)
+            _take(visits, one, number, subject.device, clock, options)
     visits.elapsed_s = clock.now() - begin
     return visits
 
@@ -112,15 +112,17 @@ def _turns(alone: Sequence[Alone], rounds: int) -> Iterator[tuple[Alone, int]]:
         yield from ((one, number) for one in (alone if number % 2 == 0 else alone[::-1]))
 
 
-def _take(visits: Visits, one: Alone, device: str, clock: Clock, options: VisitOptions) -> None:
-    """One visit, both networks strictly in turn.
+def _take(visits: Visits, one: Alone, number: int, device: str, clock: Clock, options: VisitOptions) -> None:
+    """One visit, both networks strictly in turn; in every second round the one that lacks the sublayer begins.
 
     The whole network runs all the time; one that was away for a round is slower at first, by as much as a sublayer.
     """
     steps = (visits.whole, one.step)
     for step in steps * options.warmup:
         step()
+    turned = number % 2 == 1
     for _ in range(options.pairs):
-        whole, less = (timed(step, device, clock).wall_s for step in steps)
+        times = [timed(step, device, clock).wall_s for step in (reversed(steps) if turned else steps)]
+        whole, less = reversed(times) if turned else times
         one.add(whole, less)
         visits.seconds.append(whole)

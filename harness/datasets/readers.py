@@ -44,7 +44,8 @@ def tar_listing(home: Path, place: str) -> Listing:
     from timm.data.readers.reader_image_in_tar import ReaderImageInTar
 
     untyped: Any = ReaderImageInTar
-    reader = _made(lambda: untyped(str(home)), place, "no tar files with images of classes")
+    # Its index of large tars is a pickle beside them: never read, never written.
+    reader = _made(lambda: untyped(str(home), cache_tarinfo=False), place, "no tar files with images of classes")
     is_file = home.is_file()
     found = []
     for member, archive, child in reader.samples:

@@ -33,14 +33,17 @@ def shard_files(home: Path, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _named_shards(info: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Shards of the first of these splits that the file knows; a name that is more than a file's leads nowhere."""
     try:
         splits = json.loads(info.read_text(encoding="utf-8"))["splits"]
-        return next((tuple(splits[name]["filenames"]) for name in names if name in splits), ())
+        found: list[str] = next((splits[name]["filenames"] for name in names if name in splits), [])
+        if any(Path(file).name != file for file in found):
+            raise ValueError
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = (
-            f"cannot be read ({type(error).__name__}); it must be JSON with splits: {{NAME: {{filenames: [...]}}}}"
-        )
+        shape = "{splits: {NAME: {filenames: [...]}}} with the names of files beside it"
+        message = f"cannot be read ({type(error).__name__}); it must be JSON: {shape}"
         raise DataError(fault(info.name, message)) from None
+    return tuple(found)
 
 
 def shard_listing(home: Path, files: Sequence[str], place: str) -> Listing:

@@ -11,13 +11,12 @@ from matplotlib.axes import Axes
 from harness.plots.doubts import CAPTION, cross, explain, face
 from harness.plots.drawing import Drawing
 from harness.plots.look import COLOURS, INK, LINES, MARKERS, Look, canvas, legend_above, paper
-from harness.tables.derived import SPEEDUPS
+from harness.tables.derived import SPEEDUPS, TIMED_WORDS
 from harness.tables.marks import count_notes, quality
 from harness.tables.panels import Panel, with_values
 from harness.tables.summaries import measured_structures
 
 DIAGONAL = "time saved = compute saved"
-NAMES = {"latency_s": "latency", "images_per_s": "throughput"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Saving:
 def realised(panel: Panel) -> Drawing | None:
     """Time saved against MACs saved, one point per measured structure; None where nothing was timed."""
     rows = measured_structures(panel.candidates)
-    series = {_named(panel, metric): found for metric in SPEEDUPS if (found := _savings(rows, metric))}
+    savings = {metric: _savings(rows, metric, panel.saved(metric)) for metric in SPEEDUPS}
+    series = {_named(panel, metric): found for metric, found in savings.items() if found}
     if not series:
         return None
     with paper():
@@ -55,19 +55,19 @@ def realised(panel: Panel) -> Drawing | None:
     return Drawing(f"realised-{panel.slug}", f"Compute saved against time saved: {panel.label}", caption, figure)
 
 
-def _savings(rows: pd.DataFrame, metric: str) -> list[Saving]:
+def _savings(rows: pd.DataFrame, metric: str, saved: str) -> list[Saving]:
     name = SPEEDUPS[metric]
-    held = with_values(with_values(rows, f"{name}_low"), "macs_saved")  # without an interval nothing is known
+    held = with_values(with_values(rows, f"{name}_low"), saved)  # without an interval nothing is known
     found = []
     for place, row in enumerate(held.to_dict("records")):
         time, low, high = (100 * (1 - 1 / float(row[key])) for key in (name, f"{name}_low", f"{name}_high"))
-        found.append(Saving(100 * float(row["macs_saved"]), time, low, high, quality(held.iloc[[place]], metric)))
+        found.append(Saving(100 * float(row[saved]), time, low, high, quality(held.iloc[[place]], metric)))
     return found
 
 
 def _named(panel: Panel, metric: str) -> str:
     under = panel.scenario(metric)
-    return f"{NAMES[metric]}, {under}" if under else NAMES[metric]
+    return f"{TIMED_WORDS[metric]}, {under}" if under else TIMED_WORDS[metric]
 
 
 def _draw_diagonal(axes: Axes, savings: list[Saving]) -> None:

@@ -12,14 +12,13 @@ from matplotlib.axes import Axes
 from harness.plots.doubts import CAPTION, cross, explain, face
 from harness.plots.drawing import Drawing
 from harness.plots.look import COLOURS, INK, LINES, MARKERS, Look, canvas, dodge, legend_above, paper
-from harness.tables.derived import SPEEDUPS
+from harness.tables.derived import SPEEDUPS, TIMED_WORDS
 from harness.tables.marks import count_notes, quality
 from harness.tables.panels import RUNTIME, Panel, with_values
 from harness.tables.summaries import measured_structures, speed_interval
 
 PROMISE = "as the MACs promise"
 WIDEST_GAP = 3.0  # per cent of MACs: points are set apart by a sixth of it at most
-WORDS = {"latency_s": "latency", "images_per_s": "throughput"}
 
 
 @dataclass(frozen=True)
@@ -53,18 +52,18 @@ def runtime_speeds(members: Sequence[Panel], named: Panel, metric: str) -> Drawi
         _keep_points_in_sight(axes, everything)
         explain(axes, (gain.quality for gain in everything))
         axes.set_xlabel("MACs saved (%)")
-        axes.set_ylabel(f"speed-up ({WORDS[metric]})")
+        axes.set_ylabel(f"speed-up ({TIMED_WORDS[metric]})")
         legend_above(figure, axes)
     under = f" at {named.scenario(metric)}" if named.scenario(metric) else ""
     caption = (
-        f"Speed-up of the {WORDS[metric]}{under} against saved MACs, by runtime ({named.label}): medians "
-        "over measured structures, each against the baseline of its own runtime, timed in turn; bars: 95 % "
-        f"intervals over the repeats of one process. Line: what the MACs promise, whole / rest; {CAPTION}. "
-        "Points at equal MACs are set slightly apart; bars that reach far beyond all points are cut."
+        f"Speed-up of the {TIMED_WORDS[metric]}{under} against saved MACs, by runtime ({named.label}): medians "
+        "over measured structures, each against the baseline of its own runtime, timed in turn; bars: the widest range "
+        "of the structures' 95 % intervals over the repeats of one process. Line: what the MACs promise, whole / rest; "
+        f"{CAPTION}. Points at equal MACs are set slightly apart; bars that reach far beyond all points are cut."
     )
     caption = " ".join((caption, *count_notes(measured_structures(named.candidates))))
-    title = f"Speed-up by runtime ({WORDS[metric]}): {named.label}"
-    return Drawing(f"runtimes_{WORDS[metric]}-{named.slug}", title, caption, figure)
+    title = f"Speed-up by runtime ({TIMED_WORDS[metric]}): {named.label}"
+    return Drawing(f"runtimes_{TIMED_WORDS[metric]}-{named.slug}", title, caption, figure)
 
 
 def _gains(panel: Panel, metric: str) -> list[Gain]:
@@ -72,9 +71,10 @@ def _gains(panel: Panel, metric: str) -> list[Gain]:
     found = []
     for level in panel.levels:
         rows = measured_structures(panel.at(level))
-        held, interval = with_values(with_values(rows, name), "macs_saved"), speed_interval(rows, name)
+        saving = panel.saved(metric)
+        held, interval = with_values(with_values(rows, name), saving), speed_interval(rows, name)
         if len(held) and interval is not None:
-            saved, speed = 100 * float(held["macs_saved"].mean()), float(np.median(held[name]))
+            saved, speed = 100 * float(held[saving].mean()), float(np.median(held[name]))
             found.append(Gain(saved, speed, interval.low, interval.high, quality(held, metric)))
     return found
 

@@ -37,7 +37,7 @@ def _null(old: Measurement, new: Measurement) -> Finding:
 
 def _raw(old: Measurement, new: Measurement, margin: float, apart: str | None, ratio: Finding | None) -> Finding:
     what, values = title(old.asked), (old.value, new.value)
-    if apart is None and old.samples == new.samples and old.value == new.value:
+    if apart is None and old.samples and old.samples == new.samples and old.value == new.value:
         return Finding(what, "equal", *values, "every sample is the same", "noisy")
     missing = apart or _missing(old.samples, new.samples)
     if missing:

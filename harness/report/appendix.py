@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ from harness.tables.summaries import doubts, measured_structures
 from harness.tables.table import Table
 
 SHOWN_HASH = 16
+MOST_VALUES = 3  # of a fact in which trials of one environment differ
 AXES = ("model", "target", "criterion", "count", "draw", "recovery", "runtime", "model_seed")
 VALUES: dict[str, tuple[str, Callable[[float | None], str]]] = {
     OUTCOME: ("test top-1", percent),
@@ -131,21 +132,29 @@ def period(view: View) -> str | None:
 
 
 def _environment(name: str, found: list[Environment]) -> Table:
-    env = found[0]
-    rows = [
-        ("trials", str(len(found))),
-        ("machine class", env.machine_class),
-        *((f"machine: {key}", value) for key, value in _flat(env.machine)),
-        ("device", env.device),
-        ("threads", str(env.threads)),
-        ("software class", env.software_class),
-        *sorted(env.versions.items()),
-        *((f"harness {key}", value) for key, value in _flat(env.harness)),
-        *((f"project {key}", value) for key, value in _flat(env.project)),
-        ("container", env.container or NONE),
-        *sorted(env.variables.items()),
-    ]
-    return Table(name, f"Environment {env.machine_class}", ("what", "value"), tuple(rows), is_numeric=False)
+    """What trials of one class ran in; where they differ, every value that a fact had."""
+    values: dict[str, dict[str, None]] = {}
+    for env in found:
+        for key, value in _facts(env):
+            values.setdefault(key, {})[value] = None
+    rows = [("trials", str(len(found))), *((key, _listed(held)) for key, held in values.items())]
+    return Table(name, f"Environment {found[0].machine_class}", ("what", "value"), tuple(rows), is_numeric=False)
+
+
+def _listed(values: Iterable[str]) -> str:
+    held = list(values)
+    return "; ".join(held) if len(held) <= MOST_VALUES else f"{len(held)} different"
+
+
+def _facts(env: Environment) -> Iterator[tuple[str, str]]:
+    yield "machine class", env.machine_class
+    yield from ((f"machine: {key}", value) for key, value in _flat(env.machine))
+    yield from (("device", env.device), ("threads", str(env.threads)), ("software class", env.software_class))
+    yield from sorted(env.versions.items())
+    yield from ((f"harness {key}", value) for key, value in _flat(env.harness))
+    yield from ((f"project {key}", value) for key, value in _flat(env.project))
+    yield "container", env.container or NONE
+    yield from sorted(env.variables.items())
 
 
 def _flat(values: Mapping[str, Json], prefix: str = "") -> list[tuple[str, str]]:

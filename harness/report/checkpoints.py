@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from harness.tables.cells import number
-from harness.tables.checkpoints import CheckpointTest
+from harness.tables.checkpoints import CheckpointTest, median_detectable
 from harness.tables.verdicts import adjustment
 
 
@@ -31,10 +29,11 @@ def checkpoint_words(tests: Sequence[CheckpointTest]) -> str:
 
 def _could(own: Sequence[CheckpointTest]) -> str:
     """What the others could have shown."""
-    rest = [test.detectable for test in own if not test.is_difference]
-    known = [value for value in rest if value is not None]
-    if not known:
-        return ", and the others differ in too few items for any difference to be shown" if rest else ""
-    return (
-        f"; of the others half could have shown one of {number(100 * float(np.median(known)))} points with 80 % power"
-    )
+    rest = [test for test in own if not test.is_difference]
+    if not rest:
+        return ""
+    half = median_detectable(rest)
+    if half is None:
+        whom = "the others" if all(test.detectable is None for test in rest) else "most of the others"
+        return f", and {whom} differ in too few items for any difference to be shown"
+    return f"; of the others half could have shown one of {number(100 * half)} points with 80 % power"

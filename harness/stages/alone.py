@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import numerics
 from harness.collectors.base import CostCollector, collectors
-from harness.collectors.guard import CollectorFault, guarded
+from harness.collectors.guard import CollectorFault, guarded, told
 from harness.collectors.metrics import FAILED
 from harness.device import IdleClock, set_threads
 from harness.errors import HarnessError
@@ -121,7 +121,7 @@ def _measure(errand: Errand, answer: Connection) -> None:
     try:
         found = guarded(partial(_collected, errand))
     except (HarnessError, ArithmeticError) as error:  # raised here, nobody would hear it
-        found = f"{FAILED}: {type(error).__name__}: {error}"
+        found = told(error)
     answer.send(found if isinstance(found, str) else [one.model_dump(mode="json") for one in found])
 
 

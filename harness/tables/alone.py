@@ -75,6 +75,12 @@ class Apart:
         return tuple(dict.fromkeys(part.kind for part in self.parts))
 
     @property
+    def at(self) -> dict[str, str]:
+        """What it was timed under, in words: `batch 1`, and options that are not at their default."""
+        at = {} if self.timed is None else {"batch": 1, **self.timed.at}
+        return {key: f"{key.replace('_', ' ')} {_plain(value)}" for key, value in at.items() if key != "revision"}
+
+    @property
     def batch(self) -> str:
         """Items in a timed step; empty where nothing was timed."""
         return "" if self.timed is None else str(self.timed.at.get("batch", 1))
@@ -123,13 +129,18 @@ def apart(results: Iterable[TrialResult]) -> tuple[Apart, ...]:
 
 
 def _labelled(found: Sequence[Apart]) -> tuple[Apart, ...]:
-    told = [one.key | ({"batch": f"batch {one.batch}"} if one.batch else {}) for one in found]
-    varying = [name for name in (*AXES, "batch") if len({key.get(name) for key in told}) > 1]
-    shown = [name for name in (*AXES, "batch") if name == "model" or name in varying]
+    told = [one.key | one.at for one in found]
+    names = list(dict.fromkeys(name for key in told for name in key))
+    varying = [name for name in names if len({key.get(name) for key in told}) > 1]
+    shown = [name for name in names if name == "model" or name in varying]
     return tuple(
         replace(one, label=", ".join(key[name] for name in shown if name in key))
         for one, key in zip(found, told, strict=True)
     )
+
+
+def _plain(value: Json) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _timings(result: TrialResult) -> Iterator[Measurement | None]:
@@ -174,11 +185,11 @@ def _part(name: str, fact: Details, whole: Details, measured: Mapping[str, Measu
     return Part(
         name=name,
         kind=str(fact.get("kind")),
-        depth=int(_number(fact, "depth")),
+        depth=int(depth) if math.isfinite(depth := _number(fact, "depth")) else 0,
         macs=macs,
         params=params,
-        macs_share=macs / _number(whole, "macs"),
-        params_share=params / _number(whole, "params"),
+        macs_share=macs / (_number(whole, "macs") or math.nan),
+        params_share=params / (_number(whole, "params") or math.nan),
         latency_share=_of(timed, name),
         interval=_interval(timed, name),
         quality=_quality(timed, name),

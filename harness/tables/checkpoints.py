@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -97,6 +98,12 @@ def checkpoint_tests(
     distinct = {test.verdicts: test.p for test in found}
     adjusted = dict(zip(distinct, holm(list(distinct.values())), strict=True))
     return tuple(replace(test, adjusted=adjusted[test.verdicts], family=len(distinct)) for test in found)
+
+
+def median_detectable(tests: Sequence[CheckpointTest]) -> float | None:
+    """What half of the tests at least could have shown; None where most of them could have shown nothing."""
+    found = float(np.median([math.inf if test.detectable is None else test.detectable for test in tests]))
+    return None if math.isinf(found) else found
 
 
 def rows_of(tests: Sequence[CheckpointTest]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ class Column:
     meaning: str
 
 
+MACS_SAVED = "macs_saved"
 OUTCOME = "top1"  # the outcome that criteria are compared by
 OUTCOME_WORD = "top-1"
 AXES = (

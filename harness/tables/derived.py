@@ -13,14 +13,17 @@ from harness import stats
 from harness.records import Measurement
 from harness.results import TrialResult
 from harness.runtimes import OF_OUTCOMES
+from harness.schema import Json
 from harness.stats import Interval
 from harness.tables.columns import OUTCOME
 
 CASES = ((f"{OUTCOME}_drop", OUTCOME, "test"), (f"{OUTCOME}_validation_drop", OUTCOME, "validation"))
 SAVED = (("macs_saved", "macs"), ("params_saved", "params"))
 FEWEST_PAIRS = 6  # the median lies between the smallest and the largest of n values with probability 1 - 2^(1 - n)
+CORRUPTED = {"corruption", "severity"}  # conditions of a corrupted outcome that is otherwise plain
 NOT_PLAIN = {"corruption", *OF_OUTCOMES}  # conditions under which an outcome is another one
 SPEEDUPS = {"latency_s": "speedup", "images_per_s": "speedup_throughput"}
+TIMED_WORDS = {"latency_s": "latency", "images_per_s": "throughput"}
 
 
 @dataclass(frozen=True)
@@ -55,20 +58,41 @@ def drops(result: TrialResult, baseline: TrialResult) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def savings(result: TrialResult, baseline: TrialResult) -> dict[str, float]:
-    """Shares of exact costs that are gone."""
-    found: dict[str, float] = {}
-    for name, metric in SAVED:
-        whole, rest = _value(baseline, metric), _value(result, metric)
-        if whole and rest is not None:
-            found[name] = 1 - rest / whole
-    return found
+@dataclass(frozen=True)
+class Saved:
+    """The share of an exact cost that is gone, under the conditions of `measurement`."""
+
+    name: str
+    measurement: Measurement
+    share: float
+
+    @property
+    def image_size(self) -> Json:
+        """Pixels a side; None is the network's own size."""
+        return self.measurement.at.get("image_size")
+
+
+def savings(result: TrialResult, baseline: TrialResult) -> tuple[Saved, ...]:
+    """What is gone of each exact cost, against the baseline's under the same conditions."""
+    names = {metric: name for name, metric in SAVED}
+    whole = {_question(m): m.value for m in baseline.measurements.values() if m.metric in names}
+    return tuple(
+        Saved(names[m.metric], m, 1 - m.value / before)
+        for m in result.measurements.values()
+        if m.metric in names and m.value is not None and (before := whole.get(_question(m)))
+    )
+
+
+def _question(m: Measurement) -> str:
+    """What was asked, whichever revision of a collector answered."""
+    at = {key: value for key, value in m.at.items() if key != "revision"}
+    return m.asked.model_copy(update={"at": at}).key
 
 
 def robust(result: TrialResult) -> float | None:
     """Mean of the outcome over all corruptions and severities of the test split in fp32; None where one is missing."""
     told = [m for m in result.measurements.values() if (m.metric, m.split) == (OUTCOME, "test")]
-    values = [m.value for m in told if "corruption" in m.at and not m.at.keys() & set(OF_OUTCOMES)]
+    values = [m.value for m in told if m.at.keys() == CORRUPTED]
     held = [value for value in values if value is not None]
     return math.fsum(held) / len(held) if held and len(held) == len(values) else None
 

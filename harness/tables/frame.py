@@ -169,17 +169,21 @@ def _counted(m: Measurement) -> dict[str, Json]:
 def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[str, Json]:
     baseline = baselines.of(result)
     row: dict[str, Json] = {}
+    saved = () if baseline is None else savings(result, baseline)
     if baseline is not None:
-        row |= drops(result, baseline) | savings(result, baseline)
+        row |= drops(result, baseline)
+    row |= {f"{one.name}{naming.suffix(one.measurement)}": one.share for one in saved}
+    promised = {one.image_size: one.share for one in saved if one.name == "macs_saved"}
     for m in result.measurements.values():
         found = speedup(m) if m.metric in SPEEDUPS and result.info.criterion is not None else None
         if found is not None:
             name, suffix = SPEEDUPS[m.metric], naming.suffix(m)
             row |= {f"{name}{suffix}": found.value}
             row |= {f"{name}_{end}{suffix}": getattr(found.interval, end, None) for end in ("low", "high")}
-    speed, saved, drop = row.get("speedup"), row.get("macs_saved"), row.get(f"{OUTCOME}_drop")
-    if isinstance(speed, float) and isinstance(saved, float):
-        row["realised"] = realised(speed, saved)
+            share = promised.get(m.at.get("image_size"))  # MACs of another size promise something else
+            if m.metric == "latency_s" and share is not None:
+                row[f"realised{suffix}"] = realised(found.value, share)
+    speed, drop = row.get("speedup"), row.get(f"{OUTCOME}_drop")
     if isinstance(speed, float) and isinstance(drop, float):
         row["speedup_degradation"] = speedup_degradation(drop, speed)
     if (mean := robust(result)) is not None:
@@ -190,4 +194,10 @@ def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[
 
 def _at(measurement: Measurement) -> str:
     shown = {key: value for key, value in measurement.at.items() if key != "revision"}
-    return ",".join(f"{key}={value}" for key, value in sorted(shown.items()))
+    return ",".join(f"{key}={_spelled(value)}" for key, value in sorted(shown.items()))
+
+
+def _spelled(value: Json) -> str:
+    """Without commas and signs of equality, which stand between conditions."""
+    text = "+".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text.replace(",", ";").replace("=", ":")

@@ -29,7 +29,7 @@ def latency_table(results: Iterable[TrialResult]) -> Table | None:
     shown = found[:MOST_ROWS]
     by = scale([m.value for _, m in shown if m.value is not None], "s")
     has_device = any(_detail(m, "device_p50") is not None for _, m in shown)
-    header = tuple(f"{name} ({by.unit})" if name.startswith(("p", "cold")) else name for name in HEADER)
+    header = tuple(f"{name} ({by.unit})" if name.startswith(("p", "95", "cold")) else name for name in HEADER)
     rows = tuple((*_row(result, m, by), *([_of_device(m, by)] if has_device else [])) for result, m in shown)
     notes = [
         "Wall-clock time of one step after warm-up, on the trial's own machine; intervals of the median "
@@ -57,7 +57,7 @@ def _row(result: TrialResult, m: Measurement, by: Scale) -> tuple[str, ...]:
     mark = MARKS.get(m.quality, "")
     conditions = [f"{key} {value}" for key, value in sorted(m.at.items()) if key != "revision"]
     return (
-        result.info.id,
+        f"{result.info.id}{mark}",
         ", ".join([result.info.runtime, *conditions]),
         f"{_shown(cuts[49], by)}{mark}",
         _interval(m.samples, by),

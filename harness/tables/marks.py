@@ -44,11 +44,6 @@ def quality(rows: pd.DataFrame, column: str = "latency_s") -> str:
     return next((word for word in ("tainted", "noisy") if word in found), "ok")
 
 
-def is_noisy(rows: pd.DataFrame, column: str = "latency_s") -> bool:
-    """Whether any of the rows is noisy or tainted in the metric behind a column."""
-    return quality(rows, column) != "ok"
-
-
 def mark(rows: pd.DataFrame, column: str) -> str:
     """What stands behind a number that rests on these rows."""
     return MARKS.get(quality(rows, column), "")
@@ -56,9 +51,19 @@ def mark(rows: pd.DataFrame, column: str) -> str:
 
 def absent(rows: pd.DataFrame, column: str) -> str:
     """The cell of a number that is not there; memory that did not suffice is a finding."""
+    return OUT_OF_MEMORY if _out_of_memory(rows, column) else NONE
+
+
+def partly(rows: pd.DataFrame, column: str) -> str:
+    """What stands behind a number that is missing for some of the rows because memory did not suffice."""
+    lost = _out_of_memory(rows, column)
+    return f" ({lost} of {len(rows)} {OUT_OF_MEMORY})" if lost else ""
+
+
+def _out_of_memory(rows: pd.DataFrame, column: str) -> int:
     name = beside(column, "reason")
     reasons = rows[name].dropna() if name in rows else ()
-    return OUT_OF_MEMORY if any(is_out_of_memory(str(reason)) for reason in reasons) else NONE
+    return sum(is_out_of_memory(str(reason)) for reason in reasons)
 
 
 def is_out_of_memory(reason: str) -> bool:

@@ -69,7 +69,9 @@ def arithmetic_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
 
 
 def _arithmetic(members: Sequence[Panel], named: Panel) -> Table | None:
-    held = {name: panel for panel in members for name in _other_arithmetic(panel)}
+    # Runtimes that share an arithmetic share its outcomes; the one with most of them speaks for all.
+    ordered = sorted(members, key=lambda panel: len(panel.candidates))
+    held = {name: panel for panel in ordered for name in _other_arithmetic(panel)}
     if not held:
         return None
     rows: list[tuple[str, ...]] = []

@@ -9,6 +9,8 @@ from functools import cached_property
 
 import pandas as pd
 
+from harness.tables.columns import MACS_SAVED, conditions_of
+
 KEY = ("model", "data", "target", "removal", "recovery", "transform", "runtime", "cost", "machine_class")
 UNIT = "unit"  # one network with its own weights: what a claim about criteria counts
 LEVEL = "level"  # how much is removed: a count, or the share of a cost that a budget asks for
@@ -41,9 +43,22 @@ class Panel:
         """How many networks it averages over."""
         return self.candidates[UNIT].nunique()
 
+    def under(self, column: str) -> dict[str, str]:
+        """The conditions of a measured column, also of one that has the bare name of its metric."""
+        if "@" in column:
+            return conditions_of(column)
+        bare = self.conditions.get(column, "")
+        return dict(part.split(" ", 1) for part in bare.split(", ")) if bare else {}
+
     def scenario(self, metric: str) -> str:
-        """The first of a metric's conditions, which is its batch where it has one."""
-        return self.conditions.get(metric, "").partition(",")[0]
+        """The size of what was measured: its batch, and images of another size than the network's own."""
+        at = self.under(metric)
+        return ", ".join(f"{key.replace('_', ' ')} {at[key]}" for key in ("batch", "image_size") if key in at)
+
+    def saved(self, column: str) -> str:
+        """The column of the share of MACs that is gone at the image size of a timed column."""
+        size = self.under(column).get("image_size")
+        return MACS_SAVED if size is None else f"{MACS_SAVED}@image_size={size}"
 
     @property
     def spread(self) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from harness.runtimes import OF_OUTCOMES
 from harness.tables.cells import NONE, points
 from harness.tables.columns import OUTCOME, OUTCOME_WORD, conditions_of
+from harness.tables.derived import CORRUPTED
 from harness.tables.panels import UNIT, Panel, with_values
 from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
@@ -54,8 +54,7 @@ def _grid(panel: Panel) -> Grid:
     found: Grid = {}
     for name in map(str, panel.candidates.columns):
         at = conditions_of(name) if name.startswith(f"{OUTCOME}@") else {}
-        is_known = {"corruption", "severity"} <= at.keys() and not set(OF_OUTCOMES) & at.keys()
-        if is_known and len(with_values(panel.candidates, name)):
+        if at.keys() == CORRUPTED and len(with_values(panel.candidates, name)):
             found.setdefault(at["corruption"], {}).setdefault(int(at["severity"]), name)
     return found
 

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 
 from harness.tables.cells import NONE, between, number, percent, scale, significant
-from harness.tables.columns import conditions_of
-from harness.tables.derived import SPEEDUPS
-from harness.tables.marks import absent, mark
+from harness.tables.columns import MACS_SAVED
+from harness.tables.derived import SPEEDUPS, TIMED_WORDS
+from harness.tables.marks import absent, mark, partly
 from harness.tables.panels import RUNTIME, Panel, families, of_outcomes, with_values
 from harness.tables.summaries import doubts, measured_structures, speed_interval
 from harness.tables.table import Table
 
 UNITS = {"latency_s": "s", "images_per_s": "/s"}
-WORDS = {"latency_s": "latency", "images_per_s": "throughput"}
 QUESTION = (
-    "Speed-ups over the baseline of the same runtime, timed in turn with it: medians over structures, with 95 % "
-    "intervals over the repeats of one process. Where nothing is removed, the rows are absolute."
+    "Speed-ups over the baseline of the same runtime, timed in turn with it: medians over structures; in brackets the "
+    "widest range that their own 95 % intervals over the repeats of one process span. MACs are those of the same image "
+    "size, a saving for each where sizes differ. Where nothing is removed, the rows are absolute."
 )
 
 
@@ -46,7 +46,7 @@ def sizes(members: Sequence[Panel], metric: str) -> tuple[str, ...]:
 
 def size_words(panel: Panel, columns: Sequence[str]) -> dict[str, str]:
     """`batch 128` for each column of a metric: its batch, and whatever else is not the same in all of them."""
-    at = {column: _conditions(panel, column) for column in columns}
+    at = {column: panel.under(column) for column in columns}
     same = _same([*at.values()])
     return {
         column: _spelled({k: v for k, v in held.items() if k == "batch" or k not in same})
@@ -58,13 +58,6 @@ def _same(conditions: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Conditions that all columns share."""
     first, *others = conditions or ({},)
     return {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
-
-
-def _conditions(panel: Panel, column: str) -> dict[str, str]:
-    if "@" in column:
-        return conditions_of(column)
-    bare = panel.conditions.get(column, "")
-    return dict(part.split(" ", 1) for part in bare.split(", ")) if bare else {}
 
 
 def _spelled(conditions: Mapping[str, str]) -> str:
@@ -92,7 +85,7 @@ def _by_runtime(members: Sequence[Panel], named: Panel) -> Table | None:
         rows.append((f"{what}: nothing removed", NONE, *(_absolute(panel, column) for panel in members)))
         for level in _levels(members):
             cells = (_speed(panel, level, column) for panel in members)
-            rows.append((f"{what}: {named.amount(level)}", _saved(members, level), *cells))
+            rows.append((f"{what}: {named.amount(level)}", _saved(members, level, [column]), *cells))
     header = ("removed", "MACs saved", *(panel.key[RUNTIME] for panel in members))
     notes = (QUESTION, *_doubts(members, columns))
     return Table(f"runtimes-{named.slug}", f"Speed-up by runtime: {named.label}", header, tuple(rows), notes)
@@ -108,11 +101,11 @@ def _by_size(members: Sequence[Panel], named: Panel, metric: str) -> Table | Non
         rows.append((f"{name}nothing removed", NONE, *(_absolute(panel, column) for column in columns)))
         for level in panel.levels:
             cells = (_speed(panel, level, column) for column in columns)
-            rows.append((f"{name}{panel.amount(level)}", _saved([panel], level), *cells))
+            rows.append((f"{name}{panel.amount(level)}", _saved([panel], level, columns), *cells))
     header = ("removed", "MACs saved", *size_words(named, columns).values())
-    title = f"Speed-up by size ({WORDS[metric]}): {named.label}"
+    title = f"Speed-up by size ({TIMED_WORDS[metric]}): {named.label}"
     notes = (QUESTION, *_doubts(members, columns))
-    return Table(f"sizes-{WORDS[metric]}-{named.slug}", title, header, tuple(rows), notes)
+    return Table(f"sizes-{TIMED_WORDS[metric]}-{named.slug}", title, header, tuple(rows), notes)
 
 
 def _levels(members: Sequence[Panel]) -> list[float]:
@@ -122,7 +115,7 @@ def _levels(members: Sequence[Panel]) -> list[float]:
 def _titles(panel: Panel, columns: Sequence[str]) -> dict[str, str]:
     """`throughput, batch 128`: a timed metric and its size."""
     found: dict[str, str] = {}
-    for metric, word in WORDS.items():
+    for metric, word in TIMED_WORDS.items():
         words = size_words(panel, [name for name in columns if name.partition("@")[0] == metric])
         found |= {column: ", ".join(filter(None, (word, size))) for column, size in words.items()}
     return found
@@ -146,26 +139,28 @@ def _speed(panel: Panel, level: float, column: str) -> str:
         return absent(rows, column)
     interval = speed_interval(held, name)
     text = number(float(np.median(held[name])), 2)
-    return f"{text} {between(interval, digits=2)}{mark(held, column)}" if interval else f"{text}{mark(held, column)}"
+    told = f"{text} {between(interval, digits=2)}" if interval else text
+    return f"{told}{mark(held, column)}{partly(rows, column)}"
 
 
-def _saved(members: Sequence[Panel], level: float) -> str:
-    """MACs are the same in every runtime."""
-    held = pd.concat([with_values(panel.at(level), "macs_saved")["macs_saved"] for panel in members])
-    return percent(float(held.mean())) if len(held) else NONE
+def _saved(members: Sequence[Panel], level: float, columns: Sequence[str]) -> str:
+    """The share of MACs at the image sizes of some timed columns, in their order; the same in every runtime."""
+    names = dict.fromkeys(panel.saved(column) for panel in members for column in columns)
+    held = [pd.concat([with_values(panel.at(level), name)[name] for panel in members]) for name in names]
+    return " / ".join(percent(float(shares.mean())) if len(shares) else NONE for shares in held)
 
 
 def _doubts(members: Sequence[Panel], columns: Sequence[str]) -> tuple[str, ...]:
     parts = [part for panel in members for part in (panel.baselines, panel.candidates)]
     rows = measured_structures(pd.concat(parts, ignore_index=True))
     note = (members[0].note,) if members[0].note else ()
-    return (*_shared(members[0], columns), *doubts(rows, [*columns, "macs_saved"]), *note)
+    return (*_shared(members[0], columns), *doubts(rows, [*columns, MACS_SAVED]), *note)
 
 
 def _shared(panel: Panel, columns: Sequence[str]) -> Iterator[str]:
     """Conditions beside the size that are no defaults, metric by metric."""
-    for metric, word in WORDS.items():
-        own = [_conditions(panel, name) for name in columns if name.partition("@")[0] == metric]
+    for metric, word in TIMED_WORDS.items():
+        own = [panel.under(name) for name in columns if name.partition("@")[0] == metric]
         rest = {key: value for key, value in _same(own).items() if key != "batch"}
         if rest:
             yield f"All of {word}: {_spelled(rest)}."

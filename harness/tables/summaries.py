@@ -11,13 +11,16 @@ import pandas as pd
 from harness.stats import Interval
 from harness.tables.cells import Scale, between, number, percent, scale, significant
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
-from harness.tables.marks import OF_MACS, absent, count_notes, mark, mark_notes, with_word
+from harness.tables.marks import OF_MACS, absent, count_notes, mark, mark_notes, partly, with_word
 from harness.tables.panels import LEVEL, Panel, with_values
 from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
 
 BRACKET = "["
-TIMED = "Medians of times, means of other costs, over the structures measured; speed-ups with 95 % intervals."
+TIMED = (
+    "Medians of times, means of other costs, over the structures measured; beside speed-ups the widest range that the "
+    "structures' own 95 % intervals span."
+)
 
 
 def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
@@ -148,7 +151,7 @@ def _cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
     if cost.column.startswith("speedup"):
         interval = speed_interval(rows, cost.column)
         text = f"{text} {between(interval, digits=2)}" if interval else text
-    return text + mark(held, cost.column)
+    return text + mark(held, cost.column) + partly(rows, cost.column)
 
 
 def _shown(panel: Panel, level: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.stats import Interval
 from harness.tables.cells import NONE, between, number, p_is, p_value
-from harness.tables.checkpoints import FILE, CheckpointTest
+from harness.tables.checkpoints import FILE, CheckpointTest, median_detectable
 from harness.tables.columns import OUTCOME_WORD
 from harness.tables.panels import Panel
 from harness.tables.table import Table
@@ -129,7 +129,7 @@ def _summaries(
             f"{sum(test.is_difference for test in members)} of {len(members)}",
             f"{np.median([test.differing for test in members]):g} of {members[0].items}",
             _smallest(members),
-            _median_detectable(members),
+            _points(median_detectable(members)),
         )
         for (_, criterion, amount), members in sorted(groups.items(), key=lambda one: order[one[0][:2]])
     ]
@@ -139,12 +139,6 @@ def _summaries(
 def _smallest(members: Sequence[CheckpointTest]) -> str:
     shown = [test.difference for test in members if test.is_difference]
     return number(100 * min(shown, key=abs), 2) if shown else NONE
-
-
-def _median_detectable(members: Sequence[CheckpointTest]) -> str:
-    found = [test.detectable for test in members]
-    known = [value for value in found if value is not None]
-    return _points(float(np.median(known))) if len(known) * 2 > len(found) else NONE
 
 
 def _points(share: float | None) -> str:

@@ -54,3 +54,8 @@ def test_of_too_few_differing_items_it_is_said_that_nothing_could_be_shown() -> 
 def test_criterion_against_criterion_is_left_to_its_table() -> None:
     assert checkpoint_words((replace(TEST, second="similarity"),)) == ""
     assert checkpoint_words(()) == ""
+
+
+def test_where_most_of_the_others_can_show_nothing_that_is_told() -> None:
+    few = [replace(TEST, only_first=1, only_second=1, adjusted=1.0, verdicts=str(number)) for number in range(3)]
+    assert "most of the others differ in too few items" in checkpoint_words((TEST, SAME, *few))

@@ -39,7 +39,7 @@ def test_percentiles_are_those_of_the_samples() -> None:
     for cut in (50, 90, 95, 99):
         assert row[f"p{cut} (ms)"] == f"{1e3 * np.percentile(SAMPLES, cut):.2f}"
     bounds = median_interval(SAMPLES)
-    assert row["95 % interval"] == f"[{1e3 * bounds.low:.3f}, {1e3 * bounds.high:.3f}]"
+    assert row["95 % interval (ms)"] == f"[{1e3 * bounds.low:.3f}, {1e3 * bounds.high:.3f}]"
     assert row["samples"] == "200"
 
 

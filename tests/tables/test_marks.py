@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from timed_records import PLAN, at_batch, changed, timed, viewed
 
 from harness.records import Record
-from harness.tables.marks import NOISY, OUT_OF_MEMORY, TAINTED, absent, beside, count_notes, mark
+from harness.tables.marks import NOISY, OUT_OF_MEMORY, TAINTED, absent, beside, count_notes, mark, partly
 from harness.tables.summaries import cost_table
 from harness.tables.table import Table
 
@@ -94,3 +95,10 @@ def test_doubtful_counts_are_told_wherever_macs_are_shown() -> None:
     assert expected in costs(records).notes
     assert count_notes(viewed(plain()).panels[0].candidates) == ()
     assert PLAN.counts == (2, 4)
+
+
+def test_structures_that_did_not_fit_are_counted_beside_those_that_did() -> None:
+    name = "images_per_s@batch=512"
+    rows = pd.DataFrame({name: [900.0, None, None], beside(name, "reason"): [None, "oom_gpu: too large", "no_counter"]})
+    assert partly(rows, "speedup_throughput@batch=512") == " (1 of 3 out of memory)"
+    assert partly(rows.iloc[:1], name) == ""
