@@ -84,4 +84,5 @@ def without_paths(text: str) -> str:
     folders = {place.rstrip("/") for place in (*sys.path, str(Path.cwd()), str(Path.home()))}
     for folder in sorted(folders - {""}, key=len, reverse=True):
         text = text.replace(f"{folder}/", "")
-    return re.sub(r"(?<![\w.])/(?:[\w.+@-]+/)+", ".../", text)
+    text = re.sub(r"(?<=['\"])/(?:[^'\"/\n]+/)+", ".../", text)  # quoted, so that a folder may hold spaces
+    return re.sub(r"(?<![\w.])/(?:[\w.+@~=%-]+/)+", ".../", text)

@@ -58,6 +58,8 @@ def test_a_lost_trial_may_be_tried_again() -> None:
 def test_folders_are_cut_from_texts() -> None:
     assert without_paths(f"{Path.home()}/x/y.py in /opt/somewhere/else/z.py") == "x/y.py in .../z.py"
     assert without_paths("1/2 of a and/or b") == "1/2 of a and/or b"
+    assert without_paths("No such file: '/data/My Images/val/a.png'") == "No such file: '.../a.png'"
+    assert without_paths("/data/run=3/~new/x.pt is no file") == ".../x.pt is no file"
 
 
 def test_a_root_as_home_leaves_slashes_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from harness.plots.sublayers import shares_by_depth
 from harness.tables.alone import Apart
 from harness.tables.assurance import agreement
 from harness.tables.derived import SPEEDUPS
-from harness.tables.panels import Panel, families, of_outcomes
+from harness.tables.panels import Panel, across_runtimes, of_outcomes
 from harness.tables.selections import Selected
 
 Chosen = Sequence[tuple[Panel, Sequence[Selected]]]
@@ -42,7 +42,7 @@ def gallery(
     found: list[Drawing] = []
     outcomes = of_outcomes(panels)
     removed = _removed(outcomes)
-    for panel, timed in zip(outcomes, families(panels), strict=True):
+    for panel, timed in zip(outcomes, across_runtimes(panels), strict=True):
         drawings = (accuracy_cost(panel, look), accuracy_count(panel, look), removed.get(panel.label))
         found += [_noted(drawing, panel.note) for drawing in (*drawings, *_speeds(panel, timed)) if drawing is not None]
     for panel, selected in chosen:

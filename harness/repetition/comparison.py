@@ -10,7 +10,7 @@ from harness.repetition.exact import metric, parts
 from harness.repetition.finding import ENDING, VERDICTS, Finding, Verdict, title
 from harness.repetition.items import name_of, outcome
 from harness.repetition.noisy import noisy
-from harness.repetition.surroundings import Change, apart, changes
+from harness.repetition.surroundings import Change, changes, unlike
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Comparison:
 
 def compare(old: Record, new: Record, margin: float, unanswered: Mapping[str, str] | None = None) -> Comparison:
     """`new` is a run of the trial of `old`; `margin` is a share, `unanswered` gives reasons by key of a question."""
-    reason = apart(old.environment, new.environment)
+    reason = unlike(old.environment, new.environment)
     found = [
         *parts(old, new),
         *_measurements(old, new, margin, reason, unanswered or {}),

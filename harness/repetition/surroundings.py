@@ -36,7 +36,7 @@ def _facts(environment: Environment) -> Iterator[tuple[str, Json]]:
             yield name, value
 
 
-def apart(old: Environment | None, new: Environment | None) -> str | None:
+def unlike(old: Environment | None, new: Environment | None) -> str | None:
     """Why raw times of the two cannot be compared; None where nothing speaks against it."""
     if old is None or new is None:
         return "one of the runs ended before its machine was known"

@@ -14,7 +14,7 @@ from harness.store import Damaged, Reading, Store
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
 from harness.tables.columns import Column
 from harness.tables.frame import columns_of, conditions, frame
-from harness.tables.panels import Panel, families, of_outcomes, of_selections, panels
+from harness.tables.panels import Panel, across_runtimes, of_outcomes, of_selections, panels
 from harness.tables.selections import Selected, selections
 
 
@@ -44,7 +44,7 @@ class View:
     @cached_property
     def timed(self) -> tuple[tuple[Panel, ...], ...]:
         """For each panel of `outcomes` those of all its runtimes."""
-        return families(self.panels)
+        return across_runtimes(self.panels)
 
     @cached_property
     def checkpoint_tests(self) -> tuple[CheckpointTest, ...]:

@@ -9,7 +9,7 @@ import pandas as pd
 from harness.runtimes import OF_OUTCOMES
 from harness.tables.cells import number
 from harness.tables.columns import OUTCOME, OUTCOME_WORD, companion, conditions_of
-from harness.tables.panels import LEVEL, Panel, families, of_outcomes, with_values
+from harness.tables.panels import LEVEL, Panel, across_runtimes, of_outcomes, with_values
 from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
 
@@ -63,7 +63,7 @@ def _heading(column: str) -> str:
 
 def arithmetic_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
     """For each family of panels whose runtimes change outputs: their accuracy beside that of plain fp32."""
-    pairs = zip(families(panels), of_outcomes(panels), strict=True)
+    pairs = zip(across_runtimes(panels), of_outcomes(panels), strict=True)
     found = (_arithmetic(members, named) for members, named in pairs)
     return tuple(table for table in found if table is not None)
 

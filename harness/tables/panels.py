@@ -190,7 +190,7 @@ def of_selections(found: Sequence[Panel], criteria: Sequence[str]) -> tuple[Pane
     return tuple(_together(key, members, varying, criteria) for key, members in groups.items())
 
 
-def families(found: Sequence[Panel]) -> tuple[tuple[Panel, ...], ...]:
+def across_runtimes(found: Sequence[Panel]) -> tuple[tuple[Panel, ...], ...]:
     """Panels that differ in nothing but the runtime, together: their outcomes are those of plain fp32, and so equal."""
     groups: dict[tuple[str, ...], list[Panel]] = {}
     for panel in found:
@@ -200,7 +200,7 @@ def families(found: Sequence[Panel]) -> tuple[tuple[Panel, ...], ...]:
 
 def of_outcomes(found: Sequence[Panel]) -> tuple[Panel, ...]:
     """Of each family the panel with the most trials, named without its runtime: an outcome is told once."""
-    groups = families(found)
+    groups = across_runtimes(found)
     if len(groups) == len(found):
         return tuple(found)
     varying = _varying([tuple(panel.key.values()) for panel in found], KEY)

@@ -11,7 +11,7 @@ from harness.tables.cells import NONE, between, number, percent, scale, signific
 from harness.tables.columns import MACS_SAVED
 from harness.tables.derived import SPEEDUPS, TIMED_WORDS
 from harness.tables.marks import absent, mark, partly
-from harness.tables.panels import RUNTIME, Panel, families, of_outcomes, with_values
+from harness.tables.panels import RUNTIME, Panel, across_runtimes, of_outcomes, with_values
 from harness.tables.summaries import doubts, measured_structures, speed_interval
 from harness.tables.table import Table
 
@@ -25,14 +25,14 @@ QUESTION = (
 
 def runtime_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
     """One table for each family of panels of several runtimes: a row per amount, a column per runtime."""
-    pairs = zip(families(panels), of_outcomes(panels), strict=True)
+    pairs = zip(across_runtimes(panels), of_outcomes(panels), strict=True)
     found = (_by_runtime(members, named) for members, named in pairs if len(members) > 1)
     return tuple(table for table in found if table is not None)
 
 
 def size_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
     """One table for each metric that was timed at several sizes: a row per amount and runtime, a column per size."""
-    pairs = zip(families(panels), of_outcomes(panels), strict=True)
+    pairs = zip(across_runtimes(panels), of_outcomes(panels), strict=True)
     found = (_by_size(members, named, metric) for members, named in pairs for metric in SPEEDUPS)
     return tuple(table for table in found if table is not None)
 

@@ -9,7 +9,7 @@ from timed_records import at_batch, changed, timed, viewed
 
 from harness.records import Record
 from harness.tables.marks import NOISY, OUT_OF_MEMORY
-from harness.tables.panels import families, of_outcomes
+from harness.tables.panels import across_runtimes, of_outcomes
 from harness.tables.runtimes import runtime_tables, size_tables
 from harness.tables.table import Table
 
@@ -103,7 +103,7 @@ def test_outcomes_are_told_once_for_all_runtimes() -> None:
     assert [panel.label for panel in view.panels] == ["vit_digits, attention, fp32", "vit_digits, attention, bf16"]
     (outcome,) = of_outcomes(view.panels)
     assert outcome.label == "vit_digits, attention"
-    assert [len(members) for members in families(view.panels)] == [2]
+    assert [len(members) for members in across_runtimes(view.panels)] == [2]
     assert outcome.values("top1", "entropy", 4) == view.panels[1].values("top1", "entropy", 4)
 
 
