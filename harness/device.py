@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from harness.errors import DeviceError
 from harness.failures import classified
+from harness.heap import page_faults
 from harness.host_memory import HostProbe, Peak
 
 T = TypeVar("T")
@@ -125,16 +126,19 @@ class IdleClock:
 class Timing:
     """Seconds per step: `wall_s` as a user waits for it, `device_s` by the GPU's own events (None on a CPU).
 
-    The two differ where the time goes into launching kernels, as in a small network at batch 1.
+    The two differ where the time goes into launching kernels, as in a small network at batch 1. `page_faults` are those
+    of a step: time that goes into memory that was given back before.
     """
 
     wall_s: float
     device_s: float | None = None
+    page_faults: float = field(default=0.0, compare=False)
 
 
 def timed(step: Callable[[], object], device: str, clock: _Clock, iterations: int = 1) -> Timing:
     """One sample: `iterations` steps between two moments at which the device is idle, in seconds per step."""
     events = _events(device)
+    faults = page_faults()
     start = clock.now()
     if events:
         _mark(events[0], device)
@@ -144,7 +148,7 @@ def timed(step: Callable[[], object], device: str, clock: _Clock, iterations: in
         _mark(events[1], device)
     elapsed = clock.now() - start
     on_device = events[0].elapsed_time(events[1]) / 1000 / iterations if events else None
-    return Timing(elapsed / iterations, on_device)
+    return Timing(elapsed / iterations, on_device, (page_faults() - faults) / iterations)
 
 
 def _events(device: str) -> tuple[Any, Any] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import re
 import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness import heap
 
 RESOLUTION_PAGES = 64  # Linux adds resident pages to the total in batches of up to 64 per thread
 PROCESS = Path("/proc/self")
@@ -58,7 +59,7 @@ class HostProbe:
     def start(self) -> None:
         """Begins a phase."""
         # Heap that was freed but not given back would be used again unseen.
-        _return_free_heap()
+        heap.give_back()
         self._is_reset = self._reset()
         self._highest = self._high_water()
         self._rest = self._field("VmRSS") or self._highest
@@ -94,10 +95,3 @@ class HostProbe:
         if self._is_reset:
             return "VmHWM after a reset"
         return "VmHWM without a reset" if self._field("VmHWM") is not None else "ru_maxrss without a reset"
-
-
-def _return_free_heap() -> None:
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
-        if trim is not None:
-            trim(0)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks.traps import counters, energy, forward_memory, gpu, jobs, memory, outcomes, threads, timing
+from benchmarks.traps import allocator, counters, energy, forward_memory, gpu, jobs, memory, outcomes, threads, timing
 from harness.schema import Json
 
 Trap = Callable[[], Json]
@@ -17,7 +17,7 @@ GROUPS: dict[str, dict[str, Trap]] = {
     "energy": energy.TRAPS,
     "jobs": jobs.TRAPS,
     "gpu": gpu.TRAPS,
-    "timing": timing.TRAPS,
+    "timing": {**timing.TRAPS, **allocator.TRAPS},
     "threads": threads.TRAPS,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from statistics import median, quantiles
 
+from harness import heap
 from harness.collectors.base import Subject
 from harness.collectors.metrics import answer
 from harness.collectors.pairs import SETTLED, Pairs, drift, ratio_spread
@@ -13,6 +14,7 @@ from harness.records import Asked, Measurement
 from harness.schema import Json
 
 Scaling = Callable[[float], float]
+FEW_FAULTS = 20  # pages of 4 KiB in a step that nobody would see in its time
 
 
 def paired(
@@ -31,7 +33,7 @@ def paired(
         quality="tainted" if tainted else "noisy" if noisy else "ok",
         reason="; ".join(reasons) or None,
         details=_details(pairs, subject),
-        warnings=(*reasons, *_unsettled(pairs)),
+        warnings=(*reasons, *_unsettled(pairs), *_faulty(pairs)),
     )
 
 
@@ -60,6 +62,14 @@ def _unsettled(pairs: Pairs) -> tuple[str, ...]:
     return (f"the times still moved by over {SETTLED:.0%} after {pairs.warmup_iterations} steps of warm-up",)
 
 
+def _faulty(pairs: Pairs) -> tuple[str, ...]:
+    """A warning where steps fetch memory anew that was given back: how much of it moves with the process's past."""
+    mine, other = _page_faults(pairs.candidate), _page_faults(pairs.baseline)
+    if max(mine, other) <= FEW_FAULTS:
+        return ()
+    return (f"a step fetched {mine:.0f} pages of memory anew and one of the baseline {other:.0f}, which takes time",)
+
+
 def _details(pairs: Pairs, subject: Subject) -> dict[str, Json]:
     """Seconds per step by percentile, and under which conditions they were taken."""
     import torch
@@ -80,6 +90,9 @@ def _details(pairs: Pairs, subject: Subject) -> dict[str, Json]:
         "baseline_cold_first_s": pairs.cold_first_s[0],
         "warmup_iterations": pairs.warmup_iterations,
         "iterations": pairs.iterations,
+        "page_faults": _page_faults(pairs.candidate),
+        "baseline_page_faults": _page_faults(pairs.baseline),
+        "is_heap_held": heap.hold(),
         "threads": now.threads,
         "dtype": str(held).removeprefix("torch."),
         "tf32": tf32,
@@ -93,6 +106,10 @@ def _percentiles(seconds: tuple[float, ...]) -> Mapping[str, Json]:
     cuts = quantiles(seconds, n=100, method="inclusive")
     found: dict[str, Json] = {f"p{cut}": cuts[cut - 1] for cut in (50, 90, 95, 99)}
     return found | {"iqr": cuts[74] - cuts[24]}
+
+
+def _page_faults(timings: list[Timing]) -> float:
+    return median(timing.page_faults for timing in timings)
 
 
 def _device_median(timings: list[Timing]) -> float | None:

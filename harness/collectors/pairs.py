@@ -10,6 +10,7 @@ from statistics import median, quantiles
 
 from pydantic import Field
 
+from harness import heap
 from harness.collectors.base import Clock, Subject
 from harness.collectors.sizes import Sizes, resized
 from harness.device import Timing, out_of_memory, timed
@@ -106,6 +107,7 @@ def measure(
     """
     import torch
 
+    heap.hold()
     with torch.inference_mode():
         found = {
             setting: _unless_full(subject, setting.batch, partial(_warmed_up, subject, setting, clock, options))

@@ -8,6 +8,7 @@ from statistics import median, quantiles
 
 from pydantic import Field
 
+from harness import heap
 from harness.collectors.base import Clock, Single, Subject
 from harness.collectors.singles import twin
 from harness.device import timed
@@ -91,6 +92,7 @@ def visit(subject: Subject, held: Mapping[str, Single], batch: int, clock: Clock
     """Rounds that visit every sublayer and the control, until all are made or the time is up."""
     import torch
 
+    heap.hold()
     inputs = subject.example(batch)
     alone = {name: Alone(subject.step(single.without(), inputs)) for name, single in held.items()}
     # Not the baseline itself: a network as it was built may run some per cent faster than a copy, on Python's account.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from harness import heap
 from harness.collectors.base import Clock
 from harness.device import timed
 from harness.meters import CounterError, EnergyMeter
@@ -130,6 +131,7 @@ def _believed(window: Window, limit_w: float | None) -> Window:
 
 def step_length(step: Callable[[], object], device: str, clock: Clock) -> float:
     """Seconds of a step, after steps that compile and tune."""
+    heap.hold()
     timed(step, device, clock, iterations=3)
     return timed(step, device, clock, iterations=3).wall_s
 

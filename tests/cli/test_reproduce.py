@@ -133,7 +133,7 @@ def test_both_values_of_a_difference_are_shown_to_the_last_digit() -> None:
 def test_no_line_is_wider_than_the_page() -> None:
     long = ("blocks.10.attn", "blocks.11.attn", "blocks.12.attn", "blocks.13.attn", "blocks.14.attn", "blocks.15.attn")
     slower = tuple(
-        m.model_copy(update={"at": {**m.at, "warmup": 1, "rounds": 1, "pairs": 3, "revision": 2}})
+        m.model_copy(update={"at": {**m.at, "warmup": 1, "rounds": 1, "pairs": 3, "revision": 3}})
         for m in RECORD.measurements
     )
     old = RECORD.model_copy(update={"measurements": slower})

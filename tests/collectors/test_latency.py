@@ -106,8 +106,8 @@ def test_percentiles_are_those_of_the_samples(clock: FakeClock) -> None:
 
 
 def test_an_option_that_is_not_at_its_default_is_part_of_the_identity() -> None:
-    assert Latency().asked()[0].at == {"batch": 1, "revision": 2}
-    assert Latency(pairs=20).asked()[0].at == {"batch": 1, "pairs": 20, "revision": 2}
+    assert Latency().asked()[0].at == {"batch": 1, "revision": 3}
+    assert Latency(pairs=20).asked()[0].at == {"batch": 1, "pairs": 20, "revision": 3}
 
 
 def test_a_sample_is_one_step_so_that_percentiles_are_of_steps(clock: FakeClock) -> None:
@@ -172,3 +172,13 @@ def test_a_network_that_cannot_take_the_size_says_so_itself(tiny_net: nn.Module)
 
     with pytest.raises(RuntimeError, match="invalid for input"):
         Latency(image_size=16, warmup=1, rounds=1, pairs=2).collect(subject_of(Fixed(), Fixed()), MovingClock())
+
+
+def test_steps_that_fetch_memory_anew_are_told(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = count(0, 5000)
+    monkeypatch.setattr("harness.device.page_faults", lambda: next(fetched))
+    (found,) = Latency(warmup=1, rounds=1, pairs=2).collect(Stage(clock).subject, clock)
+    assert found.details["page_faults"] == found.details["baseline_page_faults"] == 5000
+    told = "a step fetched 5000 pages of memory anew and one of the baseline 5000, which takes time"
+    assert told in found.warnings
+    assert found.quality == "ok"

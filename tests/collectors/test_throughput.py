@@ -52,7 +52,7 @@ def test_every_round_visits_every_batch_size(clock: FakeClock) -> None:
 
 def test_a_scalar_is_a_list_of_one() -> None:
     assert Throughput(batch=32).options() == {}
-    assert Throughput().asked()[0].at == {"batch": 32, "revision": 2}
+    assert Throughput().asked()[0].at == {"batch": 32, "revision": 3}
 
 
 class Greedy(nn.Module):
