@@ -6,6 +6,7 @@ import pytest
 from timed_records import PLAN, also, viewed
 
 from harness.records import Measurement, Record
+from harness.report.speeds import speeds
 from harness.report.view import View
 from harness.tables.derived import realised
 from harness.tables.runtimes import size_tables
@@ -69,3 +70,11 @@ def test_a_table_of_sizes_shows_the_saving_of_each() -> None:
     (table,) = [t for t in size_tables(view().panels) if "throughput" in t.title]
     saved = {row[1] for row in table.rows if "nothing" not in row[0]}
     assert saved == {"10.0 % / 25.0 %"}
+
+
+def test_words_tell_each_size_and_what_is_saved_there() -> None:
+    (members,) = view().timed
+    latency, larger, throughput, _ = speeds(members, 4)
+    assert latency.startswith("The latency (batch 1) fell by ")
+    assert larger.startswith("At batch 1, image size 16, where the same removal saves 25.0 % of the MACs, it fell by ")
+    assert throughput.startswith("The throughput (batch 64) rose by ")
