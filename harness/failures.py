@@ -84,5 +84,6 @@ def without_paths(text: str) -> str:
     folders = {place.rstrip("/") for place in (*sys.path, str(Path.cwd()), str(Path.home()))}
     for folder in sorted(folders - {""}, key=len, reverse=True):
         text = text.replace(f"{folder}/", "")
-    text = re.sub(r"(?<=['\"])/(?:[^'\"/\n]+/)+", ".../", text)  # quoted, so that a folder may hold spaces
-    return re.sub(r"(?<![\w.])/(?:[\w.+@~=%-]+/)+", ".../", text)
+    # In quotes a folder may hold spaces, and marks of the other kind.
+    text = re.sub(r"""(?<!\w)(['"])/(?:(?!\1)[^\n])*/(?=(?:(?!\1)[^\n])*\1)""", r"\1.../", text)
+    return re.sub(r"(?<![\w.])(?<!\w['\"])/(?:[\w.+@~=%(),:#-]+/)+", ".../", text)

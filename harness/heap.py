@@ -12,20 +12,21 @@ import sys
 from functools import cache
 from typing import Any
 
-# Parameters of glibc's mallopt.
+# Parameters of glibc's mallopt, and the threshold at which nothing is ever given back.
 TRIM_THRESHOLD = -1
 MMAP_MAX = -4
-MOST = 2**31 - 1
+NEVER = -1
 
 
 @cache
 def hold() -> bool:
     """From now on the process keeps what it frees, and large blocks come from the heap; False where that cannot be set.
 
-    There is no way back: glibc's thresholds no longer move once they were set.
+    There is no way back: glibc's thresholds no longer move once they were set. An allocator that stands in for
+    glibc's is not reached; `page_faults` tells.
     """
     mallopt = _of_glibc("mallopt")
-    return mallopt is not None and bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, MOST))
+    return mallopt is not None and bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, NEVER))
 
 
 def give_back() -> None:

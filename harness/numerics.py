@@ -179,6 +179,7 @@ def _compilation(runtime: Runtime, _device: str) -> Iterator[None]:
         return
     import torch
     from torch._dynamo import config as dynamo
+    from torch._dynamo.utils import counters
     from torch._inductor import config
 
     before, config.compile_threads = config.compile_threads, 1  # processes of a compiler pool would run beside timings
@@ -186,6 +187,7 @@ def _compilation(runtime: Runtime, _device: str) -> Iterator[None]:
     # goes back to eager without a word.
     limit, dynamo.recompile_limit = dynamo.recompile_limit, MOST_GRAPHS
     torch.compiler.reset()
+    counters.clear()  # which a reset leaves
     try:
         yield
     finally:
@@ -194,7 +196,7 @@ def _compilation(runtime: Runtime, _device: str) -> Iterator[None]:
 
 
 def compilation() -> dict[str, Json]:
-    """Graphs that the compiler made since it was reset, and how often it had to leave one (graph breaks)."""
+    """Graphs that the compiler made since the runtime is in force, and how often it had to leave one (graph breaks)."""
     from torch._dynamo.utils import counters
 
     return {

@@ -60,6 +60,10 @@ def test_folders_are_cut_from_texts() -> None:
     assert without_paths("1/2 of a and/or b") == "1/2 of a and/or b"
     assert without_paths("No such file: '/data/My Images/val/a.png'") == "No such file: '.../a.png'"
     assert without_paths("/data/run=3/~new/x.pt is no file") == ".../x.pt is no file"
+    assert without_paths("/data/run(1)/a,b/x.pt") == ".../x.pt"
+    assert without_paths("""at "/data/O'Brien/My Images/x.png" and '/y/z'""") == """at ".../x.png" and '.../z'"""
+    assert without_paths("an open quote: '/data/a/b") == "an open quote: '.../b"
+    assert without_paths("'top1'/n/m") == "'top1'/n/m"
 
 
 def test_a_root_as_home_leaves_slashes_alone(monkeypatch: pytest.MonkeyPatch) -> None:

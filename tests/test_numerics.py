@@ -116,11 +116,12 @@ def test_a_compiled_network_gives_the_same_outputs_and_its_graphs_are_counted() 
     torch.manual_seed(0)
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.GELU()).eval()
     runtime = Runtime(compile="default")
-    with torch.inference_mode(), numerics.in_force(runtime, "cpu"):
-        found = numerics.Compiler(runtime)(net)(BATCH.inputs)
-        counted = numerics.compilation()
-    assert torch.allclose(found, net(BATCH.inputs), atol=1e-5)
-    assert counted == {"graphs": 1, "graph_breaks": 0}
+    for _ in range(2):  # what was compiled before does not count
+        with torch.inference_mode(), numerics.in_force(runtime, "cpu"):
+            found = numerics.Compiler(runtime)(net)(BATCH.inputs)
+            counted = numerics.compilation()
+        assert torch.allclose(found, net(BATCH.inputs), atol=1e-5)
+        assert counted == {"graphs": 1, "graph_breaks": 0}
 
 
 @pytest.mark.parametrize(

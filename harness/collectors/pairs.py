@@ -60,6 +60,7 @@ class Pairs:
     warmup_iterations: int
     is_settled: bool
     iterations: int
+    is_heap_held: bool = False
     baseline: list[Timing] = field(default_factory=list)
     candidate: list[Timing] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
@@ -107,7 +108,7 @@ def measure(
     """
     import torch
 
-    heap.hold()
+    is_held = heap.hold()
     with torch.inference_mode():
         found = {
             setting: _unless_full(subject, setting.batch, partial(_warmed_up, subject, setting, clock, options))
@@ -118,6 +119,9 @@ def measure(
                 if isinstance(pairs, Pairs):
                     take = partial(_one_round, pairs, number, subject.device, clock, options)
                     found[setting] = _unless_full(subject, setting.batch, take)
+    for pairs in found.values():
+        if isinstance(pairs, Pairs):
+            pairs.is_heap_held = is_held
     return {setting: _enough(pairs) for setting, pairs in found.items()}
 
 

@@ -35,6 +35,8 @@ class Sublayers(VisitOptions, CostCollector):
     """
 
     of_baselines: ClassVar[bool] = True
+    # 1 let the whole network begin each time, and the system take memory back
+    revision: ClassVar[int] = 2
     is_timed: ClassVar[bool] = True
 
     batch: int = Field(1, ge=1, description="items in a step")

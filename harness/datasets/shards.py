@@ -37,7 +37,7 @@ def _named_shards(info: Path, names: Sequence[str]) -> tuple[str, ...]:
     try:
         splits = json.loads(info.read_text(encoding="utf-8"))["splits"]
         found: list[str] = next((splits[name]["filenames"] for name in names if name in splits), [])
-        if any(Path(file).name != file for file in found):
+        if any(Path(file).name != file or file in ("", "..") for file in found):
             raise ValueError
     except (OSError, ValueError, KeyError, TypeError) as error:
         shape = "{splits: {NAME: {filenames: [...]}}} with the names of files beside it"

@@ -132,11 +132,10 @@ def period(view: View) -> str | None:
 
 
 def _environment(name: str, found: list[Environment]) -> Table:
-    """What trials of one class ran in; where they differ, every value that a fact had."""
-    values: dict[str, dict[str, None]] = {}
-    for env in found:
-        for key, value in _facts(env):
-            values.setdefault(key, {})[value] = None
+    """What trials of one class ran in; where they differ, every value that a fact had, NONE where one lacks it."""
+    told = [dict(_facts(env)) for env in found]
+    names = dict.fromkeys(name for facts in told for name in facts)
+    values = {name: dict.fromkeys(facts.get(name, NONE) for facts in told) for name in names}
     rows = [("trials", str(len(found))), *((key, _listed(held)) for key, held in values.items())]
     return Table(name, f"Environment {found[0].machine_class}", ("what", "value"), tuple(rows), is_numeric=False)
 

@@ -20,7 +20,7 @@ def absence_table(results: Iterable[TrialResult]) -> Table | None:
     trials: Counter[tuple[str, str]] = Counter()
     for result in good:
         nulls = (m for m in result.measurements.values() if m.value is None)
-        trials.update({(_what(m), _why(m.reason)) for m in nulls})
+        trials.update(dict.fromkeys((_what(m), _why(m.reason)) for m in nulls).keys())  # once a trial, in their order
     if not trials:
         return None
     rows = [(what, why, f"{count} of {len(good)}") for (what, why), count in trials.most_common()]

@@ -19,7 +19,7 @@ UNITS = {"latency_s": "s", "images_per_s": "/s"}
 QUESTION = (
     "Speed-ups over the baseline of the same runtime, timed in turn with it: medians over structures; in brackets the "
     "widest range that their own 95 % intervals over the repeats of one process span. MACs are those of the same image "
-    "size, a saving for each where sizes differ. Where nothing is removed, the rows are absolute."
+    "size, in brackets the size where sizes differ. Where nothing is removed, the rows are absolute."
 )
 
 
@@ -128,7 +128,7 @@ def _absolute(panel: Panel, column: str) -> str:
         return absent(rows, column)
     middle = float(np.median(held[column]))
     by = scale([middle], UNITS[column.partition("@")[0]])
-    return f"{significant(by.of(middle))} {by.unit}{mark(held, column)}"
+    return f"{significant(by.of(middle))} {by.unit}{mark(held, column)}{partly(rows, column)}"
 
 
 def _speed(panel: Panel, level: float, column: str) -> str:
@@ -145,9 +145,10 @@ def _speed(panel: Panel, level: float, column: str) -> str:
 
 def _saved(members: Sequence[Panel], level: float, columns: Sequence[str]) -> str:
     """The share of MACs at the image sizes of some timed columns, in their order; the same in every runtime."""
-    names = dict.fromkeys(panel.saved(column) for panel in members for column in columns)
-    held = [pd.concat([with_values(panel.at(level), name)[name] for panel in members]) for name in names]
-    return " / ".join(percent(float(shares.mean())) if len(shares) else NONE for shares in held)
+    names = {p.saved(column): p.under(column).get("image_size", "own size") for p in members for column in columns}
+    held = {size: pd.concat([with_values(p.at(level), name)[name] for p in members]) for name, size in names.items()}
+    shares = {size: percent(float(found.mean())) if len(found) else NONE for size, found in held.items()}
+    return ", ".join(f"{share} ({size})" if len(shares) > 1 else share for size, share in shares.items())
 
 
 def _doubts(members: Sequence[Panel], columns: Sequence[str]) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from timed_records import changed, timed, viewed
 
 from harness.records import Record
-from harness.report.speeds import speeds
+from harness.report.speeds import MANY, speeds
 
 
 def told(records: list[Record], level: float = 4) -> list[str]:
@@ -48,3 +49,23 @@ def test_too_few_pairs_say_nothing() -> None:
         return changed(record, "latency_s", samples=m.samples[:3], baseline_samples=m.baseline_samples[:3])
 
     assert "in fp32 nothing is said, as it was timed in fewer than 6 pairs" in told([short(r) for r in timed()])[0]
+
+
+def test_many_runtimes_that_agree_are_told_as_a_range_and_the_others_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.report.speeds.MANY", 2)
+    assert MANY == 4
+    latency, _ = told(list(timed()))
+    assert latency.startswith("The latency (batch 1) fell by ")
+    assert latency.endswith(" in 2 of 2 runtimes.")
+    doubtful = [changed(r, "latency_s", quality="noisy") if r.trial.runtime == "bf16" else r for r in timed()]
+    assert told(doubtful)[0].startswith("The latency (batch 1), by runtime: in fp32 it fell by ")
+
+
+def test_a_batch_that_did_not_fit_is_told() -> None:
+    reason = "oom_gpu: a batch of 64 does not fit into its memory"
+    full = [changed(r, "images_per_s", value=None, reason=reason, samples=(), baseline_samples=()) for r in timed()]
+    assert told(full)[1].startswith(
+        "The throughput (batch 64), by runtime: in fp32 it is not known: out of memory; in bf16 "
+    )
+    alone = [record for record in full if record.trial.runtime == "fp32"]
+    assert told(alone)[1] == "The throughput (batch 64) is not known: out of memory."

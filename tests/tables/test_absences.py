@@ -18,6 +18,17 @@ def test_equal_reasons_are_one_row_with_its_trials() -> None:
     assert table.rows == (("peak_bytes, batch 64", COUNTER, f"{len(RECORDS)} of {len(RECORDS)}"),)
 
 
+def test_equally_frequent_rows_keep_the_order_of_the_records() -> None:
+    names = ("macs", "params", "latency_s", "images_per_s", "peak_bytes")
+    made = list(RECORDS)
+    for name in names:
+        made = [changed(r, name, value=None, reason=COUNTER, samples=(), baseline_samples=()) for r in made]
+    table = absence_table(viewed(made).results)
+    assert table is not None
+    order = [m.metric for m in made[0].measurements if m.metric in names]
+    assert [row[0].partition(",")[0] for row in table.rows] == order
+
+
 def test_memory_that_did_not_suffice_is_told_in_words() -> None:
     reason = "oom_gpu: a batch of 128 does not fit into its memory"
     made = [at_batch(r, 128, value=None, samples=(), baseline_samples=(), reason=reason) for r in RECORDS[:3]]
