@@ -131,7 +131,8 @@ def _timings(view: View) -> Iterator[str]:
         yield f"In {_trials(unsure)} a noisy latency decided how many sublayers save the budget."
     shared = sum(any(m.shared_from for m in r.measurements.values()) for r in view.good)
     if shared:
-        yield f"{_trials(shared)} {_have(shared)} no cost of their own: equal structures share one measured cost."
+        own = "its" if shared == 1 else "their"
+        yield f"{_trials(shared)} {_have(shared)} no cost of {own} own: equal structures share one measured cost."
 
 
 def _timed(view: View) -> list[TrialResult]:

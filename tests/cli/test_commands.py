@@ -191,3 +191,16 @@ def test_a_study_given_as_a_file_without_a_name_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(SpecError, match="study: is required"):
         study_name(str(written(tmp_path, {"data": "digits"})))
+
+
+def test_the_doctor_tells_whether_data_folders_can_be_read_and_never_where_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    held, missing = tmp_path / "secret" / "held", tmp_path / "secret" / "missing"
+    held.mkdir(parents=True)
+    Path("site.yaml").write_text(f"paths: {{imagenet: {held}, imagenet_a: {missing}}}\n")
+    code, out, _ = _called(monkeypatch, capsys, "doctor", "--site", "site.yaml")
+    assert code == 0
+    told = {line.split("'")[1]: line[:3] for line in out.splitlines() if " data '" in line}
+    assert told == {"imagenet": "yes", "imagenet_a": "no "}
+    assert "secret" not in out
