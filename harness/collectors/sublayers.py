@@ -35,7 +35,7 @@ class Sublayers(VisitOptions, CostCollector):
     """
 
     of_baselines: ClassVar[bool] = True
-    # 1 let the whole network begin each time, and the system take memory back
+    # 1 warmed up too little, let the whole network begin each time, and the system take memory back
     revision: ClassVar[int] = 2
     is_timed: ClassVar[bool] = True
 

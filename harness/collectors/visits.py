@@ -23,9 +23,9 @@ FIGURES = 6  # significant ones that are kept of a ratio
 class VisitOptions(Schema):
     """How often each sublayer is visited, and how long all of it may take."""
 
-    warmup: int = Field(2, ge=1, description="unmeasured steps of both networks at each visit, in turn")
-    rounds: int = Field(15, ge=FEWEST_ROUNDS, description="visits of each sublayer at most, spread over time")
-    pairs: int = Field(6, ge=1, description="samples of both networks in a visit, in turn")
+    warmup: int = Field(6, ge=1, description="unmeasured steps of both networks at each visit, in turn")
+    rounds: int = Field(10, ge=FEWEST_ROUNDS, description="visits of each sublayer at most, spread over time")
+    pairs: int = Field(9, ge=1, description="samples of both networks in a visit, in turn")
     limit_s: float = Field(
         15.0, gt=0, description="visits end after so long, but for the first two: fewer of them, wider intervals"
     )
