@@ -43,6 +43,15 @@ def test_an_interval_that_holds_no_change_is_no_change() -> None:
     assert "a change could not be told from noise (" in told([alike(r) for r in timed()])[0]
 
 
+def test_a_change_as_small_as_between_two_copies_is_not_claimed() -> None:
+    def nearly(record: Record) -> Record:
+        m = next(m for m in record.measurements if m.metric == "latency_s")
+        return changed(record, "latency_s", samples=tuple(0.993 * value for value in m.baseline_samples))
+
+    records = [nearly(record) for record in timed() if record.trial.runtime == "fp32"]
+    assert told(records)[0].startswith("A change of the latency (batch 1) could not be told from noise (")
+
+
 def test_too_few_pairs_say_nothing() -> None:
     def short(record: Record) -> Record:
         m = next(m for m in record.measurements if m.metric == "latency_s")
