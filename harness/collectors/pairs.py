@@ -12,9 +12,8 @@ from pydantic import Field
 
 from harness import heap
 from harness.collectors.base import Clock, Subject
-from harness.collectors.places import move_weights
 from harness.collectors.sizes import Sizes, resized
-from harness.device import Timing, is_gpu, out_of_memory, timed
+from harness.device import Timing, out_of_memory, timed
 from harness.schema import Schema
 
 Step = Callable[[], object]
@@ -105,8 +104,7 @@ def measure(
 ) -> dict[Setting, Pairs | str]:
     """Pairs by setting, or why there are none: a batch that is too large is a result, never made smaller.
 
-    Every round visits every setting, so that each is spread over the whole time, and on a CPU each has the weights
-    elsewhere, so that the places of one process are part of what repeats tell.
+    Every round visits every setting, so that each is spread over the whole time.
     """
     import torch
 
@@ -119,9 +117,6 @@ def measure(
         for number in range(options.rounds):
             for setting, pairs in found.items():
                 if isinstance(pairs, Pairs):
-                    if number > 0 and not is_gpu(subject.device):
-                        sized = resized(subject, setting.image_size)
-                        move_weights(sized.candidate, sized.baseline, turn=number)
                     take = partial(_one_round, pairs, number, subject.device, clock, options)
                     found[setting] = _unless_full(subject, setting.batch, take)
     for pairs in found.values():
