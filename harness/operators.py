@@ -35,7 +35,7 @@ _ZERO_MACS = """
     masked_select masked_scatter masked_scatter_ take embedding one_hot
     empty_like zeros_like ones_like full_like rand_like randn_like new_empty new_zeros new_ones new_full
     new_empty_strided fill_ zero_ bernoulli bernoulli_ multinomial normal_ uniform_ random_
-    detach detach_ _local_scalar_dense is_same_size _assert_async _assert_scalar _assert_tensor_metadata
+    set_ detach detach_ _local_scalar_dense is_same_size _assert_async _assert_scalar _assert_tensor_metadata
 """
 ZERO_MACS = frozenset(_ZERO_MACS.split())
 

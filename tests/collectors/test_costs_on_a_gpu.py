@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import statistics
 import time
 from dataclasses import replace
@@ -51,7 +52,7 @@ def vit() -> nn.Module:
 def on_gpu(net: nn.Module, runtime: Runtime | None = None) -> Subject:
     asked = runtime or Runtime()
     cast = numerics.cast(net, asked)
-    made = subject_of(cast, cast, lambda items: numerics.cast_batch(batch(items), asked))
+    made = subject_of(cast, copy.deepcopy(cast), lambda items: numerics.cast_batch(batch(items), asked))
     return replace(made, device=GPU, compiled=numerics.Compiler(asked))
 
 
@@ -141,11 +142,13 @@ def test_every_runtime_computes_the_same_network(vit: nn.Module, runtime: dict[s
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's, of its own older compiler
 def test_a_compiled_network_is_timed_after_it_was_compiled(vit: nn.Module) -> None:
     asked = Runtime(dtype="bf16", compile="default")
     with numerics.in_force(asked, GPU):
         subject = on_gpu(vit, asked)
         (found,) = collected(lambda: Latency(rounds=1).collect(subject, IdleClock(GPU)), GPU, 0)
     assert found.value is not None
-    assert number(found.details["cold_first_s"]) > 10 * found.value
+    for cold in ("cold_first_s", "baseline_cold_first_s"):
+        assert number(found.details[cold]) > 10 * found.value
     assert "sm_clock_mhz" in str(found.details["machine"])

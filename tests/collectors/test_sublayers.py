@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from harness.collectors.base import Single, Subject
 from harness.collectors.sublayers import Sublayers
+from harness.device import IdleClock
 from harness.records import Measurement
 
 KINDS = {"a": "attention", "b": "mlp"}
@@ -187,16 +188,5 @@ def test_the_peak_falls_by_what_the_largest_sublayer_held() -> None:
     subject = replace(
         plain, device="cuda:0", singles={"a": single}, example=lambda items: plain.example(items).to("cuda:0")
     )
-    _, peak = Sublayers(rounds=2).collect(subject, FakeClockOfDevice())
+    _, peak = Sublayers(rounds=2).collect(subject, IdleClock("cuda:0"))
     assert peak.by_sublayer == {"a": 48 * 2**20}
-
-
-@dataclass
-class FakeClockOfDevice:
-    """A clock that always moves on."""
-
-    time_s: float = 0.0
-
-    def now(self) -> float:
-        self.time_s += 0.01
-        return self.time_s
