@@ -11,6 +11,7 @@ from typing import Any
 from harness.nvml import as_text, handle_of, in_watts, is_partitioned, library, strangers, told
 
 UUID_DIGITS = 12
+POWER_CAP = "software power cap"  # the reason that stands for the card's own power limit, its usual state at full load
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _throttles(nvml: Any, reasons: int) -> tuple[str, ...]:
         nvml.nvmlClocksThrottleReasonHwThermalSlowdown: "hardware thermal slowdown",
         nvml.nvmlClocksThrottleReasonSwThermalSlowdown: "software thermal slowdown",
         nvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown: "hardware power brake",
-        nvml.nvmlClocksThrottleReasonSwPowerCap: "software power cap",
+        nvml.nvmlClocksThrottleReasonSwPowerCap: POWER_CAP,
         nvml.nvmlClocksThrottleReasonHwSlowdown: "hardware slowdown",
     }
     return tuple(word for bit, word in words.items() if reasons & bit)

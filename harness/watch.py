@@ -33,11 +33,15 @@ class Counters:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`ok`, or `noisy` (others were at work) or `tainted` (the machine itself was held back), with every reason."""
+    """`ok`, or `noisy` (others were at work) or `tainted` (the machine itself was held back), with every reason.
+
+    `remarks` are for the reader and no reason for doubt.
+    """
 
     quality: Quality = "ok"
     reasons: tuple[str, ...] = ()
     facts: dict[str, Json] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def counters(root: Path = Path("/")) -> Counters:
@@ -68,10 +72,13 @@ def judged(before: Counters, after: Counters) -> Verdict:
 
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """Several verdicts as one: the worst quality, every reason and fact."""
-    quality: Quality = max((one.quality for one in verdicts), key=RANKS.__getitem__, default="ok")
-    reasons = tuple(dict.fromkeys(reason for one in verdicts for reason in one.reasons))
-    return Verdict(quality, reasons, {key: value for one in verdicts for key, value in one.facts.items()})
+    """Several verdicts as one: the worst quality, every reason, fact and remark."""
+    return Verdict(
+        max((one.quality for one in verdicts), key=RANKS.__getitem__, default="ok"),
+        tuple(dict.fromkeys(reason for one in verdicts for reason in one.reasons)),
+        {key: value for one in verdicts for key, value in one.facts.items()},
+        tuple(dict.fromkeys(remark for one in verdicts for remark in one.remarks)),
+    )
 
 
 def _of_cpus(before: CpuTime | None, after: CpuTime | None) -> dict[str, Json]:

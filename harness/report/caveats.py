@@ -50,6 +50,9 @@ def _proofs(view: View) -> Iterator[str]:
             f"In {_trials(len(failed))} the removed network did not equal the masked one: do not trust their numbers "
             f"(first: {failed[0].info.id})."
         )
+    if not view.asks_accuracy:
+        yield "Accuracy was not asked for: nothing here says what a removal loses."
+        return
     orphans = view.table[(view.table["status"] == "ok") & view.table["baseline"].notna()]
     lost = int(orphans["top1_drop"].isna().sum()) if "top1_drop" in orphans else len(orphans)
     if lost:
@@ -57,7 +60,7 @@ def _proofs(view: View) -> Iterator[str]:
 
 
 def _data(view: View) -> Iterator[str]:
-    if view.index.is_synthetic:
+    if view.index.is_synthetic and view.asks_accuracy:
         yield "The data are synthetic: accuracies say that the machinery works, and nothing about real tasks."
     prints: dict[tuple[str, str], set[str]] = {}
     for result in view.good:

@@ -32,7 +32,7 @@ def every_table(view: View, contrast: Comparison | None, rest: Sequence[Comparis
 
 def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> Iterator[Table | None]:
     named = (*(view.contrast or ()), *view.index.random_criteria)
-    yield from map(accuracy_table, view.outcomes)
+    yield from map(accuracy_table, view.outcomes if view.asks_accuracy else ())
     yield from map(outcome_table, view.outcomes)
     yield from arithmetic_tables(view.panels)
     yield from (robustness_table(panel, named) for panel in view.outcomes)

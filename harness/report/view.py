@@ -12,7 +12,7 @@ from harness.records import Record, StudyIndex, TrialInfo
 from harness.results import TrialResult, latest
 from harness.store import Damaged, Reading, Store
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
-from harness.tables.columns import Column
+from harness.tables.columns import OUTCOME, Column
 from harness.tables.frame import columns_of, conditions, frame
 from harness.tables.panels import Panel, across_runtimes, of_outcomes, of_selections, panels
 from harness.tables.selections import Selected, selections
@@ -50,6 +50,11 @@ class View:
     def checkpoint_tests(self) -> tuple[CheckpointTest, ...]:
         """Every candidate against its baseline and the contrast, item by item, as one family."""
         return checkpoint_tests(self.outcomes, self.results, self.contrast)
+
+    @property
+    def asks_accuracy(self) -> bool:
+        """Whether the study wants to know what a removal loses, or only what it saves."""
+        return bool({"accuracy", OUTCOME} & set(self.index.collectors))
 
     @property
     def reference_labels(self) -> frozenset[str]:

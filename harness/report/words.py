@@ -61,7 +61,7 @@ def _losses(view: View, panel: Panel, timed: Sequence[Panel]) -> str:
     losses = _all_losses(view, panel, level)
     if losses:
         sentences.append(losses)
-    elif not panel.baseline_values(OUTCOME):
+    elif view.asks_accuracy and not panel.baseline_values(OUTCOME):
         sentences.append("The baseline has no accuracy, so no loss can be stated.")
     sentences += speeds(timed, level)
     return " ".join(sentences)

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import watch
 from harness.collectors.guard import guarded
 from harness.device import gpu_address
-from harness.gpu_state import GpuState, gpu_state
+from harness.gpu_state import POWER_CAP, GpuState, gpu_state
 from harness.machine import fitness
 from harness.records import Measurement
 from harness.schema import Json
@@ -73,15 +73,22 @@ def _told(gpu: GpuState) -> dict[str, Json]:
 
 
 def of_gpu(gpu: GpuState | None) -> Verdict:
-    """What the state of the GPU says about a timing beside it: others on it, or its clock held back."""
+    """What the state of the GPU says about a timing beside it: others on it, or its clock held back.
+
+    At its power limit a card is as fast as it is at full load: that is remarked, and no reason to measure again.
+    """
     if gpu is None:
         return Verdict()
-    reasons = []
+    reasons, remarks = [], []
     if gpu.foreign_processes:
         reasons.append(f"tainted: {gpu.foreign_processes} other processes compute on the GPU")
-    if gpu.throttle_reasons:
-        reasons.append(f"tainted: the GPU's clock is held back ({', '.join(gpu.throttle_reasons)})")
-    return Verdict("tainted" if reasons else "ok", tuple(reasons))
+    held_back = [why for why in gpu.throttle_reasons or () if why != POWER_CAP]
+    if held_back:
+        reasons.append(f"tainted: the GPU's clock is held back ({', '.join(held_back)})")
+    if POWER_CAP in (gpu.throttle_reasons or ()):
+        limit = "" if gpu.power_limit_w is None else f" of {gpu.power_limit_w:.0f} W"
+        remarks.append(f"the GPU worked at its power limit{limit}: its clock follows what runs on it")
+    return Verdict("tainted" if reasons else "ok", tuple(reasons), remarks=tuple(remarks))
 
 
 def _marked(found: Measurement, verdict: Verdict, states: dict[str, Json]) -> Measurement:
@@ -92,7 +99,7 @@ def _marked(found: Measurement, verdict: Verdict, states: dict[str, Json]) -> Me
         update={
             "quality": quality,
             "reason": "; ".join(reasons) or None,
-            "warnings": (*found.warnings, *verdict.reasons),
+            "warnings": (*found.warnings, *verdict.reasons, *verdict.remarks),
             "details": {**found.details, SHOWN: states},
         }
     )

@@ -18,8 +18,9 @@ from harness.tables.table import Table
 
 BRACKET = "["
 TIMED = (
-    "Medians of times, means of other costs, over the structures measured; beside speed-ups the widest range that the "
-    "structures' own 95 % intervals span."
+    "Medians of times, means of other costs, over the structures measured. Times of two rows come from two processes, "
+    "which can differ; a speed-up compares two networks in one. Beside it stands the widest range that the structures' "
+    "own 95 % intervals span."
 )
 
 

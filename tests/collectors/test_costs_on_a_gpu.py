@@ -149,6 +149,6 @@ def test_a_compiled_network_is_timed_after_it_was_compiled(vit: nn.Module) -> No
         subject = on_gpu(vit, asked)
         (found,) = collected(lambda: Latency(rounds=1).collect(subject, IdleClock(GPU)), GPU, 0)
     assert found.value is not None
-    for cold in ("cold_first_s", "baseline_cold_first_s"):
-        assert number(found.details[cold]) > 10 * found.value
+    # The baseline, whose code the candidate, being equal, uses as well.
+    assert number(found.details["baseline_cold_first_s"]) > 10 * found.value
     assert "sm_clock_mhz" in str(found.details["machine"])

@@ -12,7 +12,9 @@ from timed_records import changed
 
 from harness.records import Proof, Record, Warned
 from harness.report.caveats import caveats
+from harness.report.library import every_table
 from harness.report.view import view, view_of
+from harness.report.words import answer
 from harness.store import Reading, Store
 
 CLEAN = Plan(device="cuda:0", noisy_counts=(), counts=(2, 4))
@@ -46,6 +48,21 @@ def test_a_clean_study_has_only_the_caveat_of_its_shared_costs() -> None:
 def test_a_weakness_of_the_study_is_told(changes: dict[str, Any], text: str) -> None:
     assert text not in told(CLEAN)
     assert text in told(elsewhere(CLEAN, **changes))
+
+
+def test_a_study_of_costs_alone_says_so_and_misses_no_accuracy() -> None:
+    plan = elsewhere(CLEAN, is_synthetic=True)
+    records = tuple(
+        r.model_copy(update={"measurements": tuple(m for m in r.measurements if not m.metric.startswith("top"))})
+        for r in records_of(plan)
+    )
+    asked = index_of(plan).model_copy(update={"collectors": ("macs", "latency")})
+    found = view_of(asked, Reading(records, ()))
+    lines = caveats(found)
+    assert "Accuracy was not asked for: nothing here says what a removal loses." in lines
+    assert not any("no accuracy" in line or "accuracies" in line for line in lines)
+    assert not any(table.name.startswith("accuracy-") for table in every_table(found, None, ()))
+    assert not any("no loss can be stated" in line for line in answer(found, None, ()))
 
 
 def _failed(record: Record) -> Record:

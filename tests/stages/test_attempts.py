@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness import watch
-from harness.gpu_state import GpuState
+from harness.gpu_state import POWER_CAP, GpuState
 from harness.records import Measurement
 from harness.stages.attempts import collected, of_gpu
 from harness.watch import Quality, Verdict
@@ -113,3 +113,19 @@ def test_a_gpu_that_is_held_back_or_shared_taints() -> None:
         "tainted: 2 other processes compute on the GPU",
         "tainted: the GPU's clock is held back (hw thermal slowdown)",
     )
+
+
+@pytest.mark.parametrize(("limit_w", "words"), [(700.0, " of 700 W"), (None, "")])
+def test_a_gpu_at_its_power_limit_is_remarked_and_believed(limit_w: float | None, words: str) -> None:
+    found = of_gpu(GpuState(throttle_reasons=(POWER_CAP,), power_limit_w=limit_w))
+    assert (found.quality, found.reasons) == ("ok", ())
+    assert found.remarks == (f"the GPU worked at its power limit{words}: its clock follows what runs on it",)
+    hot = of_gpu(GpuState(throttle_reasons=(POWER_CAP, "hardware thermal slowdown")))
+    assert hot.reasons == ("tainted: the GPU's clock is held back (hardware thermal slowdown)",)
+
+
+def test_a_remark_warns_and_is_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "judged", lambda before, after: Verdict(remarks=("at its limit",)))
+    (found,) = collected(lambda: (timing(1.0),), "cpu", 2)
+    assert (found.quality, found.reason, found.warnings) == ("ok", None, ("at its limit",))
+    assert "attempts" not in found.details
