@@ -2,12 +2,12 @@
 
     OMP_WAIT_POLICY=passive .venv/bin/python benchmarks/timing_quality.py [--runs 100] [--layers 20] [--width 256]
 
-The collectors are those of a study, with their defaults. `same` times two copies of a network: the share of
-runs whose 95 % interval holds 1. `planted` times it against one with one layer more in twenty, which costs 5 % more:
-the share whose interval lies below 1, and the share that holds 20/21. Both with Wilson intervals, over all runs and
-over those that were not marked noisy. `pairing` makes a ratio of equal networks from the same number of steps in turn
-and in blocks: the spread of the estimates over runs tells which to believe. `coverage` is simulated, 2,000 seeded runs
-each at a variation of 2 and 5 %: how often the interval holds the true ratio. Prints one JSON object.
+The collectors are those of a study, with their defaults. `itself` times a network against itself, `same` two copies of
+it: the share of runs whose 95 % interval holds 1. `planted` times it against one with one layer more in twenty, which
+costs 5 % more: the share whose interval lies below 1, and the share that holds 20/21. All with Wilson intervals, over
+all runs and over those that were not marked noisy. `pairing` makes a ratio of equal networks from the same number of
+steps in turn and in blocks: the spread of the estimates over runs tells which to believe. `coverage` is simulated,
+2,000 seeded runs each at a variation of 2 and 5 %: how often the interval holds the true ratio. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -81,9 +81,11 @@ def main() -> None:
     tower = Tower(asked.layers, asked.width).eval()
     taller = Tower(asked.layers + 1, asked.width).eval()
     started = time.perf_counter()
-    same, planted = [], []
-    for _ in range(asked.runs):  # in turn, so that a slow hour of the machine meets both
-        # Fresh copies each time: where weights happen to lie in memory moves a time too, and belongs to the doubt.
+    itself, same, planted = [], [], []
+    for _ in range(asked.runs):  # in turn, so that a slow hour of the machine meets all
+        # Fresh copies each time: of two, one is faster by a little, and that belongs to the doubt.
+        one = copy.deepcopy(tower)
+        itself.append(measured(one, one, asked.width))
         same.append(measured(copy.deepcopy(tower), copy.deepcopy(tower), asked.width))
         planted.append(measured(copy.deepcopy(tower), copy.deepcopy(taller), asked.width))
     true = asked.layers / (asked.layers + 1)
@@ -92,6 +94,7 @@ def main() -> None:
             {
                 "threads": torch.get_num_threads(),
                 "runs": asked.runs,
+                "itself": {name: _rates(runs, 1.0) for name, runs in _kinds(itself)},
                 "same": {name: _rates(runs, 1.0) for name, runs in _kinds(same)},
                 "planted": {name: _rates(runs, true) for name, runs in _kinds(planted)},
                 "pairing": pairing(copy.deepcopy(tower), copy.deepcopy(tower), asked.width, asked.runs),
