@@ -14,6 +14,8 @@ from harness.run_trial import prepare_only, run_trial
 from harness.stages.alone import Companion
 from harness.store import Store
 
+LOOP_S = 0.3  # between two notes about the same thing
+
 
 def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool) -> None:
     """Runs one trial, or only its first stage ahead of its turn, and ends the process without another word."""
@@ -50,16 +52,17 @@ def _speak_into(log: Path) -> None:
 
 
 class Voice:
-    """Tells the launcher what a trial is doing, a few times a second at most."""
+    """Tells the launcher what a trial is doing; how far a loop has come, a few times a second at most."""
 
     def __init__(self, events: EventLog, trial: str) -> None:
         self.events = events
         self.trial = trial
-        self._last: tuple[str, float] = ("", 0.0)
+        self._last: tuple[str, str, float] = ("", "", 0.0)
 
     def tell(self, stage: str, note: str) -> None:
-        """A stage has begun, or is so far."""
-        held, when = self._last
-        if stage != held or time.monotonic() - when > 0.3:
-            self._last = (stage, time.monotonic())
+        """A stage has begun, or is so far; notes that begin with another word tell of another thing."""
+        subject = note.partition(" ")[0]
+        *held, when = self._last
+        if held != [stage, subject] or time.monotonic() - when > LOOP_S:
+            self._last = (stage, subject, time.monotonic())
             self.events.add("stage", trial=self.trial, stage=stage, note=note)
