@@ -50,6 +50,7 @@ class Job(Schema):
     limited: bool = False
     preload: tuple[str, ...] = ()
     follows_launcher: bool = False  # ends when the process that started it is gone
+    code: str = ""  # the launcher's own code, by digest; a worker with another one runs nothing
 
 
 class JobFolder:

@@ -6,33 +6,30 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Protocol
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from harness.errors import DeviceError, Problem, SpecError, StoreError
 from harness.executors.base import Executor, Handle, executors
-from harness.failures import lost
+from harness.following import Follower, Summary, Watcher
 from harness.hardware import machine_class
-from harness.jobs import Assignment, EventTail, Job, JobFolder, events_path
+from harness.jobs import Assignment, Job, JobFolder
 from harness.numerics import fault
 from harness.nvml import gpus as gpus_here
+from harness.own_code import code_digest
 from harness.pending import Standing, assignments, standings
 from harness.plan import Plan, make_plan
 from harness.records import STAGES, StudyIndex
-from harness.runs import failed_record, new_run_id
-from harness.schema import Json, problems_of
+from harness.runs import new_run_id
+from harness.schema import problems_of
 from harness.site import Site
 from harness.spec import Study, TrainedWeights
 from harness.store import Store
 from harness.study_file import StudyFile
-
-POLL_S = 0.1
-PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -61,33 +58,6 @@ class Place:
         return machine_class(self.device) if self.executor.is_here else None
 
 
-class Watcher(Protocol):
-    """Whoever shows what goes on."""
-
-    def begins(self, total: int, todo: int, where: str) -> None:
-        """`todo` of `total` trials are about to run."""
-
-    def hears(self, event: dict[str, Json]) -> None:
-        """A worker said something."""
-
-    def ticks(self) -> None:
-        """Some time has passed."""
-
-
-@dataclass
-class Summary:
-    """How a launch ended: trials done before it, done by it, failed now and before, and what is left."""
-
-    study: str
-    total: int
-    done_before: int
-    ok: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    held_back: dict[str, str] = field(default_factory=dict)
-    is_interrupted: bool = False
-    left: int = 0
-
-
 def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> Summary:
     """Plans, skips, submits and watches; raises a HarnessError before anything runs where something is wrong."""
     plan = make_plan(file, results)
@@ -106,7 +76,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
         for dataset in plan.datasets:
             dataset.fetch({label: Path(folder) for label, folder in place.site.paths.items()})
         watcher.begins(len(plan.trials), len(todo), f"{place.executor.name}, device {place.device}")
-        _Watch(store, _jobs(plan, place, todo, store, orders), watcher, summary).run(place)
+        _run(store, _jobs(plan, place, todo, store, orders), place, watcher, summary)
     return summary
 
 
@@ -119,13 +89,17 @@ def place_of(site: Site, orders: Orders) -> Place:
     except ValidationError as error:
         raise SpecError(problems_of(error, Site)) from None
     plugin = executors.create(asked.executor, "executor")
-    return Place(asked, plugin, _device(asked.device, plugin))
+    return Place(asked, plugin, _device(asked, plugin))
 
 
-def _device(asked: str, executor: Executor) -> str:
-    """The device as far as it is known before torch is loaded; `auto` without any GPU is the CPU."""
+def _device(site: Site, executor: Executor) -> str:
+    """The device as far as it is known before torch is loaded; `auto` without any GPU is the CPU.
+
+    Elsewhere it is a GPU where one is asked for: a node may show GPUs that were given to others.
+    """
+    asked = site.device
     if not executor.is_here:
-        return asked
+        return asked if asked != "auto" else "cuda" if site.resources.default.gpus_per_node else "cpu"
     gpus = 0 if os.environ.get("CUDA_VISIBLE_DEVICES") == "" else len(gpus_here())
     if asked.startswith("cuda") and not gpus:
         raise DeviceError(
@@ -202,9 +176,8 @@ def _write_resolved(path: Path, file: StudyFile) -> None:
 
 
 def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, orders: Orders) -> list[Job]:
-    """The trials dealt out to as many workers as the executor runs at a time."""
+    """The trials as the executor deals them out to workers."""
     site, executor = place.site, place.executor
-    parts = [todo[slot :: executor.parallel] for slot in range(min(executor.parallel, len(todo)))]
     fresh = () if orders.fresh is None else STAGES if orders.fresh == "all" else (orders.fresh,)
     stamp = new_run_id()
     return [
@@ -229,62 +202,21 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
             limited=orders.limit is not None,
             preload=tuple(need for dataset in plan.datasets for need in dataset.needs),
             follows_launcher=executor.is_here,
+            code=code_digest(),
         )
-        for slot, part in enumerate(parts)
+        for slot, part in enumerate(executor.deal(todo))
     ]
 
 
-class _Watch:
-    """Follows the jobs of one launch until the last has ended."""
-
-    def __init__(self, store: Store, jobs: Sequence[Job], watcher: Watcher, summary: Summary) -> None:
-        self.store = store
-        self.jobs = jobs
-        self.watcher = watcher
-        self.summary = summary
-        self.waiting = {a.trial.id: (job, a) for job in jobs for a in job.assignments}
-
-    def run(self, place: Place) -> None:
-        folder = JobFolder(self.store.root, self.summary.study)
-        resources = place.site.resources.default
-        files = [folder.write(job) for job in self.jobs]
-        tails = [EventTail(events_path(file)) for file in files]
-        handles: list[Handle] = []
-        try:
-            handles += [place.executor.start(f, folder.logs, resources, place.device) for f in files]
-            while any(handle.is_running() for handle in handles):
-                self._listen(tails)
-                time.sleep(POLL_S)
-        except KeyboardInterrupt:
-            self.summary.is_interrupted = True
-            for handle in handles:
-                handle.stop(PATIENCE_S)
-        self._listen(tails)
-        self._close()
-
-    def _listen(self, tails: Sequence[EventTail]) -> None:
-        for tail in tails:
-            for event in tail.new():
-                self._note(event)
-                self.watcher.hears(event)
-        self.watcher.ticks()
-
-    def _note(self, event: dict[str, Json]) -> None:
-        if event["event"] != "ended":
-            return
-        trial = str(event["trial"])
-        self.waiting.pop(trial, None)
-        if event["status"] == "ok":
-            self.summary.ok.append(trial)
-        else:
-            self.summary.failed[trial] = str(event.get("message", ""))
-
-    def _close(self) -> None:
-        """A trial whose worker is gone is lost, and its record says so; after Ctrl-C it is only left."""
-        self.summary.left = len(self.waiting)
-        if self.summary.is_interrupted:
-            return
-        for job, assignment in self.waiting.values():
-            failure = lost(f"logs/{job.id}.log")
-            self.store.write_record(failed_record(job, assignment, failure))
-            self.summary.failed[assignment.trial.id] = failure.message
+def _run(store: Store, jobs: Sequence[Job], place: Place, watcher: Watcher, summary: Summary) -> None:
+    folder = JobFolder(store.root, summary.study)
+    files = [folder.write(job) for job in jobs]
+    follower = Follower(store, [*zip(jobs, files, strict=True)], watcher, summary)
+    handles: list[Handle] = []
+    try:
+        handles += place.executor.start(files, folder.logs, place.site.resources.default, place.device)
+        follower.follow(handles)
+    except KeyboardInterrupt:
+        follower.interrupt(handles)
+    follower.listen()
+    follower.close()

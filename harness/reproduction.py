@@ -12,8 +12,9 @@ from harness.collectors.base import Collector
 from harness.datasets.base import datasets
 from harness.errors import StoreError
 from harness.failures import lost
+from harness.following import PATIENCE_S, POLL_S, Watcher
 from harness.jobs import Assignment, EventTail, Job, JobFolder, events_path
-from harness.launch import PATIENCE_S, POLL_S, Place, Watcher
+from harness.launch import Place
 from harness.plugins import load_plugins
 from harness.questions import Scene
 from harness.records import Record
@@ -62,7 +63,7 @@ class Reproduction:
 
     def _watch(self, file: Path, logs: Path, watcher: Watcher) -> None:
         tail = EventTail(events_path(file))
-        handle = self.place.executor.start(file, logs, self.place.site.resources.default, self.place.device)
+        (handle,) = self.place.executor.start([file], logs, self.place.site.resources.default, self.place.device)
         try:
             while handle.is_running():
                 _tell(tail, watcher)

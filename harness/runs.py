@@ -14,6 +14,11 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
+def run_id_at(seconds: float) -> str:
+    """What the ids of all runs that began after this moment (since the epoch) sort behind."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%S}"
+
+
 def now() -> str:
     """The moment in UTC, ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from types import FrameType
@@ -18,8 +18,9 @@ from harness.device import pieces
 from harness.failures import failure_of_exit
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
+from harness.own_code import code_digest
 from harness.records import Failure
-from harness.runs import failed_record
+from harness.runs import failed_record, run_id_at
 from harness.schema import canonical
 from harness.store import Store
 
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     worker = Worker(job, path)
+    signal.signal(signal.SIGUSR2, _stop)  # the warning that Slurm sends through submitit: the job ends, to be run again
     try:
         worker.run()
     except Stopped:
@@ -67,10 +69,15 @@ class Worker:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["harness.preload", *job.preload])
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # goes to every process of a job: children must not die of it
+        forkserver.ensure_running()
 
     def run(self) -> None:
         """First the stages that many trials share, side by side; then the trials, one at a time on the device."""
         self.events.add("worker", pid=os.getpid())
+        if self.job.code not in ("", code_digest()):
+            self._refuse()
+            return
         self._prepare_ahead()
         for assignment in self.job.assignments:
             with lease(self.leases / f"trial-{assignment.trial.id}.lease"):
@@ -81,6 +88,14 @@ class Worker:
                     for device in sorted(pieces(self.job.device)):  # in one order, so that nobody waits in a circle
                         held.enter_context(lease(self.leases / _device_lease(device, self.job.slot)))
                     self._run(assignment)
+        self.events.add("finished")
+
+    def _refuse(self) -> None:
+        """Numbers of two versions of the code must not stand in one study as if they were of one."""
+        message = "the code of harness changed after this job was submitted; run the study again"
+        failure = Failure(**{"class": "lost"}, message=message, log=f"logs/{self.job.id}.log", retry=True)
+        for assignment in self.job.assignments:
+            self._write_failure(assignment, failure)
         self.events.add("finished")
 
     def end_children(self) -> None:
@@ -134,7 +149,7 @@ class Worker:
     def _is_done(self, assignment: Assignment) -> bool:
         """Whether another launcher had the same trial run since this job was written."""
         runs = self.store.read(self.job.study, assignment.trial.id).records
-        stamp = datetime.fromtimestamp(self.job.submitted, UTC).strftime("%Y%m%dT%H%M%S")
+        stamp = run_id_at(self.job.submitted)
         asked = {a.key for a in assignment.asked}
         return any(
             run.status == "ok" and run.run.id > stamp and asked <= {a.key for a in run.run.asked} for run in runs
@@ -150,7 +165,10 @@ class Worker:
 
 
 def _device_lease(device: str, slot: int) -> str:
-    return f"device-{device.replace(':', '_')}-{slot}.lease"
+    # What Slurm gave to a job it gave to no other, and every job calls its own first GPU cuda:0.
+    allocation = "".join(filter(str.isalnum, os.environ.get("SLURM_JOB_ID", "")))
+    whose = f"-slurm_{allocation}" if allocation else ""
+    return f"device-{device.replace(':', '_')}-{slot}{whose}.lease"
 
 
 def _distinct(assignments: Iterable[Assignment]) -> list[Assignment]:

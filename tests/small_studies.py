@@ -11,8 +11,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from harness.following import Summary
 from harness.jobs import Job
-from harness.launch import Orders, Summary, launch
+from harness.launch import Orders, launch
 from harness.plan import Plan
 from harness.records import Record
 from harness.schema import Json

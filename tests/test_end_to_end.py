@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_studies import STUDIES, launched, records, small, written
 
-from harness.launch import Summary
+from harness.following import Summary
 from harness.records import Record
 from harness.schema import sha256
 from harness.spec import Study

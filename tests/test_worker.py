@@ -121,6 +121,19 @@ def test_a_trial_out_of_time_is_stopped_and_the_rest_goes_on(tmp_path: Path) -> 
     assert all("timeout_min" in (r.reason or "") for r in newest)
 
 
+def test_a_worker_with_other_code_than_was_submitted_runs_nothing(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    launched(written(tmp_path, small()), results, limit=1)
+    (path,) = JobFolder(results, "small").jobs.glob("*-0.json")
+    other = read_job(path).model_copy(update={"id": "other", "code": "0123", "submitted": time.time() + 5})
+    file = JobFolder(results, "small").write(other)
+    assert subprocess.call(worker_command(file)) == 0
+    newest = [runs[-1] for runs in records(results, "small").values()]
+    assert all("changed after this job was submitted; run the study again" in (r.reason or "") for r in newest)
+    assert all(r.failure is not None and r.failure.retry for r in newest)
+    assert [event["event"] for event in EventTail(events_path(file)).new()] == ["worker", "ended", "ended", "finished"]
+
+
 def _started(folder: Path, path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command("run", path.name),

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from harness.launch import Watcher
+from harness.following import Watcher
 from harness.schema import Json
 from harness.wording import counted
 

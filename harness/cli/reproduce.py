@@ -15,7 +15,7 @@ import typer
 from harness.cli.progress import watcher_for
 from harness.cli.reproduced import Reproduced, as_json, as_text
 from harness.errors import StoreError
-from harness.launch import Watcher
+from harness.following import Watcher
 from harness.record_file import read_record
 from harness.repetition.comparison import compare
 from harness.reproduction import Means, reproduction

@@ -11,7 +11,8 @@ import typer
 from harness.cli.exits import FAILED, FINE, INTERRUPTED
 from harness.cli.progress import watcher_for
 from harness.errors import SpecError, StoreError
-from harness.launch import Orders, Summary, launch
+from harness.following import Summary
+from harness.launch import Orders, launch
 from harness.records import STAGES
 from harness.store import Store
 from harness.study_file import load_study

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
+from harness.device import pieces
+from harness.records import Failure
 from harness.registry import Registry
 from harness.schema import Plugin
 from harness.site import Resources
+
+T = TypeVar("T")
 
 
 class Handle(Protocol):
@@ -21,20 +26,29 @@ class Handle(Protocol):
     def stop(self, patience_s: float) -> None:
         """Asks the worker to end its children and itself; ends it after `patience_s` seconds."""
 
+    def failure(self) -> Failure | None:
+        """Why the job ended, where whoever ran it knows more than that it is gone."""
+
 
 class Executor(Plugin, ABC):
     """Where jobs run. Each starts the worker as a process of its own, and none imports it."""
 
     is_here: ClassVar[bool] = True  # runs on this machine, so its machine class is known before
 
-    @property
-    def parallel(self) -> int:
-        """How many jobs share the trials."""
-        return 1
+    def deal(self, trials: Sequence[T]) -> list[Sequence[T]]:
+        """The trials of each job, in order; none is empty."""
+        return [trials] if trials else []
 
     @abstractmethod
-    def start(self, job_file: Path, logs: Path, resources: Resources, device: str) -> Handle:
-        """Hands one job over; `resources.timeout_min` is for one trial, and the worker keeps to it."""
+    def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
+        """Hands the jobs over, one handle each; `resources.timeout_min` is for one trial, and workers keep to it."""
+
+
+def gpus_for(resources: Resources, device: str) -> int:
+    """GPUs that a job asks for on its node: as stated, else those that the device names."""
+    if resources.gpus_per_node is not None:
+        return resources.gpus_per_node
+    return 0 if device == "cpu" else len(pieces(device))
 
 
 def worker_command(job_file: Path) -> list[str]:

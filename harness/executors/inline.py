@@ -6,9 +6,11 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.executors.base import Executor, Handle, executors, worker_command
+from harness.records import Failure
 from harness.site import Resources
 
 
@@ -30,15 +32,22 @@ class Process:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    def failure(self) -> Failure | None:
+        return None
+
 
 @executors.register("inline")
 class Inline(Executor):
     """Runs the trials here, one after another; ends with the launcher."""
 
-    def start(self, job_file: Path, logs: Path, resources: Resources, device: str) -> Handle:
-        # A session of its own: Ctrl-C reaches the launcher alone, which then decides what ends, and how.
-        with (logs / f"{job_file.stem}.log").open("ab") as log:
-            process = subprocess.Popen(
-                worker_command(job_file), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        return Process(process)
+    def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
+        return [_started(job, logs) for job in jobs]
+
+
+def _started(job_file: Path, logs: Path) -> Process:
+    # A session of its own: Ctrl-C reaches the launcher alone, which then decides what ends, and how.
+    with (logs / f"{job_file.stem}.log").open("ab") as log:
+        process = subprocess.Popen(
+            worker_command(job_file), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    return Process(process)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from harness.device import pieces
-from harness.executors.base import Executor, Handle, executors, worker_command
+from harness.executors.base import Executor, Handle, T, executors, gpus_for, worker_command
+from harness.records import Failure
 from harness.site import Resources
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class SubmittedJob:
         while self.is_running() and time.monotonic() < deadline:
             time.sleep(0.1)
 
+    def failure(self) -> Failure | None:
+        return None
+
 
 @executors.register("local")
 class Local(Executor):
@@ -45,11 +49,13 @@ class Local(Executor):
     jobs: int = Field(1, ge=1, le=256, description="workers at a time; more than one taints timings")
     nice: int = Field(0, ge=0, le=19, description="lowers the priority of the workers")
 
-    @property
-    def parallel(self) -> int:
-        return self.jobs
+    def deal(self, trials: Sequence[T]) -> list[Sequence[T]]:
+        return [trials[slot :: self.jobs] for slot in range(min(self.jobs, len(trials)))]
 
-    def start(self, job_file: Path, logs: Path, resources: Resources, device: str) -> Handle:
+    def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
+        return [self._started(job, logs, resources, device) for job in jobs]
+
+    def _started(self, job_file: Path, logs: Path, resources: Resources, device: str) -> SubmittedJob:
         import submitit
 
         # A folder of its own for every job: submitit gives back an old result where ids repeat.
@@ -64,5 +70,4 @@ def _command(job_file: Path, nice: int) -> list[str]:
 
 def _parameters(resources: Resources, device: str) -> dict[str, Any]:
     # Without gpus_per_node submitit hides every GPU from the job.
-    gpus = resources.gpus_per_node if resources.gpus_per_node is not None else len(pieces(device)) * (device != "cpu")
-    return {"timeout_min": WEEK_MIN, "gpus_per_node": gpus, "name": "harness"}
+    return {"timeout_min": WEEK_MIN, "gpus_per_node": gpus_for(resources, device), "name": "harness"}

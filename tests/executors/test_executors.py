@@ -13,6 +13,8 @@ from harness.executors.local import Local, _command, _parameters
 from harness.jobs import Job, JobFolder
 from harness.site import Resources
 
+HERE = [name for name, member in executors.members().items() if member.is_here]
+
 
 def wait(handle: Handle, limit_s: float = 60.0) -> None:
     deadline = time.monotonic() + limit_s
@@ -29,18 +31,18 @@ def job_file(tmp_path: Path) -> Path:
     return folder.write(Job(id="j", study="small", results=str(tmp_path), assignments=(), collectors=(), device="cpu"))
 
 
-@pytest.mark.parametrize("name", list(executors.members()))
+@pytest.mark.parametrize("name", HERE)
 def test_a_worker_is_started_and_seen_to_end(job_file: Path, name: str) -> None:
     executor = executors.create({"name": name})
-    handle = executor.start(job_file, job_file.parent.parent / "logs", Resources(), "cpu")
+    (handle,) = executor.start([job_file], job_file.parent.parent / "logs", Resources(), "cpu")
     wait(handle)
     assert '"finished"' in job_file.with_suffix(".events.jsonl").read_text()
 
 
-@pytest.mark.parametrize("name", list(executors.members()))
+@pytest.mark.parametrize("name", HERE)
 def test_a_worker_can_be_stopped(job_file: Path, name: str) -> None:
     executor = executors.create({"name": name})
-    handle = executor.start(job_file, job_file.parent.parent / "logs", Resources(), "cpu")
+    (handle,) = executor.start([job_file], job_file.parent.parent / "logs", Resources(), "cpu")
     handle.stop(20.0)
     assert not handle.is_running()
 
@@ -57,6 +59,7 @@ def test_politeness_is_part_of_the_command(tmp_path: Path) -> None:
 
 
 def test_the_number_of_workers_is_bounded() -> None:
-    assert Local(jobs=2).parallel == 2
+    assert Local(jobs=2).deal(range(5)) == [range(0, 5, 2), range(1, 5, 2)]
+    assert Local(jobs=9).deal(range(2)) == [range(0, 2, 9), range(1, 2, 9)]
     with pytest.raises(SpecError, match=r"executor\.jobs: "):
         executors.create({"name": "local", "jobs": 0}, "executor")

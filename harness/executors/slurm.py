@@ -1,0 +1,150 @@
+"""Trials on the nodes of a cluster: job arrays through submitit, every element a worker with some of the trials."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+import harness
+from harness.errors import DeviceError
+from harness.executors.base import Executor, Handle, T, executors, gpus_for, worker_command
+from harness.executors.element import Element
+from harness.executors.slurm_queue import Queue, end_of, run
+from harness.jobs import EventTail, events_path, read_job
+from harness.records import Failure
+from harness.site import Resources
+
+if TYPE_CHECKING:
+    import submitit
+
+PREFIX = "slurm_"
+MOST_RESTARTS = 100  # submitit takes any signal in a job under ten minutes for a time-out, so a low limit ends it
+MB_PER_GB = 1024
+LARGEST_ARRAY = 1_000  # what Slurm allows unless it says otherwise
+COMMANDS = ("sbatch", "srun", "squeue", "scancel")
+
+
+class ArrayElement:
+    """A job in Slurm's queue."""
+
+    def __init__(self, job_id: str, job_file: Path, queue: Queue) -> None:
+        self.job_id = job_id
+        self._queue = queue
+        self._tail = EventTail(events_path(job_file))
+        self._has_finished = False
+
+    def is_running(self) -> bool:
+        # A worker that has said its last word is believed before any queue.
+        self._has_finished |= any(event["event"] == "finished" for event in self._tail.new())
+        return not self._has_finished and self._queue.holds(self.job_id)
+
+    def stop(self, patience_s: float) -> None:
+        run(["scancel", self.job_id])
+        deadline = time.monotonic() + patience_s
+        while self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+    def failure(self) -> Failure | None:
+        return end_of(self.job_id)
+
+
+@executors.register("slurm")
+class Slurm(Executor):
+    """Runs the trials on a Slurm cluster, as few job arrays through submitit; `slurm_*` are submitit's names."""
+
+    needs = ("submitit",)
+    is_here: ClassVar[bool] = False
+
+    trials_per_job: int = Field(20, ge=1, le=10_000, description="trials that one worker runs, one after another")
+    timeout_min: int | None = Field(None, ge=1, description="limit of a job; default: that of all its trials")
+    python: str | None = Field(None, description="command of the interpreter on the nodes; default: this one")
+    slurm_partition: str | None = None
+    slurm_account: str | None = None
+    slurm_qos: str | None = None
+    slurm_constraint: str | None = None
+    slurm_exclusive: bool | str | None = None
+    slurm_exclude: str | None = None
+    slurm_nodelist: str | None = None
+    slurm_gres: str | None = None
+    slurm_comment: str | None = None
+    slurm_mem_per_gpu: str | None = None
+    slurm_mem_per_cpu: str | None = None
+    slurm_array_parallelism: int = Field(256, ge=1, description="jobs that run at a time")
+    slurm_signal_delay_s: int = Field(60, ge=0, description="seconds between the warning and the end of a job")
+    slurm_setup: tuple[str, ...] = Field((), description="shell lines before the worker")
+    slurm_srun_args: tuple[str, ...] = Field((), description="further arguments of srun")
+    slurm_use_srun: bool = True
+    slurm_additional_parameters: dict[str, Any] = Field({}, description="any other option of sbatch")
+
+    def deal(self, trials: Sequence[T]) -> list[Sequence[T]]:
+        # In the order of the grid, so that trials of one model mostly share a worker.
+        size = self.trials_per_job
+        return [trials[first : first + size] for first in range(0, len(trials), size)]
+
+    def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
+        missing = [name for name in COMMANDS if shutil.which(name) is None]
+        if missing:
+            raise DeviceError(
+                f"executor slurm: not on PATH here: {', '.join(missing)}; log in where jobs are submitted"
+            )
+        largest = _largest_array()
+        submitted: list[submitit.Job[int]] = []
+        for number, first in enumerate(range(0, len(jobs), largest)):
+            part = jobs[first : first + largest]
+            submitted += self._submitted(part, logs / f"submitit-{part[0].stem}-{number}", resources, device)
+        queue = Queue([job.job_id for job in submitted])
+        return [ArrayElement(job.job_id, file, queue) for job, file in zip(submitted, jobs, strict=True)]
+
+    def _submitted(
+        self, jobs: Sequence[Path], folder: Path, resources: Resources, device: str
+    ) -> list[submitit.Job[int]]:
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
+        from submitit.slurm.slurm import SlurmExecutor
+
+        # A folder of its own for every array: submitit gives back an old result where ids repeat.
+        executor = SlurmExecutor(folder=folder, max_num_timeout=MOST_RESTARTS, python=self.python)
+        most = max(len(read_job(job).assignments) for job in jobs)
+        executor.update_parameters(**self.parameters(resources, device, most))
+        try:
+            return executor.map_array(Element(), [self._command(job) for job in jobs])
+        except (FailedJobError, FailedSubmissionError, OSError) as error:
+            raise DeviceError(f"executor slurm: nothing was submitted: {_last_line(error)}") from None
+
+    def parameters(self, resources: Resources, device: str, trials: int) -> dict[str, Any]:
+        """What submitit writes into the script of jobs of so many trials, by the names of its SlurmExecutor."""
+        own = {key.removeprefix(PREFIX): value for key, value in self if key.startswith(PREFIX)}
+        asked = {
+            "job_name": "harness",
+            "time": self.timeout_min or trials * resources.timeout_min,
+            "cpus_per_task": resources.cpus_per_task,
+            "mem": None if resources.mem_gb is None else f"{round(resources.mem_gb * MB_PER_GB)}MB",
+            "gpus_per_node": gpus_for(resources, device) or None,
+        }
+        found = {key: value for key, value in (own | asked).items() if value not in (None, (), {})}
+        # The package is found from a checkout as well as installed: the search path does not travel by itself.
+        root = shlex.quote(str(Path(harness.__file__).resolve().parent.parent))
+        found["setup"] = [f'export PYTHONPATH={root}"${{PYTHONPATH:+:$PYTHONPATH}}"', *self.slurm_setup]
+        return found | ({"srun_args": [*self.slurm_srun_args]} if self.slurm_srun_args else {})
+
+    def _command(self, job_file: Path) -> list[str]:
+        command = worker_command(job_file)
+        return command if self.python is None else [*shlex.split(self.python), *command[1:]]
+
+
+def _largest_array() -> int:
+    answer = run(["scontrol", "show", "config"])
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", answer.stdout, re.MULTILINE)
+    return max(int(found[1]) - 1, 1) if found else LARGEST_ARRAY
+
+
+def _last_line(error: Exception) -> str:
+    """What sbatch said; submitit puts it last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__

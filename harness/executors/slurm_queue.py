@@ -1,0 +1,87 @@
+"""What Slurm says of jobs: whether it still holds them, asked for all of them at once and seldom, and why one ended."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+
+from harness.failures import RETRIED
+from harness.records import Failure, FailureClass
+
+ASK_LIMIT_S = 30.0
+SOONEST_S, LATEST_S = 2.0, 30.0  # between two questions; a worker that ends well is heard of without any
+SHARE = 0.1  # of the time since the first question: who waits for hours need not ask every two seconds
+UNKNOWN_IDS = ("invalid job id", "invalid job array")  # what squeue says when it has forgotten all of them
+
+# Slurm's states at the end of a job, as sacct writes them.
+CLASSES: dict[str, FailureClass] = {
+    "BOOT_FAIL": "node_failure",
+    "NODE_FAIL": "node_failure",
+    "DEADLINE": "timeout",
+    "TIMEOUT": "timeout",
+    "OUT_OF_MEMORY": "oom_host",
+    "PREEMPTED": "preempted",
+    "CANCELLED": "killed",
+}
+
+Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
+
+
+def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """A command of Slurm's; one that is absent or hangs is one that failed."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=ASK_LIMIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", type(error).__name__)
+
+
+class Queue:
+    """The jobs of one submission in Slurm's queue."""
+
+    def __init__(self, job_ids: Sequence[str], ask: Run = run, now: Callable[[], float] = time.monotonic) -> None:
+        self._bases = sorted({job_id.partition("_")[0] for job_id in job_ids})
+        self._ask = ask
+        self._now = now
+        self._begun = self._asked = now()
+        self._held = frozenset(job_ids)
+
+    def holds(self, job_id: str) -> bool:
+        """Whether the job waits or runs, as far as was told last; a controller that does not answer changes nothing."""
+        now = self._now()
+        if now - self._asked >= min(max(SOONEST_S, SHARE * (now - self._begun)), LATEST_S):
+            self._asked = now
+            self._look()
+        return job_id in self._held
+
+    def _look(self) -> None:
+        answer = self._ask(["squeue", "--noheader", "--array", "--jobs", ",".join(self._bases), "--format", "%i"])
+        if answer.returncode == 0:
+            self._held = frozenset(answer.stdout.split())
+        elif any(words in answer.stderr.lower() for words in UNKNOWN_IDS):
+            self._held = frozenset()
+
+
+def end_of(job_id: str, ask: Run = run) -> Failure | None:
+    """How the accounting says that a job ended; None where there is none or it tells no reason."""
+    answer = ask(
+        ["sacct", "--allocations", "--noheader", "--parsable2", "--jobs", job_id, "--format", "State,ExitCode"]
+    )
+    lines = answer.stdout.split("\n") if answer.returncode == 0 else []
+    found = re.fullmatch(r"([A-Z_]+)[^|]*\|(\d+):(\d+)", lines[0].strip()) if lines else None
+    return None if found is None else _failure(found[1], int(found[2]), int(found[3]))
+
+
+def _failure(state: str, exit_code: int, signal: int) -> Failure | None:
+    if state == "COMPLETED":
+        return None
+    kind = CLASSES.get(state, "killed" if signal else "error")
+    how = f"signal {signal}" if signal else f"exit code {exit_code}"
+    return Failure(
+        **{"class": kind},
+        message=f"Slurm ended its job: {state}, {how}",
+        exit_code=exit_code or None,
+        signal=signal or None,
+        retry=kind in RETRIED,
+    )

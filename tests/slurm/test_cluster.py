@@ -1,0 +1,179 @@
+"""Studies on a real Slurm: as at home, and with jobs cancelled, nodes killed and jobs preempted under them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_studies import launched, records, small, written
+
+from harness.records import Record
+
+HERE = Path(__file__).parent
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("cluster")]
+SLOW = '''"""A criterion that takes its time when it is first asked, and says where it is."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from harness.criteria.base import UnitCriterion, criteria
+
+
+@criteria.register("slow")
+class Slow(UnitCriterion):
+    """Sleeps once."""
+
+    needs_calibration = False
+
+    def scores(self, scoring):
+        sign = Path(__file__).with_name("here")
+        if not sign.exists():
+            sign.write_text(os.environ["SLURM_JOB_ID"] + " " + os.environ["SLURMD_NODENAME"])
+            time.sleep(120)
+        return {unit.name: 0.0 for unit in scoring.units}
+'''
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """Three nodes with fake GPUs; a cluster that was up before is left up."""
+    if os.geteuid() != 0:
+        pytest.skip("starting Slurm's daemons needs root")
+    was_up = shutil.which("squeue") is not None and not run("squeue").returncode
+    up = run(HERE / "slurm-up", "TIMEOUT=6")
+    assert up.returncode == 0, up.stderr
+    yield
+    if not was_up:
+        run(HERE / "slurm-down", "--purge")
+
+
+def run(*words: str | Path, limit_s: float = 240.0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, timeout=limit_s, check=False)
+
+
+def on_slurm(**options: Any) -> dict[str, Any]:
+    return {"name": "slurm", "slurm_signal_delay_s": 10, "timeout_min": 30, **options}
+
+
+def study(folder: Path, **changes: Any) -> Path:
+    options = changes.pop("options", {})
+    return written(folder, small(executor=on_slurm(**options), resources={"default": {"mem_gb": 1}}, **changes))
+
+
+def slow_study(folder: Path, **options: Any) -> Path:
+    (folder / "slow.py").write_text(SLOW)
+    return study(folder, plugins=["./slow.py"], criteria=["last", "slow"], options={"trials_per_job": 9, **options})
+
+
+def exact(found: dict[str, list[Record]]) -> dict[str, list[tuple[object, ...]]]:
+    return {
+        trial: [(m.metric, m.split, str(m.at), m.value) for m in runs[-1].measurements] for trial, runs in found.items()
+    }
+
+
+def wait_for(sign: Path, limit_s: float = 90.0) -> tuple[str, str]:
+    """The job and the node at which the slow criterion is."""
+    deadline = time.monotonic() + limit_s
+    while not sign.exists() or not sign.read_text().count(" "):
+        assert time.monotonic() < deadline, "the slow criterion was never asked"
+        time.sleep(0.1)
+    job, _, node = sign.read_text().partition(" ")
+    return job, node
+
+
+def beside(act: Any, *about: Any) -> threading.Thread:
+    thread = threading.Thread(target=act, args=about, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_study_on_nodes_gives_what_it_gives_at_home(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {
+        "criteria": ["last", {"name": "random", "draws": 2}],
+        "counts": [1, 2],
+        "collectors": ["accuracy", "macs", "params"],
+    }
+    path = study(tmp_path, options={"trials_per_job": 3}, **asked)
+    summary = launched(path, tmp_path / "there")
+    assert (len(summary.ok), summary.failed, summary.left) == (7, {}, 0)
+    arrays = list((tmp_path / "there/small/logs").glob("submitit-*"))
+    assert len(arrays) == 1
+    assert len(list(arrays[0].glob("*_submission.sh"))) == 1
+    assert len(list(arrays[0].glob("*_submitted.pkl"))) == 3
+    there = records(tmp_path / "there", "small")
+    assert {run.run.executor for runs in there.values() for run in runs} == {"slurm"}
+    home = tmp_path / "home"
+    launched(path, home, executor="inline")
+    assert exact(there) == exact(records(home, "small"))
+    assert launched(path, tmp_path / "there").done_before == 7
+
+
+def test_a_cancelled_job_costs_what_it_had_not_done_and_another_run_does_it(tmp_path: Path) -> None:
+    path, results = slow_study(tmp_path), tmp_path / "r"
+    beside(lambda: run("scancel", wait_for(tmp_path / "here")[0]))
+    summary = launched(path, results)
+    assert len(summary.ok) == 2  # the baseline and `last`
+    ((trial, reason),) = summary.failed.items()
+    assert reason.startswith("Slurm ended its job: CANCELLED")
+    failure = records(results, "small")[trial][-1].failure
+    assert failure is not None
+    assert (failure.kind, failure.retry) == ("killed", True)
+    again = launched(path, results)
+    assert (again.ok, again.failed) == ([trial], {})
+
+
+def test_a_node_that_dies_costs_nothing_but_time(tmp_path: Path) -> None:
+    path, results = slow_study(tmp_path), tmp_path / "r"
+    thread = beside(kill_node, tmp_path / "here")
+    summary = launched(path, results)
+    thread.join(60)
+    assert (len(summary.ok), summary.failed) == (3, {})
+
+
+def kill_node(sign: Path) -> None:
+    """Ends a node's daemon and all that runs of the job there, and starts the node again once it is given up."""
+    job, node = wait_for(sign)
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and _belongs(process, job, node):
+            with suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while "down" not in run("sinfo", "--noheader", "--nodes", node, "--format", "%T").stdout:
+        assert time.monotonic() < deadline, "the node is not given up"
+        time.sleep(0.5)
+    run(HERE / "slurm-up", "TIMEOUT=6")
+
+
+def _belongs(process: Path, job: str, node: str) -> bool:
+    with suppress(OSError):
+        words = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+        daemon = words.startswith(f"slurmstepd: [{job}.".encode()) or (b"slurmd " in words and node.encode() in words)
+        return daemon or f"SLURM_JOB_ID={job}\0".encode() in (process / "environ").read_bytes() + b"\0"
+    return False
+
+
+def test_a_preempted_job_runs_on_when_the_node_is_free(tmp_path: Path) -> None:
+    # Under ten minutes submitit takes every warning for a time-out.
+    path, results = slow_study(tmp_path, slurm_partition="spare", timeout_min=5), tmp_path / "r"
+    thread = beside(preempt, tmp_path / "here")
+    summary = launched(path, results)
+    thread.join(60)
+    assert (len(summary.ok), summary.failed) == (3, {})
+
+
+def preempt(sign: Path) -> None:
+    """A job of a partition that goes first takes the whole node for two seconds."""
+    _, node = wait_for(sign)
+    run("srun", "--partition=main", f"--nodelist={node}", "--exclusive", "sleep", "2")
