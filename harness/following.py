@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from harness.executors.base import Handle
+from harness.executors.base import POLL_S, stop
 from harness.failures import lost
 from harness.jobs import Assignment, EventTail, Job, events_path
+from harness.leases import lease
+from harness.live import Live, forget
 from harness.records import Failure, Record
 from harness.runs import failed_record, run_id_at
 from harness.schema import Json
 from harness.store import Store
 
-POLL_S = 0.1
 PATIENCE_S = 10.0
 
 
@@ -33,6 +33,19 @@ class Watcher(Protocol):
         """Some time has passed."""
 
 
+class Unwatched:
+    """Nobody shows anything."""
+
+    def begins(self, total: int, todo: int, where: str) -> None:
+        pass
+
+    def hears(self, event: dict[str, Json]) -> None:
+        pass
+
+    def ticks(self) -> None:
+        pass
+
+
 @dataclass
 class Summary:
     """How a launch ended: trials done before it, done by it, failed now and before, and what is left."""
@@ -44,18 +57,20 @@ class Summary:
     failed: dict[str, str] = field(default_factory=dict)
     held_back: dict[str, str] = field(default_factory=dict)
     is_interrupted: bool = False
-    left: int = 0
+    is_detached: bool = False
+    left: int = 0  # not done yet: interrupted, or running on without a launcher
 
 
 class _Followed:
     """One job: where it speaks, what is still awaited of it, and the trial it was at when it was last heard."""
 
-    def __init__(self, job: Job, file: Path) -> None:
-        self.job = job
-        self.waiting = {a.trial.id: a for a in job.assignments}
+    def __init__(self, live: Live, is_own: bool) -> None:
+        self.job, self.file, self.handle, self.is_own = live.job, live.file, live.handle, is_own
+        self.waiting = {a.trial.id: a for a in live.job.assignments}
         self.at: str | None = None
-        self.handle: Handle | None = None
-        self._tail = EventTail(events_path(file))
+        self._tail = EventTail(events_path(live.file))
+        if not is_own:
+            self.news()  # what was said before somebody listened is in records
 
     def news(self) -> list[dict[str, Json]]:
         """What was said since the last look."""
@@ -71,34 +86,30 @@ class _Followed:
             self.waiting.pop(str(event["trial"]), None)
             self.at = None
 
-    def is_running(self) -> bool:
-        """Whether more can come."""
-        return self.handle is not None and self.handle.is_running()
-
 
 class Follower:
-    """Follows the jobs of one launch; `summary` holds what came of them."""
+    """Follows jobs to their end: those of one launch (`own`) and those that others left running."""
 
-    def __init__(self, store: Store, jobs: Sequence[tuple[Job, Path]], watcher: Watcher, summary: Summary) -> None:
+    def __init__(
+        self, store: Store, own: Sequence[Live], others: Sequence[Live], watcher: Watcher, summary: Summary
+    ) -> None:
         self.store = store
         self.watcher = watcher
         self.summary = summary
-        self._jobs = [_Followed(job, file) for job, file in jobs]
+        self._jobs = [*(_Followed(one, True) for one in own), *(_Followed(one, False) for one in others)]
         self._ok: set[str] = set()
 
-    def follow(self, handles: Sequence[Handle]) -> None:
-        """Returns when the last job has ended, however; handles are in the order of the jobs."""
-        for one, handle in zip(self._jobs, handles, strict=True):
-            one.handle = handle
-        while any(one.is_running() for one in self._jobs):
-            self.listen()
-            time.sleep(POLL_S)
-
-    def interrupt(self, handles: Sequence[Handle]) -> None:
-        """Ends what runs; what was not done is left."""
-        self.summary.is_interrupted = True
-        for handle in handles:
-            handle.stop(PATIENCE_S)
+    def follow(self) -> None:
+        """Returns when the last job has ended, however; Ctrl-C ends the own ones, those of others go on."""
+        try:
+            while any(one.handle.is_running() for one in self._jobs):
+                self.listen()
+                time.sleep(POLL_S)
+        except KeyboardInterrupt:
+            self.summary.is_interrupted = True
+            stop([one.handle for one in self._jobs if one.is_own], PATIENCE_S)
+        self.listen()
+        self.close()
 
     def listen(self) -> None:
         """Takes in what was said since the last time."""
@@ -120,12 +131,17 @@ class Follower:
 
     def close(self) -> None:
         """A trial whose worker is gone is lost, and its record says so; after Ctrl-C it is only left."""
-        if self.summary.is_interrupted:
-            self.summary.left = sum(len(one.waiting) for one in self._jobs)
-            return
         for one in self._jobs:
-            for assignment in one.waiting.values():
-                self._close(one, assignment)
+            if self.summary.is_interrupted:
+                self.summary.left += len(one.waiting)
+                if not one.is_own:
+                    continue
+            elif one.waiting:
+                # Another launcher may see the same end: one of them writes it down.
+                with lease(self.store.root / ".leases" / f"close-{one.job.id}.lease"):
+                    for assignment in one.waiting.values():
+                        self._close(one, assignment)
+            forget(one.file)
 
     def _close(self, one: _Followed, assignment: Assignment) -> None:
         """The record decides, whatever the queue and the events say; where there is none, one of the failure."""
@@ -145,5 +161,5 @@ class Follower:
 def _failure(one: _Followed, trial: str) -> Failure:
     """The trial that ran when its job ended shares the job's fate; those after it were never begun."""
     log = f"logs/{one.job.id}.log"
-    told = one.handle.failure() if one.handle is not None and one.at == trial else None
+    told = one.handle.failure() if one.at == trial else None
     return lost(log) if told is None else told.model_copy(update={"log": log})

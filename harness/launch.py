@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from harness.errors import DeviceError, Problem, SpecError, StoreError
-from harness.executors.base import Executor, Handle, executors
-from harness.following import Follower, Summary, Watcher
+from harness.executors.base import Executor, executors
+from harness.following import Follower, Summary, Unwatched, Watcher
 from harness.hardware import machine_class
 from harness.jobs import Assignment, Job, JobFolder
+from harness.live import Live, live_jobs, remember
 from harness.numerics import fault
 from harness.nvml import gpus as gpus_here
 from harness.own_code import code_digest
@@ -41,6 +42,7 @@ class Orders:
     limit: int | None = None
     fresh: str | None = None  # a stage, "all", or None
     retry_failed: bool = False
+    detach: bool = False
     command: str = ""
 
 
@@ -59,25 +61,60 @@ class Place:
 
 
 def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> Summary:
-    """Plans, skips, submits and watches; raises a HarnessError before anything runs where something is wrong."""
+    """Plans, skips, submits and watches; raises a HarnessError before anything runs where something is wrong.
+
+    What jobs of an earlier launch still do is followed and not done again.
+    """
     plan = make_plan(file, results)
     place = place_of(file.site, orders)
+    if orders.detach and not place.executor.can_detach:
+        raise SpecError(f"--detach: jobs of the executor {place.executor.name} end with their launcher")
     store = Store(results)
-    stand = standings(plan, store.records(plan.study.study), place.machine_class)
-    todo = assignments(
+    study = plan.study.study
+    others = _still_running(store, study)
+    stand = standings(plan, store.records(study), place.machine_class)
+    asked = assignments(
         plan, stand, fresh=orders.fresh is not None, retry_failed=orders.retry_failed, limit=orders.limit
     )
+    busy = {a.trial.id for one in others for a in one.job.assignments}
+    todo = [a for a in asked if a.trial.id not in busy]
     if todo:
         _check_amp(file, plan.study, place.device)
         _check_runtimes(file, plan.study, place.device)
-    summary = _summary(plan, stand, todo)
+    summary = _summary(plan, stand, asked)
     _write_plan(store, plan, file, orders)
     if todo:
         for dataset in plan.datasets:
             dataset.fetch({label: Path(folder) for label, folder in place.site.paths.items()})
-        watcher.begins(len(plan.trials), len(todo), f"{place.executor.name}, device {place.device}")
-        _run(store, _jobs(plan, place, todo, store, orders), place, watcher, summary)
+    if todo or others:
+        watcher.begins(len(plan.trials), len(asked), f"{place.executor.name}, device {place.device}")
+        own = _started(store, _jobs(plan, place, todo, store, orders), place, orders.detach)
+        if orders.detach:
+            summary.is_detached, summary.left = True, len(asked)
+        else:
+            Follower(store, own, others, watcher, summary).follow()
     return summary
+
+
+def watch(store: Store, study: str, watcher: Watcher) -> Summary:
+    """Follows the jobs of a study that run without a launcher, to their end; raises StoreError without a plan."""
+    index = store.read_index(study)
+    others = _still_running(store, study)
+    waiting = {a.trial.id for one in others for a in one.job.assignments}
+    summary = Summary(study, len(index.trials), len(index.trials) - len(waiting))
+    watcher.begins(len(index.trials), len(waiting), "watching")
+    Follower(store, [], others, watcher, summary).follow()
+    return summary
+
+
+def _still_running(store: Store, study: str) -> list[Live]:
+    """The jobs that run without a launcher; what became of those that ended meanwhile is written down first."""
+    found = live_jobs(JobFolder(store.root, study))
+    running = [one for one in found if one.handle.is_running()]
+    ended = [one for one in found if one not in running]
+    if ended:
+        Follower(store, [], ended, Unwatched(), Summary(study, 0, 0)).close()
+    return running
 
 
 def place_of(site: Site, orders: Orders) -> Place:
@@ -201,22 +238,22 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
             submitted=time.time(),
             limited=orders.limit is not None,
             preload=tuple(need for dataset in plan.datasets for need in dataset.needs),
-            follows_launcher=executor.is_here,
+            follows_launcher=executor.is_here and not orders.detach,
             code=code_digest(),
         )
         for slot, part in enumerate(executor.deal(todo))
     ]
 
 
-def _run(store: Store, jobs: Sequence[Job], place: Place, watcher: Watcher, summary: Summary) -> None:
-    folder = JobFolder(store.root, summary.study)
+def _started(store: Store, jobs: Sequence[Job], place: Place, is_detached: bool) -> list[Live]:
+    """Hands the jobs over; where they may outlive this process, others can find them."""
+    if not jobs:
+        return []
+    folder = JobFolder(store.root, jobs[0].study)
     files = [folder.write(job) for job in jobs]
-    follower = Follower(store, [*zip(jobs, files, strict=True)], watcher, summary)
-    handles: list[Handle] = []
-    try:
-        handles += place.executor.start(files, folder.logs, place.site.resources.default, place.device)
-        follower.follow(handles)
-    except KeyboardInterrupt:
-        follower.interrupt(handles)
-    follower.listen()
-    follower.close()
+    handles = place.executor.start(files, folder.logs, place.site.resources.default, place.device)
+    found = [Live(*each) for each in zip(jobs, files, handles, strict=True)]
+    if is_detached or not place.executor.is_here:
+        for one in found:
+            remember(one.file, place.executor, one.handle)
+    return found

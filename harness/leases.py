@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError
-from harness.schema import digest
+from harness.process_mark import is_gone, mark
 
 BEAT_S = 5.0
 STALE_S = 60.0
@@ -64,24 +64,12 @@ def _created(path: Path, token: str) -> bool:
     except OSError as error:
         raise _unwritable(path, error) from None
     with os.fdopen(descriptor, "w") as stream:
-        json.dump({"token": token, **_self()}, stream)
+        json.dump({"token": token, **mark()}, stream)
     return True
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"the lease {path.name} cannot be written: {error.strerror}")
-
-
-def _self() -> dict[str, Any]:
-    return {"pid": os.getpid(), "born": _born(os.getpid()), "machine": digest(os.uname().nodename)}
-
-
-def _born(pid: int) -> str | None:
-    """A mark that tells two processes of one number apart: the start time in clock ticks since boot."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return None
 
 
 def _owner(path: Path) -> dict[str, Any] | None:
@@ -100,9 +88,7 @@ def _is_abandoned(path: Path) -> bool:
     if silent_s > STALE_S:
         return True
     owner = _owner(path)
-    if owner is None or owner.get("machine") != _self()["machine"] or not Path("/proc/self/stat").exists():
-        return False
-    return _born(int(owner.get("pid", 0))) != owner.get("born")
+    return owner is not None and is_gone(owner)
 
 
 def _take_away(path: Path, token: str) -> None:

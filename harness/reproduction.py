@@ -11,8 +11,9 @@ from harness.answering import answering, sets_beside_test
 from harness.collectors.base import Collector
 from harness.datasets.base import datasets
 from harness.errors import StoreError
+from harness.executors.base import POLL_S, stop
 from harness.failures import lost
-from harness.following import PATIENCE_S, POLL_S, Watcher
+from harness.following import PATIENCE_S, Watcher
 from harness.jobs import Assignment, EventTail, Job, JobFolder, events_path
 from harness.launch import Place
 from harness.plugins import load_plugins
@@ -69,7 +70,7 @@ class Reproduction:
                 _tell(tail, watcher)
                 time.sleep(POLL_S)
         except KeyboardInterrupt:
-            handle.stop(PATIENCE_S)
+            stop([handle], PATIENCE_S)
             raise
         _tell(tail, watcher)
 

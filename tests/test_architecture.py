@@ -16,9 +16,9 @@ HOME = Path(__file__).parent.parent / "harness"
 
 # From the ground up. A module, or every module of a folder, imports from the lines before its own only.
 FLOORS = (
-    ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap"),
+    ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code"),
     ("schema", "topology"),
-    ("registry",),
+    ("registry", "process_mark"),
     ("records", "recipes", "runtimes"),
     ("spec", "site", "record_file"),
     ("trials", "study_file", "grid", "jobs"),
@@ -37,8 +37,8 @@ FLOORS = (
     ("training",),
     ("criteria", "recoveries", "transforms"),
     ("searches", "collectors", "executors", "export", "formats"),
-    ("stability", "plugins", "notebook", "questions"),
-    ("entries", "answering"),
+    ("stability", "plugins", "notebook", "questions", "live"),
+    ("entries", "answering", "following"),
     ("model_checks",),
     ("checks", "points"),
     ("plan",),

@@ -57,11 +57,12 @@ def run(
     study: StudyFileArgument,
     site: Site = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    executor: Annotated[str | None, typer.Option(help="inline or local.")] = None,
+    executor: Annotated[str | None, typer.Option(help="inline, local or slurm.")] = None,
     set_: Set = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Run the first N candidates only (for testing).")] = None,
     fresh: Annotated[str | None, typer.Option(metavar="STAGE", help="Make STAGE again, or all; old runs stay.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Hand the trials over and return at once.")] = False,
     results: Results = RESULTS,
     reports: Reports = REPORTS,
 ) -> None:
@@ -69,7 +70,7 @@ def run(
     from harness.cli.run import run_study
     from harness.launch import Orders
 
-    orders = Orders(device, executor, limit, fresh, retry_failed, _command())
+    orders = Orders(device, executor, limit, fresh, retry_failed, detach, _command())
     raise typer.Exit(run_study(study, site, set_ or [], orders, results, reports))
 
 
@@ -97,6 +98,34 @@ def status(study: StudyArgument, as_json: AsJson = False, results: Results = RES
     from harness.cli.status import show_status
 
     raise typer.Exit(show_status(study, as_json, results))
+
+
+@app.command()
+def watch(study: StudyArgument, results: Results = RESULTS, reports: Reports = REPORTS) -> None:
+    """Follow what runs without a launcher, then write the report; Ctrl-C leaves it running."""
+    from harness.cli.watch import watch_study
+
+    raise typer.Exit(watch_study(study, results, reports))
+
+
+@app.command()
+def cancel(study: StudyArgument, results: Results = RESULTS) -> None:
+    """End the jobs that run without a launcher; finished trials are kept."""
+    from harness.cli.watch import cancel_study
+
+    raise typer.Exit(cancel_study(study, results))
+
+
+@app.command()
+def logs(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="Name of a trial, or its beginning.")],
+    is_whole: Annotated[bool, typer.Option("--all", help="The whole log, not its end.")] = False,
+    results: Results = RESULTS,
+) -> None:
+    """Show what a trial printed."""
+    from harness.cli.watch import show_log
+
+    raise typer.Exit(show_log(trial, results, is_whole))
 
 
 @app.command()
@@ -194,7 +223,7 @@ def doctor(site: Site = None, as_json: AsJson = False) -> None:
 
 def _command() -> str:
     """This call for a report: no folder of this machine, and nothing that is asked for once."""
-    words = [word for word in sys.argv[1:] if word != "--retry-failed"]
+    words = [word for word in sys.argv[1:] if word not in ("--retry-failed", "--detach")]
     return shlex.join(["python", "-m", "harness", *map(_without_folder, words)])
 
 

@@ -30,18 +30,31 @@ def run_study(
     file = load_study(study, overrides, site)
     with watcher_for(sys.stdout.isatty()) as watcher:
         summary = launch(file, results, orders, watcher)
-    _say(summary)
+    if summary.is_detached:
+        _say_detached(summary)
+        return FINE
+    say(summary)
     if summary.is_interrupted:
         typer.echo(f"interrupted: finished trials are kept; go on with: {_typed()}")
         return INTERRUPTED
-    page = _report(summary, results, reports)
+    page = written_report(summary, results, reports)
     _say_failures(summary)
     if page is not None:
         typer.echo(f"report: {page}")
     return FAILED if summary.failed or summary.held_back else FINE
 
 
-def _say(summary: Summary) -> None:
+def _say_detached(summary: Summary) -> None:
+    if not summary.left:
+        say(summary)
+        return
+    typer.echo(f"{summary.study}: {counted(summary.left, 'trial')} handed over; they run on without this command")
+    for word, meaning in (("status", "what is done"), ("watch", "follow them"), ("cancel", "end them")):
+        typer.echo(f"  python -m harness {word} {summary.study}   # {meaning}")
+
+
+def say(summary: Summary) -> None:
+    """What a launch did, in one line."""
     ran = len(summary.ok) + len(summary.failed)
     if not ran and not summary.is_interrupted:
         what = (
@@ -56,7 +69,8 @@ def _say(summary: Summary) -> None:
     typer.echo(f"{summary.study}: {counted(summary.total, 'trial')}: {', '.join(parts)}")
 
 
-def _report(summary: Summary, results: Path, reports: Path) -> Path | None:
+def written_report(summary: Summary, results: Path, reports: Path) -> Path | None:
+    """The page of a report that agrees with the records; raises StoreError where it cannot be written."""
     from harness.report import write_report
 
     try:

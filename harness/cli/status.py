@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from harness.cli.exits import FINE
 from harness.cli.report import study_name
 from harness.jobs import EventTail, JobFolder
+from harness.live import live_jobs
 from harness.records import Record, TrialInfo
 from harness.store import Store
 from harness.wording import counted
@@ -25,11 +27,14 @@ def show_status(study: str, as_json: bool, results: Path) -> int:
     newest = _newest(records)
     states = {trial.id: _state(trial, newest) for trial in index.trials}
     running = _running(JobFolder(results, name), states)
+    jobs = Counter(one.handle.state() for one in live_jobs(JobFolder(results, name)) if one.handle.is_running())
     if as_json:
-        typer.echo(json.dumps({"study": name, "trials": states, "running": running}, indent=1))
+        typer.echo(json.dumps({"study": name, "trials": states, "running": running, "jobs": jobs}, indent=1))
         return FINE
     words = [f"{sum(s == word for s in states.values())} {word}" for word in ("done", "failed", "new")]
     typer.echo(f"{name}: {counted(len(states), 'trial')}: {', '.join(words)}, {len(running)} running")
+    for state, count in jobs.items():
+        typer.echo(f"{counted(count, 'job')} {state}")
     for trial, doing in running.items():
         typer.echo(f"running {trial}: {doing}")
     for trial, state in states.items():
@@ -59,4 +64,6 @@ def _running(folder: JobFolder, states: dict[str, str]) -> dict[str, str]:
                 running[trial] = f"{event.get('stage')} {event.get('note', '')}".strip()
             elif event["event"] == "ended":
                 running.pop(trial, None)
+            elif event["event"] == "cancelled":
+                running.clear()  # of this job and those before it: one study's jobs are cancelled together
     return {trial: doing for trial, doing in running.items() if trial in states}

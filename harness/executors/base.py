@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
 from harness.device import pieces
 from harness.records import Failure
 from harness.registry import Registry
-from harness.schema import Plugin
+from harness.schema import Options, Plugin
 from harness.site import Resources
 
 T = TypeVar("T")
+POLL_S = 0.1
 
 
 class Handle(Protocol):
@@ -23,17 +26,24 @@ class Handle(Protocol):
     def is_running(self) -> bool:
         """False once the worker has ended, however."""
 
-    def stop(self, patience_s: float) -> None:
-        """Asks the worker to end its children and itself; ends it after `patience_s` seconds."""
+    def end(self, now: bool) -> None:
+        """Asks the worker to end its children and itself, or ends it now; does not wait."""
+
+    def state(self) -> str:
+        """Whether it waits or runs, and where, in words; jobs in the same state say the same."""
 
     def failure(self) -> Failure | None:
         """Why the job ended, where whoever ran it knows more than that it is gone."""
+
+    def where(self) -> Options:
+        """What `attach` of its executor finds it again by."""
 
 
 class Executor(Plugin, ABC):
     """Where jobs run. Each starts the worker as a process of its own, and none imports it."""
 
     is_here: ClassVar[bool] = True  # runs on this machine, so its machine class is known before
+    can_detach: ClassVar[bool] = False  # its jobs outlive the launcher where they are told to
 
     def deal(self, trials: Sequence[T]) -> list[Sequence[T]]:
         """The trials of each job, in order; none is empty."""
@@ -42,6 +52,23 @@ class Executor(Plugin, ABC):
     @abstractmethod
     def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
         """Hands the jobs over, one handle each; `resources.timeout_min` is for one trial, and workers keep to it."""
+
+    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
+        """Handles of jobs that another launcher handed over, from what they said of `where`; raises ValueError."""
+        raise ValueError(f"jobs of the executor {self.name} end with their launcher")
+
+
+def stop(handles: Sequence[Handle], patience_s: float) -> None:
+    """Asks all to end, waits, and ends those that have not by then; a second Ctrl-C ends the patience."""
+    for handle in handles:
+        handle.end(now=False)
+    deadline = time.monotonic() + patience_s
+    with suppress(KeyboardInterrupt):
+        while time.monotonic() < deadline and any(handle.is_running() for handle in handles):
+            time.sleep(POLL_S)
+    for handle in handles:
+        if handle.is_running():
+            handle.end(now=True)
 
 
 def gpus_for(resources: Resources, device: str) -> int:

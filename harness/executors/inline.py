@@ -8,46 +8,66 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from harness.executors.base import Executor, Handle, executors, worker_command
+from harness.process_mark import is_gone, mark
 from harness.records import Failure
+from harness.schema import Options
 from harness.site import Resources
 
 
 class Process:
-    """A worker that is a child of the launcher."""
+    """A worker in a session of its own: the launcher's child, or one that another launcher left behind."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
+    def __init__(self, found: Options, child: subprocess.Popen[bytes] | None = None) -> None:
+        self._found = found
+        self._child = child
 
     def is_running(self) -> bool:
-        return self.process.poll() is None
+        return self._child.poll() is None if self._child is not None else not is_gone(self._found)
 
-    def stop(self, patience_s: float) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+    def end(self, now: bool) -> None:
+        if self._child is None and is_gone(self._found):  # its number may be another's by now
+            return
+        pid = int(str(self._found["pid"]))
+        with contextlib.suppress(ProcessLookupError):
+            if now:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGTERM)
+        if now and self._child is not None:
+            self._child.wait()
+
+    def state(self) -> str:
+        return "running here"
 
     def failure(self) -> Failure | None:
         return None
 
+    def where(self) -> Options:
+        return self._found
+
 
 @executors.register("inline")
 class Inline(Executor):
-    """Runs the trials here, one after another; ends with the launcher."""
+    """Runs the trials here, one after another; ends with the launcher unless it was told to stay."""
+
+    can_detach: ClassVar[bool] = True
 
     def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
         return [_started(job, logs) for job in jobs]
+
+    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
+        if not all(isinstance(where.get("pid"), int) for _, where in jobs):
+            raise ValueError("no process is named")
+        return [Process(where) for _, where in jobs]
 
 
 def _started(job_file: Path, logs: Path) -> Process:
     # A session of its own: Ctrl-C reaches the launcher alone, which then decides what ends, and how.
     with (logs / f"{job_file.stem}.log").open("ab") as log:
-        process = subprocess.Popen(
+        child = subprocess.Popen(
             worker_command(job_file), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    return Process(process)
+    return Process(mark(child.pid), child)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from harness.executors.base import Executor, Handle, T, executors, gpus_for, worker_command
 from harness.records import Failure
+from harness.schema import Options
 from harness.site import Resources
 
 if TYPE_CHECKING:
@@ -29,12 +29,15 @@ class SubmittedJob:
     def is_running(self) -> bool:
         return not self.job.done()
 
-    def stop(self, patience_s: float) -> None:
+    def end(self, now: bool) -> None:
         # This ends submitit's process only; the worker sees that it is gone, and ends its children and itself.
         self.job.cancel()
-        deadline = time.monotonic() + patience_s
-        while self.is_running() and time.monotonic() < deadline:
-            time.sleep(0.1)
+
+    def where(self) -> Options:
+        return {}
+
+    def state(self) -> str:
+        return "running here"
 
     def failure(self) -> Failure | None:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +18,7 @@ from harness.executors.element import Element
 from harness.executors.slurm_queue import Queue, end_of, run
 from harness.jobs import EventTail, events_path, read_job
 from harness.records import Failure
+from harness.schema import Options
 from harness.site import Resources
 
 if TYPE_CHECKING:
@@ -45,11 +45,15 @@ class ArrayElement:
         self._has_finished |= any(event["event"] == "finished" for event in self._tail.new())
         return not self._has_finished and self._queue.holds(self.job_id)
 
-    def stop(self, patience_s: float) -> None:
-        run(["scancel", self.job_id])
-        deadline = time.monotonic() + patience_s
-        while self.is_running() and time.monotonic() < deadline:
-            time.sleep(0.2)
+    def end(self, now: bool) -> None:
+        # The worker ends its children and itself when it is told; Slurm ends whoever does not, in its own time.
+        run(["scancel", *(["--signal=KILL", "--full"] if now else []), self.job_id])
+
+    def where(self) -> Options:
+        return {"job_id": self.job_id}
+
+    def state(self) -> str:
+        return self._queue.state(self.job_id)
 
     def failure(self) -> Failure | None:
         return end_of(self.job_id)
@@ -61,6 +65,7 @@ class Slurm(Executor):
 
     needs = ("submitit",)
     is_here: ClassVar[bool] = False
+    can_detach: ClassVar[bool] = True
 
     trials_per_job: int = Field(20, ge=1, le=10_000, description="trials that one worker runs, one after another")
     timeout_min: int | None = Field(None, ge=1, description="limit of a job; default: that of all its trials")
@@ -101,6 +106,13 @@ class Slurm(Executor):
             submitted += self._submitted(part, logs / f"submitit-{part[0].stem}-{number}", resources, device)
         queue = Queue([job.job_id for job in submitted])
         return [ArrayElement(job.job_id, file, queue) for job, file in zip(submitted, jobs, strict=True)]
+
+    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
+        ids = [str(where.get("job_id")) for _, where in jobs]
+        if not all(re.fullmatch(r"\d+(_\d+)?", job_id) for job_id in ids):
+            raise ValueError("no job is named")
+        queue = Queue(ids, is_known=False)
+        return [ArrayElement(job_id, file, queue) for job_id, (file, _) in zip(ids, jobs, strict=True)]
 
     def _submitted(
         self, jobs: Sequence[Path], folder: Path, resources: Resources, device: str

@@ -13,6 +13,7 @@ from harness.records import Failure, FailureClass
 ASK_LIMIT_S = 30.0
 SOONEST_S, LATEST_S = 2.0, 30.0  # between two questions; a worker that ends well is heard of without any
 SHARE = 0.1  # of the time since the first question: who waits for hours need not ask every two seconds
+HANDED_OVER = "handed over"
 UNKNOWN_IDS = ("invalid job id", "invalid job array")  # what squeue says when it has forgotten all of them
 
 # Slurm's states at the end of a job, as sacct writes them.
@@ -40,12 +41,21 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 class Queue:
     """The jobs of one submission in Slurm's queue."""
 
-    def __init__(self, job_ids: Sequence[str], ask: Run = run, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        job_ids: Sequence[str],
+        ask: Run = run,
+        now: Callable[[], float] = time.monotonic,
+        is_known: bool = True,
+    ) -> None:
+        """`is_known`: the jobs were handed over just now; else Slurm is asked before anything is said."""
         self._bases = sorted({job_id.partition("_")[0] for job_id in job_ids})
         self._ask = ask
         self._now = now
         self._begun = self._asked = now()
-        self._held = frozenset(job_ids)
+        self._held: dict[str, str] = dict.fromkeys(job_ids, HANDED_OVER)
+        if not is_known:
+            self._look()
 
     def holds(self, job_id: str) -> bool:
         """Whether the job waits or runs, as far as was told last; a controller that does not answer changes nothing."""
@@ -55,12 +65,25 @@ class Queue:
             self._look()
         return job_id in self._held
 
+    def state(self, job_id: str) -> str:
+        """What was told last, in words: `running on node1`, `pending (Priority)`; empty for a job that is gone."""
+        return self._held.get(job_id, "")
+
     def _look(self) -> None:
-        answer = self._ask(["squeue", "--noheader", "--array", "--jobs", ",".join(self._bases), "--format", "%i"])
+        wanted = ["--array", "--jobs", ",".join(self._bases), "--format", "%i|%T|%N|%r"]
+        answer = self._ask(["squeue", "--noheader", *wanted])
         if answer.returncode == 0:
-            self._held = frozenset(answer.stdout.split())
+            rows = [line.split("|", 3) for line in answer.stdout.splitlines()]
+            self._held = {row[0].strip(): _in_words(*row[1:]) for row in rows if len(row) == 4}
         elif any(words in answer.stderr.lower() for words in UNKNOWN_IDS):
-            self._held = frozenset()
+            self._held = {}
+
+
+def _in_words(state: str, node: str, reason: str) -> str:
+    told = state.strip().lower()
+    if told == "running":
+        return f"running on {node.strip()}"
+    return told if reason.strip() in ("", "None") else f"{told} ({reason.strip()})"
 
 
 def end_of(job_id: str, ask: Run = run) -> Failure | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SpecError
-from harness.executors.base import Handle, executors, worker_command
+from harness.executors.base import Handle, executors, stop, worker_command
 from harness.executors.local import Local, _command, _parameters
 from harness.jobs import Job, JobFolder
 from harness.site import Resources
@@ -43,7 +43,7 @@ def test_a_worker_is_started_and_seen_to_end(job_file: Path, name: str) -> None:
 def test_a_worker_can_be_stopped(job_file: Path, name: str) -> None:
     executor = executors.create({"name": name})
     (handle,) = executor.start([job_file], job_file.parent.parent / "logs", Resources(), "cpu")
-    handle.stop(20.0)
+    stop([handle], 20.0)
     assert not handle.is_running()
 
 

@@ -27,21 +27,23 @@ class Played:
 def test_a_job_is_held_until_an_answer_lacks_it(clock: FakeClock) -> None:
     slurm = Played()
     queue = Queue(["7_0", "7_1"], slurm, clock.now)
-    slurm.answer = ("7_1\n", "", 0)
+    slurm.answer = ("7_1|RUNNING|node2|None\n", "", 0)
     assert queue.holds("7_0")  # not asked yet
     clock.advance(2.0)
     assert (queue.holds("7_0"), queue.holds("7_1")) == (False, True)
+    assert (queue.state("7_0"), queue.state("7_1")) == ("", "running on node2")
     assert len(slurm.asked) == 1
     assert slurm.asked[0][:5] == ["squeue", "--noheader", "--array", "--jobs", "7"]
 
 
 def test_who_waits_long_asks_seldom(clock: FakeClock) -> None:
     slurm = Played()
-    slurm.answer = ("7\n", "", 0)
+    slurm.answer = ("7|PENDING||Priority\n", "", 0)
     queue = Queue(["7"], slurm, clock.now)
     for _ in range(36_000):
         clock.advance(0.1)
         assert queue.holds("7")
+    assert queue.state("7") == "pending (Priority)"
     assert 120 <= len(slurm.asked) <= 150  # about every thirty seconds of an hour
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_studies import launched, records, small, written
+from small_studies import called, launched, records, small, written
 
 from harness.records import Record
 
@@ -177,3 +177,24 @@ def preempt(sign: Path) -> None:
     """A job of a partition that goes first takes the whole node for two seconds."""
     _, node = wait_for(sign)
     run("srun", "--partition=main", f"--nodelist={node}", "--exclusive", "sleep", "2")
+
+
+def test_a_detached_study_runs_on_and_is_found_again(tmp_path: Path) -> None:
+    path = slow_study(tmp_path)
+    (tmp_path / "here").write_text("")  # nothing is slow
+    done = called(tmp_path, "run", path.name, "--detach")
+    assert "3 trials handed over" in done.stdout
+    assert "1 job " in called(tmp_path, "status", "small").stdout
+    watched = called(tmp_path, "watch", "small")
+    assert watched.returncode == 0, watched.stderr
+    assert "small: 3 trials: 3 done now, 0 before, 0 failed" in watched.stdout
+    assert "nothing to run" in called(tmp_path, "run", path.name).stdout
+
+
+def test_a_detached_study_is_cancelled(tmp_path: Path) -> None:
+    path = slow_study(tmp_path)
+    called(tmp_path, "run", path.name, "--detach")
+    job, _ = wait_for(tmp_path / "here")
+    assert "1 job ended" in called(tmp_path, "cancel", "small").stdout
+    assert job not in run("squeue", "--noheader", "--format", "%i").stdout.split()
+    assert "2 done, 0 failed, 1 new, 0 running" in called(tmp_path, "status", "small").stdout

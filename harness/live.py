@@ -1,0 +1,71 @@
+"""Jobs that outlive their launcher: where each went stands beside it until it has ended, for others to find."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.executors.base import Executor, Handle, executors
+from harness.jobs import Job, JobFolder, read_job
+from harness.schema import Options, canonical
+
+SUFFIX = ".where.json"
+
+
+@dataclass(frozen=True)
+class Live:
+    """A job that was handed over and not yet seen to end."""
+
+    job: Job
+    file: Path
+    handle: Handle
+
+
+def remember(file: Path, executor: Executor, handle: Handle) -> None:
+    """Keeps where a job went; only its owner can read it."""
+    found = {"executor": {"name": executor.name, **executor.options()}, "where": handle.where()}
+    place = _place(file)
+    temporary = place.with_suffix(f".{secrets.token_hex(4)}.tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        json.dump(found, stream)
+    temporary.replace(place)
+
+
+def forget(file: Path) -> None:
+    """The job has ended, and what came of it stands in records."""
+    _place(file).unlink(missing_ok=True)
+
+
+def live_jobs(folder: JobFolder) -> list[Live]:
+    """Every job of a study that is remembered, oldest first; what cannot be read is passed over."""
+    groups: dict[str, list[tuple[Path, Options]]] = {}
+    for place in sorted(folder.jobs.glob(f"*{SUFFIX}")):
+        file = place.with_name(f"{place.name.removesuffix(SUFFIX)}.json")
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            held = json.loads(place.read_text(encoding="utf-8"))
+            groups.setdefault(canonical(dict(held["executor"])), []).append((file, dict(held["where"])))
+    found = [one for executor, jobs in groups.items() for one in _attached(executor, jobs)]
+    return sorted(found, key=lambda one: one.file.name)
+
+
+def _attached(executor: str, jobs: Sequence[tuple[Path, Options]]) -> list[Live]:
+    """The jobs of one executor, asked after together."""
+    try:
+        handles = executors.create(json.loads(executor), "executor").attach(jobs)
+    except (ValueError, HarnessError):
+        return []
+    found = []
+    for (file, _), handle in zip(jobs, handles, strict=True):
+        with suppress(OSError, ValueError):
+            found.append(Live(read_job(file), file, handle))
+    return found
+
+
+def _place(file: Path) -> Path:
+    return file.with_name(f"{file.stem}{SUFFIX}")
