@@ -39,6 +39,7 @@ class Job(Schema):
     remeasure: int = 0  # how often a timing that cannot be trusted is taken again
     device: str = "auto"
     slot: int = 0  # trials of one slot of a device run one after the other, whichever study they belong to
+    side_by_side: int = 1  # workers of one launch on one machine, which share no core
     executor: str = "inline"
     paths: dict[str, str] = {}
     files: dict[str, str] = {}

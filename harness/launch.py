@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from harness.device_queue import spread, visible_gpus
 from harness.errors import DeviceError, Problem, SpecError, StoreError
 from harness.executors.base import Executor, executors
 from harness.following import Follower, Summary, Unwatched, Watcher
@@ -20,7 +20,6 @@ from harness.hardware import machine_class
 from harness.jobs import Assignment, Job, JobFolder
 from harness.live import Live, live_jobs, remember
 from harness.numerics import fault
-from harness.nvml import gpus as gpus_here
 from harness.own_code import code_digest
 from harness.pending import Standing, assignments, standings
 from harness.plan import Plan, make_plan
@@ -137,7 +136,7 @@ def _device(site: Site, executor: Executor) -> str:
     asked = site.device
     if not executor.is_here:
         return asked if asked != "auto" else "cuda" if site.resources.default.gpus_per_node else "cpu"
-    gpus = 0 if os.environ.get("CUDA_VISIBLE_DEVICES") == "" else len(gpus_here())
+    gpus = visible_gpus()
     if asked.startswith("cuda") and not gpus:
         raise DeviceError(
             f"device: {asked!r} was asked for and this machine has no usable GPU; 'auto' takes what is there"
@@ -217,6 +216,7 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
     site, executor = place.site, place.executor
     fresh = () if orders.fresh is None else STAGES if orders.fresh == "all" else (orders.fresh,)
     stamp = new_run_id()
+    parts = executor.deal(todo)
     return [
         Job(
             id=f"{stamp}-{slot}",
@@ -226,8 +226,9 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
             collectors=tuple(c.identity() for c in plan.collectors),
             costs=plan.study.costs,
             remeasure=plan.study.noise.remeasure,
-            device=place.device,
+            device=spread(place.device, slot) if executor.is_here else place.device,
             slot=slot,
+            side_by_side=len(parts) if executor.is_here else 1,
             executor=executor.name,
             paths=site.paths,
             files=plan.files,
@@ -241,7 +242,7 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
             follows_launcher=executor.is_here and not orders.detach,
             code=code_digest(),
         )
-        for slot, part in enumerate(executor.deal(todo))
+        for slot, part in enumerate(parts)
     ]
 
 

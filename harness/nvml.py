@@ -49,6 +49,14 @@ def gpus() -> tuple[Gpu, ...]:
         return () if nvml is None else tuple(_gpu(nvml, handle) for handle in _handles(nvml) or ())
 
 
+def uuid_at(number: int) -> str | None:
+    """UUID of the GPU with this number in the order of the library, which is CUDA's where all GPUs are of one kind."""
+    with library() as nvml:
+        handle = None if nvml is None else told(nvml, nvml.nvmlDeviceGetHandleByIndex, number)
+        found = None if nvml is None or handle is None else told(nvml, nvml.nvmlDeviceGetUUID, handle)
+        return None if found is None else as_text(found)
+
+
 def driver() -> str | None:
     """Version of the NVIDIA driver; None where there is none."""
     with library() as nvml:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from harness.device import pieces
+from harness.device_queue import lease_folder, lease_name
 from harness.failures import failure_of_exit
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
@@ -63,8 +64,10 @@ class Worker:
         self.store = Store(Path(job.results))
         self.logs = Path(job.results) / job.study / "logs"
         self.leases = Path(job.results) / ".leases"
+        self.devices = lease_folder(otherwise=self.leases)
         self._launcher = os.getppid()
         self._children: list[ForkServerProcess] = []
+        _pin(job.slot, job.side_by_side)
         # Spinning OpenMP threads make a forward pass on a busy machine many times slower; read when torch loads.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
@@ -85,8 +88,9 @@ class Worker:
                     self.events.add("ended", trial=assignment.trial.id, status="ok", elsewhere=True)
                     continue
                 with ExitStack() as held:
-                    for device in sorted(pieces(self.job.device)):  # in one order, so that nobody waits in a circle
-                        held.enter_context(lease(self.leases / _device_lease(device, self.job.slot)))
+                    names = {lease_name(device, self.job.slot) for device in pieces(self.job.device)}
+                    for name in sorted(names):  # in one order, so that nobody waits in a circle
+                        held.enter_context(lease(self.devices / name))
                     self._run(assignment)
         self.events.add("finished")
 
@@ -108,7 +112,7 @@ class Worker:
     def _prepare_ahead(self) -> None:
         """Trains on all cores at once; timing comes later and has the machine for itself."""
         waiting = _distinct(self.job.assignments)
-        slots = (os.cpu_count() or 1) if len(waiting) > 1 and self._on_cpu() else 0
+        slots = len(_cores()) if len(waiting) > 1 and self._on_cpu() else 0
         if not slots:
             return
         running: list[ForkServerProcess] = []
@@ -164,11 +168,16 @@ class Worker:
             raise Stopped
 
 
-def _device_lease(device: str, slot: int) -> str:
-    # What Slurm gave to a job it gave to no other, and every job calls its own first GPU cuda:0.
-    allocation = "".join(filter(str.isalnum, os.environ.get("SLURM_JOB_ID", "")))
-    whose = f"-slurm_{allocation}" if allocation else ""
-    return f"device-{device.replace(':', '_')}-{slot}{whose}.lease"
+def _cores() -> list[int]:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return sorted(affinity(0)) if affinity else [*range(os.cpu_count() or 1)]
+
+
+def _pin(slot: int, side_by_side: int) -> None:
+    """Workers side by side share no core, as far as there are enough; whatever they start inherits it."""
+    cores = _cores()
+    if 1 < side_by_side <= len(cores) and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores[slot::side_by_side])
 
 
 def _distinct(assignments: Iterable[Assignment]) -> list[Assignment]:

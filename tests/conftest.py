@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +19,10 @@ from harness.plugins import REGISTRIES
 from harness.tasks.base import Batch
 
 torch.set_num_threads(1)
+
+# Tests side by side wait for each other's devices no more than their own studies do.
+os.environ["HARNESS_DEVICE_LEASES"] = tempfile.mkdtemp(prefix="harness-tests-")
+atexit.register(shutil.rmtree, os.environ["HARNESS_DEVICE_LEASES"], ignore_errors=True)
 
 TINY: dict[str, Any] = {"img_size": 8, "patch_size": 2, "embed_dim": 32, "num_heads": 2, "depth": 3}
 

@@ -26,7 +26,7 @@ FLOORS = (
     ("store", "rankings", "resampling", "leases", "failures", "runs", "equivalence", "site_file"),
     ("results",),
     ("nvml", "host_memory", "repetition", "operators", "watch", "rapl"),
-    ("counting", "gpu_state", "gpu_energy"),
+    ("counting", "gpu_state", "gpu_energy", "device_queue"),
     ("snapshots", "device", "hardware"),
     ("environment", "machine"),
     ("tasks", "families", "architectures"),

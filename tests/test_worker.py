@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,3 +230,15 @@ def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
     folder.create()
     job = Job(id="j", study="small", results=str(tmp_path), assignments=(), collectors=())
     assert read_job(folder.write(job)) == job
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core only")
+def test_workers_side_by_side_share_no_core() -> None:
+    code = "import os; from harness.worker import _pin; _pin({slot}, 2); print(*sorted(os.sched_getaffinity(0)))"
+    found = []
+    for slot in range(2):
+        words = [sys.executable, "-c", code.format(slot=slot)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        found.append({int(core) for core in done.stdout.split()})
+    assert found[0] & found[1] == set()
+    assert found[0] | found[1] == os.sched_getaffinity(0)
