@@ -85,6 +85,8 @@ class _Followed:
         elif event["event"] == "ended":
             self.waiting.pop(str(event["trial"]), None)
             self.at = None
+        elif event["event"] == "again":
+            self.at = None
 
 
 class Follower:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from harness.records import Asked, TrialInfo
+from harness.records import Asked, FailureClass, TrialInfo
 from harness.schema import Json, Options, Schema
 
 MAX_TEXT = 500  # characters of a field of an event; the record has the whole
@@ -46,6 +46,7 @@ class Job(Schema):
     plugins: tuple[str, ...] = ()  # files of the user's own plug-ins
     workers: int = 0
     timeout_s: float = 3600.0
+    retries: dict[FailureClass, int] = {}  # further attempts of a trial whose child ended so
     fresh: tuple[str, ...] = ()
     submitted: float = 0.0
     limited: bool = False

@@ -235,6 +235,7 @@ def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, or
             plugins=plan.plugins,
             workers=site.workers,
             timeout_s=site.resources.default.timeout_min * 60.0,
+            retries=site.retries.model_dump(),
             fresh=fresh,
             submitted=time.time(),
             limited=orders.limit is not None,

@@ -25,12 +25,24 @@ class StageResources(Schema):
     default: Resources = Resources()
 
 
+class Retries(Schema):
+    """How often the worker tries a trial again that ended without a word, after all others had their turn.
+
+    What an own record tells (an error, a number that is none, memory that does not suffice) would only come again; what
+    Slurm takes away it queues again by itself.
+    """
+
+    killed: int = Field(1, ge=0, le=10, description="further attempts after a kill")
+    timeout: int = Field(1, ge=0, le=10, description="further attempts after a time-out, each with twice the time")
+
+
 class Site(Schema):
     """A site file, or the same keys inside a study."""
 
     device: str = Field("auto", description="auto | cpu | cuda | cuda:N | cuda:N+M (evaluation on several)")
     executor: Options = Field({"name": "inline"}, description="where jobs run, with the executor's options")
     resources: StageResources = StageResources()
+    retries: Retries = Retries()
     paths: dict[str, str] = Field({}, description="folders of data sets by label, and `cache`")
     workers: int = Field(0, ge=0, le=64, description="data-loading processes of a trial")
 

@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -20,13 +22,14 @@ from harness.failures import failure_of_exit
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
 from harness.own_code import code_digest
-from harness.records import Failure
+from harness.records import Failure, FailureClass
 from harness.runs import failed_record, run_id_at
 from harness.schema import canonical
 from harness.store import Store
 
 WROTE_RECORD = 0  # the exit code of a child that has
 GRACE_S = 5.0
+MORE_TIME = 2.0
 
 
 class Stopped(BaseException):
@@ -52,6 +55,20 @@ def main(arguments: list[str]) -> int:
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     raise Stopped
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A trial that is to be run, how long it may take, and how often it was tried again."""
+
+    assignment: Assignment
+    limit_s: float
+    retries: int = 0
+
+    def next(self, after: FailureClass) -> Turn:
+        """The turn after a failed one; where the time did not suffice there is twice as much."""
+        more = self.assignment.model_copy(update={"attempt": self.assignment.attempt + 1})
+        return Turn(more, self.limit_s * MORE_TIME if after == "timeout" else self.limit_s, self.retries + 1)
 
 
 class Worker:
@@ -82,17 +99,30 @@ class Worker:
             self._refuse()
             return
         self._prepare_ahead()
-        for assignment in self.job.assignments:
-            with lease(self.leases / f"trial-{assignment.trial.id}.lease"):
-                if self._is_done(assignment):
-                    self.events.add("ended", trial=assignment.trial.id, status="ok", elsewhere=True)
-                    continue
-                with ExitStack() as held:
-                    names = {lease_name(device, self.job.slot) for device in pieces(self.job.device)}
-                    for name in sorted(names):  # in one order, so that nobody waits in a circle
-                        held.enter_context(lease(self.devices / name))
-                    self._run(assignment)
+        turns = deque(Turn(assignment, self.job.timeout_s) for assignment in self.job.assignments)
+        while turns:
+            again = self._take(turns.popleft())
+            if again is not None:  # behind all others, so that what fails holds up nobody
+                turns.append(again)
         self.events.add("finished")
+
+    def _take(self, turn: Turn) -> Turn | None:
+        """Runs a trial with its device to itself, unless another launcher has; gives the turn to try again with."""
+        trial = turn.assignment.trial.id
+        with ExitStack() as held:
+            held.enter_context(lease(self.leases / f"trial-{trial}.lease"))
+            if self._is_done(turn.assignment):
+                self.events.add("ended", trial=trial, status="ok", elsewhere=True)
+                return None
+            names = {lease_name(device, self.job.slot) for device in pieces(self.job.device)}
+            for name in sorted(names):  # in one order, so that nobody waits in a circle
+                held.enter_context(lease(self.devices / name))
+            failure = self._run(turn)
+        if failure is None:
+            return None
+        is_over = turn.retries >= self.job.retries.get(failure.kind, 0)
+        self._write_failure(turn.assignment, failure, is_over)
+        return None if is_over else turn.next(failure.kind)
 
     def _refuse(self) -> None:
         """Numbers of two versions of the code must not stand in one study as if they were of one."""
@@ -126,10 +156,11 @@ class Worker:
     def _on_cpu(self) -> bool:
         return self.job.device == "cpu"
 
-    def _run(self, assignment: Assignment) -> None:
-        trial = assignment.trial.id
-        child = self._start(assignment, False)
-        deadline = time.monotonic() + self.job.timeout_s
+    def _run(self, turn: Turn) -> Failure | None:
+        """Why the child ended without a record; None where it wrote one, whatever that says."""
+        trial = turn.assignment.trial.id
+        child = self._start(turn.assignment, False)
+        deadline = time.monotonic() + turn.limit_s
         while child.is_alive() and time.monotonic() < deadline:
             child.join(min(0.2, max(deadline - time.monotonic(), 0.0)))
             self._watch_launcher()
@@ -137,9 +168,9 @@ class Worker:
         if is_late:
             child.kill()
             child.join()
-        if child.exitcode != WROTE_RECORD:
-            limit_s = self.job.timeout_s if is_late else None
-            self._write_failure(assignment, failure_of_exit(child.exitcode or 0, None, f"logs/{trial}.log", limit_s))
+        if child.exitcode == WROTE_RECORD:
+            return None
+        return failure_of_exit(child.exitcode or 0, None, f"logs/{trial}.log", turn.limit_s if is_late else None)
 
     def _start(self, assignment: Assignment, is_ahead: bool) -> ForkServerProcess:
         from harness.child import run_child
@@ -159,9 +190,11 @@ class Worker:
             run.status == "ok" and run.run.id > stamp and asked <= {a.key for a in run.run.asked} for run in runs
         )
 
-    def _write_failure(self, assignment: Assignment, failure: Failure) -> None:
+    def _write_failure(self, assignment: Assignment, failure: Failure, is_over: bool = True) -> None:
+        """Every attempt is a record; the launcher hears of the last as the end."""
         self.store.write_record(failed_record(self.job, assignment, failure))
-        self.events.add("ended", trial=assignment.trial.id, status="failed", message=failure.message)
+        event = "ended" if is_over else "again"
+        self.events.add(event, trial=assignment.trial.id, status="failed", message=failure.message)
 
     def _watch_launcher(self) -> None:
         if self.job.follows_launcher and os.getppid() != self._launcher:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 from harness.criteria.base import UnitCriterion, criteria
 
@@ -48,6 +49,20 @@ class Deadly(UnitCriterion):
 
     def scores(self, scoring):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@criteria.register("deadly_once")
+class DeadlyOnce(UnitCriterion):
+    """Kills its own process when it is first asked."""
+
+    needs_calibration = False
+
+    def scores(self, scoring):
+        sign = Path(__file__).with_name("died")
+        if not sign.exists():
+            sign.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {unit.name: 0.0 for unit in scoring.units}
 '''
 
 
@@ -71,7 +86,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     entry_points.write_text("[harness.criteria]\nbad = bad_criteria\n")
     path = written(folder, small(criteria=["raising", "deadly", "last"]))
     result = called(folder, "run", path.name, PYTHONPATH=str(package))
-    found = {str(r.trial.criterion): r for (r,) in records(folder / "results", "small").values()}
+    found = {str(runs[-1].trial.criterion): runs[-1] for runs in records(folder / "results", "small").values()}
     return Outcome(result, found, folder)
 
 
@@ -89,6 +104,8 @@ def test_a_killed_trial_is_a_failed_record_that_may_be_tried_again(outcome: Outc
     failure = outcome.records["deadly"].failure
     assert failure is not None
     assert (failure.kind, failure.signal, failure.retry) == ("killed", signal.SIGKILL, True)
+    assert outcome.records["deadly"].run.attempt == 2
+    assert outcome.records["raising"].run.attempt == 1
 
 
 def test_the_study_goes_on_after_a_failure(outcome: Outcome) -> None:
@@ -133,6 +150,30 @@ def test_a_worker_with_other_code_than_was_submitted_runs_nothing(tmp_path: Path
     assert all("changed after this job was submitted; run the study again" in (r.reason or "") for r in newest)
     assert all(r.failure is not None and r.failure.retry for r in newest)
     assert [event["event"] for event in EventTail(events_path(file)).new()] == ["worker", "ended", "ended", "finished"]
+
+
+def test_a_killed_trial_is_tried_again_behind_all_others(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(PLUGINS)
+    path = written(tmp_path, small(plugins=["./own.py"], criteria=["deadly_once", "last"]))
+    summary = launched(path, tmp_path / "results")
+    assert (len(summary.ok), summary.failed) == (3, {})
+    (runs,) = [r for r in records(tmp_path / "results", "small").values() if r[0].trial.criterion == "deadly_once"]
+    assert [(run.status, run.run.attempt) for run in runs] == [("failed", 1), ("ok", 2)]
+    ends = [run[-1].run.finished for run in records(tmp_path / "results", "small").values()]
+    assert runs[-1].run.finished == max(ends)
+
+
+def test_after_a_time_out_there_is_twice_the_time_and_every_attempt_is_a_record(tmp_path: Path) -> None:
+    launched(written(tmp_path, small()), tmp_path / "results", limit=1)
+    (path,) = JobFolder(tmp_path / "results", "small").jobs.glob("*-0.json")
+    changes = {"id": "late", "timeout_s": 0.001, "retries": {"timeout": 1}, "submitted": time.time() + 5}
+    file = JobFolder(tmp_path / "results", "small").write(read_job(path).model_copy(update=changes))
+    assert subprocess.call(worker_command(file)) == 0
+    for runs in records(tmp_path / "results", "small").values():
+        told = [run.reason or "" for run in runs if run.status == "failed"]
+        assert [words.partition(";")[0] for words in told] == ["stopped after 0.001 s", "stopped after 0.002 s"]
+    words = [event["event"] for event in EventTail(events_path(file)).new() if event["event"] in ("again", "ended")]
+    assert words == ["again", "again", "ended", "ended"]
 
 
 def _started(folder: Path, path: Path) -> subprocess.Popen[str]:

@@ -49,6 +49,8 @@ class Counts:
             self.running.pop(trial, None)
             self.ok += event["status"] == "ok"
             self.failed += event["status"] != "ok"
+        elif event["event"] == "again":
+            self.running.pop(trial, None)
         elif event["event"] == "stage":
             self.running[trial] = " ".join(str(event[key]) for key in ("stage", "note") if event.get(key))
 

@@ -62,7 +62,7 @@ def _running(folder: JobFolder, states: dict[str, str]) -> dict[str, str]:
             trial = str(event.get("trial", ""))
             if event["event"] == "stage" and float(str(event["time"])) > time.time() - SILENT_S:
                 running[trial] = f"{event.get('stage')} {event.get('note', '')}".strip()
-            elif event["event"] == "ended":
+            elif event["event"] in ("ended", "again"):
                 running.pop(trial, None)
             elif event["event"] == "cancelled":
                 running.clear()  # of this job and those before it: one study's jobs are cancelled together
