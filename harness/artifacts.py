@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from harness.errors import StoreError
 from harness.leases import lease
 from harness.schema import Json, Options, Schema, digest
@@ -144,15 +142,21 @@ class Artifacts:
     def _read(self, folder: Path) -> Artifact | None:
         if "." in folder.name:
             return None
-        try:
-            manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
-            is_intact = all(file_digest(folder / Path(name).name) == known for name, known in manifest.files.items())
-        except (OSError, ValidationError, ValueError):
-            is_intact = False
-        if is_intact:
-            return Artifact(folder, manifest)
-        _set_aside(folder)
+        manifest = intact(folder)
+        if manifest is None:
+            _set_aside(folder)
+            return None
+        return Artifact(folder, manifest)
+
+
+def intact(folder: Path) -> Manifest | None:
+    """The manifest of an artifact whose files are all as it says; the folder is left as it is."""
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        is_whole = all(file_digest(folder / Path(name).name) == known for name, known in manifest.files.items())
+    except (OSError, ValueError):
         return None
+    return manifest if is_whole else None
 
 
 def file_digest(path: Path) -> str:

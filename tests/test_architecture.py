@@ -31,7 +31,7 @@ FLOORS = (
     ("environment", "machine"),
     ("tasks", "families", "architectures"),
     ("models", "datasets", "artifacts", "numerics"),
-    ("stand_ins", "streams"),
+    ("stand_ins", "streams", "gathering"),
     ("inventory", "surgery"),
     ("prefixes", "proof", "merging"),
     ("training",),

@@ -129,6 +129,19 @@ def logs(
 
 
 @app.command()
+def merge(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="Another results folder.")
+    ],
+    results: Results = RESULTS,
+) -> None:
+    """Add the records and artifacts of another results folder; nothing that is here is changed."""
+    from harness.cli.merge import merge_results
+
+    raise typer.Exit(merge_results(folder, results))
+
+
+@app.command()
 def report(study: StudyArgument, results: Results = RESULTS, reports: Reports = REPORTS) -> None:
     """Write tables, figures and pages again, from records alone."""
     from harness.cli.report import report_study
