@@ -16,8 +16,8 @@ from harness.errors import SpecError
 from harness.store import Store
 
 COMMANDS = (
-    "run", "plan", "validate", "status", "watch", "cancel", "logs", "merge", "report", "list", "schema", "doctor", "export",
-    "tabulate", "reproduce",
+    "run", "plan", "validate", "status", "watch", "cancel", "logs", "merge", "report", "list", "schema", "doctor",
+    "export", "tabulate", "reproduce",
 )  # fmt: skip
 
 
