@@ -71,9 +71,9 @@ class Abuse:
         with suppress(psutil.Error):
             whole = psutil.Process(launcher.pid)
             family = sorted([whole, *whole.children(recursive=True)], key=lambda process: process.create_time())
-            victim = self.random.choice(family)
-            kind = role(victim, launcher.pid)
-            victim.kill()
+            roles = {process: role(process, launcher.pid) for process in family}
+            kind = self.random.choice(sorted(set(roles.values())))
+            self.random.choice([process for process in family if roles[process] == kind]).kill()
             self.killed[kind] += 1
 
     def finish(self) -> None:

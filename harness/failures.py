@@ -76,7 +76,7 @@ def failure_of_exit(exit_code: int, stage: str | None, log: str | None, timeout_
 
 def lost(log: str | None) -> Failure:
     """A trial whose worker is gone."""
-    return Failure(**{"class": "lost"}, message="its worker ended before it was run", log=log, retry=True)
+    return Failure(**{"class": "lost"}, message="its worker ended while it ran", log=log, retry=True)
 
 
 def without_paths(text: str) -> str:

@@ -9,13 +9,14 @@ from typing import Protocol
 
 from harness.executors.base import POLL_S, stop
 from harness.failures import lost
-from harness.jobs import Assignment, EventTail, Job, events_path
+from harness.jobs import EventTail, Job, events_path
 from harness.leases import lease
 from harness.live import Live, forget
-from harness.records import Failure, Record
+from harness.records import Record
 from harness.runs import failed_record, run_id_at
 from harness.schema import Json
 from harness.store import Store
+from harness.wording import counted
 
 PATIENCE_S = 10.0
 
@@ -58,7 +59,8 @@ class Summary:
     held_back: dict[str, str] = field(default_factory=dict)
     is_interrupted: bool = False
     is_detached: bool = False
-    left: int = 0  # not done yet: interrupted, or running on without a launcher
+    left: int = 0  # not done yet: interrupted, running on without a launcher, or never begun by a job that died
+    deaths: list[str] = field(default_factory=list)  # how jobs ended that left trials, in sentences
 
 
 class _Followed:
@@ -132,7 +134,7 @@ class Follower:
             self.summary.ok.append(trial)
 
     def close(self) -> None:
-        """A trial whose worker is gone is lost, and its record says so; after Ctrl-C it is only left."""
+        """The trial at which a worker died has failed, and its record says so; what was not begun is left."""
         for one in self._jobs:
             if self.summary.is_interrupted:
                 self.summary.left += len(one.waiting)
@@ -141,27 +143,30 @@ class Follower:
             elif one.waiting:
                 # Another launcher may see the same end: one of them writes it down.
                 with lease(self.store.root / ".leases" / f"close-{one.job.id}.lease"):
-                    for assignment in one.waiting.values():
-                        self._close(one, assignment)
+                    self._bury(one)
             forget(one.file)
 
-    def _close(self, one: _Followed, assignment: Assignment) -> None:
-        """The record decides, whatever the queue and the events say; where there is none, one of the failure."""
-        trial = assignment.trial.id
-        found = self._record_since(one.job, trial)
-        if found is None:
-            found = failed_record(one.job, assignment, _failure(one, trial))
-            self.store.write_record(found)
-        self._note(trial, found.status == "ok", found.reason or "")
+    def _bury(self, one: _Followed) -> None:
+        """The record decides, whatever the queue and the events say."""
+        told = one.handle.failure()
+        failure = told or lost(None)
+        never_begun = 0
+        for trial, assignment in one.waiting.items():
+            found = self._record_since(one.job, trial)
+            if found is None and trial == one.at:
+                found = failed_record(one.job, assignment, failure.model_copy(update={"log": f"logs/{trial}.log"}))
+                self.store.write_record(found)
+            if found is None:
+                never_begun += 1
+            else:
+                self._note(trial, found.status == "ok", found.reason or "")
+        if never_begun:
+            self.summary.left += never_begun
+            why = failure.message if told else "its worker ended early"
+            left = f"{counted(never_begun, 'trial')} not begun"
+            self.summary.deaths.append(f"job {one.job.id}: {why}; {left}; see {one.handle.log()}")
 
     def _record_since(self, job: Job, trial: str) -> Record | None:
         stamp = run_id_at(job.submitted)
         runs = [run for run in self.store.read(job.study, trial).records if run.run.id > stamp]
         return runs[-1] if runs else None
-
-
-def _failure(one: _Followed, trial: str) -> Failure:
-    """The trial that ran when its job ended shares the job's fate; those after it were never begun."""
-    log = f"logs/{one.job.id}.log"
-    told = one.handle.failure() if one.at == trial else None
-    return lost(log) if told is None else told.model_copy(update={"log": log})

@@ -41,7 +41,7 @@ def run_study(
     _say_failures(summary)
     if page is not None:
         typer.echo(f"report: {page}")
-    return FAILED if summary.failed or summary.held_back else FINE
+    return FAILED if summary.failed or summary.held_back or summary.left else FINE
 
 
 def _say_detached(summary: Summary) -> None:
@@ -56,7 +56,7 @@ def _say_detached(summary: Summary) -> None:
 def say(summary: Summary) -> None:
     """What a launch did, in one line."""
     ran = len(summary.ok) + len(summary.failed)
-    if not ran and not summary.is_interrupted:
+    if not ran and not summary.is_interrupted and not summary.left:
         what = (
             f"all {summary.total} trials are done"
             if not summary.held_back
@@ -84,6 +84,10 @@ def _typed() -> str:
 
 
 def _say_failures(summary: Summary) -> None:
+    for sentence in summary.deaths[:SHOWN_FAILURES]:
+        typer.echo(sentence, err=True)
+    if summary.left:
+        typer.echo(f"{counted(summary.left, 'trial')} left; go on with: {_typed()}", err=True)
     failed = summary.failed | summary.held_back
     for trial, message in list(failed.items())[:SHOWN_FAILURES]:
         typer.echo(f"failed: {trial}: {message.splitlines()[0] if message else 'no message'}", err=True)

@@ -33,7 +33,9 @@ def watch_study(study: str, results: Path, reports: Path) -> int:
         return INTERRUPTED
     say(summary)
     typer.echo(f"report: {written_report(summary, results, reports)}")
-    return FAILED if summary.failed else FINE
+    for sentence in summary.deaths:
+        typer.echo(sentence, err=True)
+    return FAILED if summary.failed or summary.left else FINE
 
 
 def cancel_study(study: str, results: Path) -> int:

@@ -32,6 +32,9 @@ class Handle(Protocol):
     def state(self) -> str:
         """Whether it waits or runs, and where, in words; jobs in the same state say the same."""
 
+    def log(self) -> str:
+        """Where that stands which its worker printed, as a path from the study's folder."""
+
     def failure(self) -> Failure | None:
         """Why the job ended, where whoever ran it knows more than that it is gone."""
 

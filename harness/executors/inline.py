@@ -20,7 +20,8 @@ from harness.site import Resources
 class Process:
     """A worker in a session of its own: the launcher's child, or one that another launcher left behind."""
 
-    def __init__(self, found: Options, child: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, job_file: Path, found: Options, child: subprocess.Popen[bytes] | None = None) -> None:
+        self._job = job_file.stem
         self._found = found
         self._child = child
 
@@ -42,6 +43,9 @@ class Process:
     def state(self) -> str:
         return "running here"
 
+    def log(self) -> str:
+        return f"logs/{self._job}.log"
+
     def failure(self) -> Failure | None:
         return None
 
@@ -61,7 +65,7 @@ class Inline(Executor):
     def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
         if not all(isinstance(where.get("pid"), int) for _, where in jobs):
             raise ValueError("no process is named")
-        return [Process(where) for _, where in jobs]
+        return [Process(file, where) for file, where in jobs]
 
 
 def _started(job_file: Path, logs: Path) -> Process:
@@ -70,4 +74,4 @@ def _started(job_file: Path, logs: Path) -> Process:
         child = subprocess.Popen(
             worker_command(job_file), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    return Process(mark(child.pid), child)
+    return Process(job_file, mark(child.pid), child)

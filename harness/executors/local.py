@@ -23,8 +23,9 @@ WEEK_MIN = 7 * 24 * 60  # the worker keeps to each trial's own limit; submitit's
 class SubmittedJob:
     """A worker inside a submitit job."""
 
-    def __init__(self, job: submitit.Job[int]) -> None:
+    def __init__(self, job: submitit.Job[int], log: str) -> None:
         self.job = job
+        self._log = log
 
     def is_running(self) -> bool:
         return not self.job.done()
@@ -38,6 +39,9 @@ class SubmittedJob:
 
     def state(self) -> str:
         return "running here"
+
+    def log(self) -> str:
+        return self._log
 
     def failure(self) -> Failure | None:
         return None
@@ -62,9 +66,10 @@ class Local(Executor):
         import submitit
 
         # A folder of its own for every job: submitit gives back an old result where ids repeat.
-        executor = submitit.LocalExecutor(folder=logs / f"submitit-{job_file.stem}")
+        folder = f"submitit-{job_file.stem}"
+        executor = submitit.LocalExecutor(folder=logs / folder)
         executor.update_parameters(**_parameters(resources, device))
-        return SubmittedJob(executor.submit(subprocess.call, _command(job_file, self.nice)))
+        return SubmittedJob(executor.submit(subprocess.call, _command(job_file, self.nice)), f"logs/{folder}")
 
 
 def _command(job_file: Path, nice: int) -> list[str]:

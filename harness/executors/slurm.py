@@ -34,8 +34,9 @@ COMMANDS = ("sbatch", "srun", "squeue", "scancel")
 class ArrayElement:
     """A job in Slurm's queue."""
 
-    def __init__(self, job_id: str, job_file: Path, queue: Queue) -> None:
+    def __init__(self, job_id: str, job_file: Path, queue: Queue, folder: str) -> None:
         self.job_id = job_id
+        self._folder = folder
         self._queue = queue
         self._tail = EventTail(events_path(job_file))
         self._has_finished = False
@@ -50,10 +51,13 @@ class ArrayElement:
         run(["scancel", *(["--signal=KILL", "--full"] if now else []), self.job_id])
 
     def where(self) -> Options:
-        return {"job_id": self.job_id}
+        return {"job_id": self.job_id, "folder": self._folder}
 
     def state(self) -> str:
         return self._queue.state(self.job_id)
+
+    def log(self) -> str:
+        return f"logs/{self._folder}/{self.job_id}_0_log.err"
 
     def failure(self) -> Failure | None:
         return end_of(self.job_id)
@@ -100,19 +104,24 @@ class Slurm(Executor):
                 f"executor slurm: not on PATH here: {', '.join(missing)}; log in where jobs are submitted"
             )
         largest = _largest_array()
-        submitted: list[submitit.Job[int]] = []
+        submitted: list[tuple[str, str]] = []
         for number, first in enumerate(range(0, len(jobs), largest)):
             part = jobs[first : first + largest]
-            submitted += self._submitted(part, logs / f"submitit-{part[0].stem}-{number}", resources, device)
-        queue = Queue([job.job_id for job in submitted])
-        return [ArrayElement(job.job_id, file, queue) for job, file in zip(submitted, jobs, strict=True)]
+            # A folder of its own for every array: submitit gives back an old result where ids repeat.
+            folder = f"submitit-{part[0].stem}-{number}"
+            submitted += [(job.job_id, folder) for job in self._submitted(part, logs / folder, resources, device)]
+        queue = Queue([job_id for job_id, _ in submitted])
+        return [ArrayElement(job_id, f, queue, folder) for (job_id, folder), f in zip(submitted, jobs, strict=True)]
 
     def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
         ids = [str(where.get("job_id")) for _, where in jobs]
         if not all(re.fullmatch(r"\d+(_\d+)?", job_id) for job_id in ids):
             raise ValueError("no job is named")
         queue = Queue(ids, is_known=False)
-        return [ArrayElement(job_id, file, queue) for job_id, (file, _) in zip(ids, jobs, strict=True)]
+        return [
+            ArrayElement(job_id, file, queue, str(where.get("folder", "")))
+            for job_id, (file, where) in zip(ids, jobs, strict=True)
+        ]
 
     def _submitted(
         self, jobs: Sequence[Path], folder: Path, resources: Resources, device: str
@@ -120,7 +129,6 @@ class Slurm(Executor):
         from submitit.core.utils import FailedJobError, FailedSubmissionError
         from submitit.slurm.slurm import SlurmExecutor
 
-        # A folder of its own for every array: submitit gives back an old result where ids repeat.
         executor = SlurmExecutor(folder=folder, max_num_timeout=MOST_RESTARTS, python=self.python)
         most = max(len(read_job(job).assignments) for job in jobs)
         executor.update_parameters(**self.parameters(resources, device, most))

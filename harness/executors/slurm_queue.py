@@ -14,6 +14,7 @@ ASK_LIMIT_S = 30.0
 SOONEST_S, LATEST_S = 2.0, 30.0  # between two questions; a worker that ends well is heard of without any
 SHARE = 0.1  # of the time since the first question: who waits for hours need not ask every two seconds
 HANDED_OVER = "handed over"
+ACCOUNTING_TRIES, ACCOUNTING_S = 10, 0.5
 UNKNOWN_IDS = ("invalid job id", "invalid job array")  # what squeue says when it has forgotten all of them
 
 # Slurm's states at the end of a job, as sacct writes them.
@@ -26,6 +27,8 @@ CLASSES: dict[str, FailureClass] = {
     "PREEMPTED": "preempted",
     "CANCELLED": "killed",
 }
+
+ENDS = {*CLASSES, "FAILED", "COMPLETED"}
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
@@ -86,14 +89,21 @@ def _in_words(state: str, node: str, reason: str) -> str:
     return told if reason.strip() in ("", "None") else f"{told} ({reason.strip()})"
 
 
-def end_of(job_id: str, ask: Run = run) -> Failure | None:
-    """How the accounting says that a job ended; None where there is none or it tells no reason."""
-    answer = ask(
-        ["sacct", "--allocations", "--noheader", "--parsable2", "--jobs", job_id, "--format", "State,ExitCode"]
-    )
-    lines = answer.stdout.split("\n") if answer.returncode == 0 else []
-    found = re.fullmatch(r"([A-Z_]+)[^|]*\|(\d+):(\d+)", lines[0].strip()) if lines else None
-    return None if found is None else _failure(found[1], int(found[2]), int(found[3]))
+def end_of(job_id: str, ask: Run = run, wait: Callable[[float], None] = time.sleep) -> Failure | None:
+    """How the accounting says that a job ended; None where there is none or it tells no reason.
+
+    It learns of an end a moment after the queue, so it is asked again for some seconds.
+    """
+    only = ("--allocations", "--noheader", "--parsable2")
+    for _ in range(ACCOUNTING_TRIES):
+        answer = ask(["sacct", *only, "--jobs", job_id, "--format", "State,ExitCode"])
+        if answer.returncode:
+            return None
+        found = re.match(r"([A-Z_]+)[^|\n]*\|(\d+):(\d+)", answer.stdout)
+        if found is not None and found[1] in ENDS:
+            return _failure(found[1], int(found[2]), int(found[3]))
+        wait(ACCOUNTING_S)
+    return None
 
 
 def _failure(state: str, exit_code: int, signal: int) -> Failure | None:

@@ -84,13 +84,25 @@ def test_the_end_of_a_job_has_a_class(told: str, kind: str, retry: bool) -> None
     assert found.message.startswith(f"Slurm ended its job: {told.split('|', maxsplit=1)[0].split(' ', maxsplit=1)[0]}")
 
 
+def test_an_accounting_that_lags_is_asked_again() -> None:
+    slurm = Played()
+    slurm.answer = ("RUNNING|0:0\n", "", 0)
+
+    def wait(_: float) -> None:
+        slurm.answer = ("NODE_FAIL|0:0\n", "", 0)
+
+    found = end_of("7", slurm, wait)
+    assert found is not None
+    assert (found.kind, len(slurm.asked)) == ("node_failure", 2)
+
+
 @pytest.mark.parametrize(
     "answer", [("", "Slurm accounting storage is disabled", 1), ("", "", 0), ("COMPLETED|0:0", "", 0)]
 )
 def test_without_accounting_nobody_knows_why(answer: tuple[str, str, int]) -> None:
     slurm = Played()
     slurm.answer = answer
-    assert end_of("7", slurm) is None
+    assert end_of("7", slurm, lambda _: None) is None
 
 
 def test_a_command_that_is_absent_is_one_that_failed() -> None:
