@@ -35,11 +35,10 @@ def lease_name(device: str, slot: int) -> str:
     gave to no other, and every job calls its own first GPU `cuda:0`.
     """
     allocation = "".join(filter(str.isalnum, os.environ.get("SLURM_JOB_ID", "")))
-    if allocation:
-        return f"device-slurm_{allocation}-{device.replace(':', '_')}-{slot}.lease"
+    whose = f"-slurm_{allocation}" if allocation else ""
     if not device.startswith("cuda"):
-        return f"device-{device}-{slot}.lease"
-    return f"device-gpu_{digest(_gpu(int(device.partition(':')[2] or 0)))}.lease"
+        return f"device-{device}-{slot}{whose}.lease"
+    return f"device-gpu_{digest(_gpu(int(device.partition(':')[2] or 0)))}{whose}.lease"
 
 
 def spread(device: str, slot: int) -> str:

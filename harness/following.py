@@ -103,6 +103,18 @@ class Follower:
         self._jobs = [*(_Followed(one, True) for one in own), *(_Followed(one, False) for one in others)]
         self._ok: set[str] = set()
 
+    def add(self, own: Sequence[Live]) -> None:
+        """Jobs of this launch to be followed as well."""
+        self._jobs += [_Followed(one, True) for one in own]
+
+    def awaited(self) -> dict[str, frozenset[str]]:
+        """What is still to come: the questions of each trial that has not ended yet."""
+        return {
+            trial: frozenset(asked.key for asked in assignment.asked)
+            for one in self._jobs
+            for trial, assignment in one.waiting.items()
+        }
+
     def follow(self) -> None:
         """Returns when the last job has ended, however; Ctrl-C ends the own ones, those of others go on."""
         try:
@@ -138,7 +150,7 @@ class Follower:
         for one in self._jobs:
             if self.summary.is_interrupted:
                 self.summary.left += len(one.waiting)
-                if not one.is_own:
+                if not one.is_own or one.handle.is_running():
                     continue
             elif one.waiting:
                 # Another launcher may see the same end: one of them writes it down.

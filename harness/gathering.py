@@ -52,7 +52,9 @@ def _add_records(there: Store, here: Store, study: str, found: Gathered) -> None
     known = {record.run.id: record for record in here.records(study)}
     for record in reading.records:
         same = known.get(record.run.id)
-        if same is None:
+        if same is None and (here.folder(study) / record.trial.id / f"{record.run.id}.json").exists():
+            found.refused.append(f"{study}: run {record.run.id} of {record.trial.id} is damaged here")
+        elif same is None:
             here.write_record(record)
             found.records += 1
         elif same != record:
@@ -79,6 +81,8 @@ def _joined(mine: StudyIndex, theirs: StudyIndex) -> StudyIndex:
     return mine.model_copy(
         update={
             "trials": tuple(trials[trial_id] for trial_id in order),
+            "is_synthetic": mine.is_synthetic or theirs.is_synthetic,
+            "references": (*mine.references, *(one for one in theirs.references if one not in mine.references)),
             **{
                 name: tuple(dict.fromkeys([*getattr(mine, name), *getattr(theirs, name)]))
                 for name in ("criteria", "collectors", "random_criteria")

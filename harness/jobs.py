@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -119,4 +120,5 @@ class EventTail:
         whole = data.rfind(b"\n") + 1
         self._offset += whole
         for line in data[:whole].splitlines():
-            yield json.loads(line)
+            with suppress(ValueError):  # half a line, where the disk was full
+                yield json.loads(line)

@@ -70,17 +70,19 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
         raise SpecError(f"--detach: jobs of the executor {place.executor.name} end with their launcher")
     store = Store(results)
     study = plan.study.study
-    others = _still_running(store, study)
+    others, deaths = _still_running(store, study)
+    follower = Follower(store, [], others, watcher, Summary(study, 0, 0))  # listens before the records are read
     stand = standings(plan, store.records(study), place.machine_class)
     asked = assignments(
         plan, stand, fresh=orders.fresh is not None, retry_failed=orders.retry_failed, limit=orders.limit
     )
-    busy = {a.trial.id for one in others for a in one.job.assignments}
-    todo = [a for a in asked if a.trial.id not in busy]
+    awaited = {} if orders.fresh else follower.awaited()
+    todo = [a for a in asked if not {each.key for each in a.asked} <= awaited.get(a.trial.id, frozenset())]
     if todo:
         _check_amp(file, plan.study, place.device)
         _check_runtimes(file, plan.study, place.device)
-    summary = _summary(plan, stand, asked)
+    summary = follower.summary = _summary(plan, stand, asked)
+    summary.deaths += deaths
     _write_plan(store, plan, file, orders)
     if todo:
         for dataset in plan.datasets:
@@ -91,29 +93,46 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
         if orders.detach:
             summary.is_detached, summary.left = True, len(asked)
         else:
-            Follower(store, own, others, watcher, summary).follow()
+            follower.add(own)
+            follower.follow()
     return summary
 
 
 def watch(store: Store, study: str, watcher: Watcher) -> Summary:
     """Follows the jobs of a study that run without a launcher, to their end; raises StoreError without a plan."""
     index = store.read_index(study)
-    others = _still_running(store, study)
-    waiting = {a.trial.id for one in others for a in one.job.assignments}
-    summary = Summary(study, len(index.trials), len(index.trials) - len(waiting))
-    watcher.begins(len(index.trials), len(waiting), "watching")
-    Follower(store, [], others, watcher, summary).follow()
+    planned = [trial.id for trial in index.trials]
+    others, deaths = _still_running(store, study)
+    summary = Summary(study, len(planned), 0, deaths=deaths)
+    follower = Follower(store, [], others, watcher, summary)
+    before = _ended(store, study)
+    summary.done_before = sum(before.get(trial, "?") is None for trial in planned)
+    watcher.begins(len(planned), len(follower.awaited()), "watching")
+    follower.follow()
+    after = _ended(store, study)
+    summary.failed = {trial: why for trial in planned if (why := after.get(trial)) is not None}
+    summary.left = sum(trial not in after for trial in planned)
     return summary
 
 
-def _still_running(store: Store, study: str) -> list[Live]:
-    """The jobs that run without a launcher; what became of those that ended meanwhile is written down first."""
+def _ended(store: Store, study: str) -> dict[str, str | None]:
+    """The trials that have a record, with why they failed; None where one is good."""
+    found: dict[str, str | None] = {}
+    for record in store.records(study):
+        if found.get(record.trial.id, "?") is not None:
+            found[record.trial.id] = None if record.status == "ok" else record.reason or "no reason is told"
+    return found
+
+
+def _still_running(store: Store, study: str) -> tuple[list[Live], list[str]]:
+    """The jobs that run without a launcher; what became of those that ended meanwhile is written down, and told."""
     found = live_jobs(JobFolder(store.root, study))
     running = [one for one in found if one.handle.is_running()]
     ended = [one for one in found if one not in running]
+    summary = Summary(study, 0, 0)
     if ended:
-        Follower(store, [], ended, Unwatched(), Summary(study, 0, 0)).close()
-    return running
+        Follower(store, [], ended, Unwatched(), summary).close()
+    return running, summary.deaths
 
 
 def place_of(site: Site, orders: Orders) -> Place:

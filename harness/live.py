@@ -57,11 +57,13 @@ def live_jobs(folder: JobFolder) -> list[Live]:
 def _attached(executor: str, jobs: Sequence[tuple[Path, Options]]) -> list[Live]:
     """The jobs of one executor, asked after together."""
     try:
-        handles = executors.create(json.loads(executor), "executor").attach(jobs)
-    except (ValueError, HarnessError):
+        plugin = executors.create(json.loads(executor), "executor")
+    except HarnessError:
         return []
+    known = [(file, where) for file, where in jobs if plugin.accepts(where)]
+    handles = plugin.attach(known) if known else []
     found = []
-    for (file, _), handle in zip(jobs, handles, strict=True):
+    for (file, _), handle in zip(known, handles, strict=True):
         with suppress(OSError, ValueError):
             found.append(Live(read_job(file), file, handle))
     return found

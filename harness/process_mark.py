@@ -22,6 +22,12 @@ def is_gone(found: dict[str, Any]) -> bool:
     return _born(int(found.get("pid", 0))) != found.get("born")
 
 
+def is_here(found: dict[str, Any]) -> bool:
+    """Whether the process with this mark certainly runs on this machine, so that it may be spoken to by its number."""
+    born = found.get("born")
+    return born is not None and found.get("machine") == _machine() and _born(int(found.get("pid", 0))) == born
+
+
 def _machine() -> str:
     return digest(os.uname().nodename)
 

@@ -129,7 +129,8 @@ class Worker:
         message = "the code of harness changed after this job was submitted; run the study again"
         failure = Failure(**{"class": "lost"}, message=message, log=f"logs/{self.job.id}.log", retry=True)
         for assignment in self.job.assignments:
-            self._write_failure(assignment, failure)
+            if not self._is_done(assignment):
+                self._write_failure(assignment, failure)
         self.events.add("finished")
 
     def end_children(self) -> None:

@@ -49,6 +49,13 @@ def test_jobs_of_slurm_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("three_gpus")
+def test_within_a_job_of_slurm_a_gpu_still_has_one_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    assert lease_name("cuda:0", 0) == lease_name("cuda:0", 1) == lease_name("cuda", 0)
+    assert lease_name("cuda:0", 0) != lease_name("cuda:1", 0)
+
+
+@pytest.mark.usefixtures("three_gpus")
 def test_workers_side_by_side_take_the_next_gpu_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [spread("cuda", slot) for slot in range(4)] == ["cuda:0", "cuda:1", "cuda:2", "cuda:0"]
     assert spread("cuda:1", 2) == "cuda:1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,9 +11,12 @@ import pytest
 from small_studies import Silent, called, launched, records, small, written
 
 from harness.errors import SpecError
+from harness.executors.base import stop
+from harness.executors.inline import Inline
 from harness.jobs import JobFolder
 from harness.launch import watch
 from harness.live import live_jobs
+from harness.process_mark import mark
 from harness.store import Store
 
 pytestmark = pytest.mark.slow
@@ -76,6 +81,31 @@ def test_a_cancelled_study_keeps_what_was_done_and_shows_nothing_running(tmp_pat
     assert ", 0 running" in state
     assert "job" not in state
     assert records(tmp_path / "results", "small")
+    watched = called(tmp_path, "watch", "small")
+    assert watched.returncode == 1
+    assert "trials left; run the study again" in watched.stderr
+
+
+def test_a_process_of_another_machine_is_not_ended_by_its_number_here(tmp_path: Path) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    try:
+        elsewhere = {**mark(other.pid), "machine": "another"}
+        (handle,) = Inline().attach([(tmp_path / "j.json", elsewhere)])
+        assert handle.is_running()  # nothing is known against it
+        handle.end(now=False)
+        handle.end(now=True)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_a_new_question_is_asked_although_the_trial_runs(tmp_path: Path) -> None:
+    path, _ = detached(tmp_path, draws=6)
+    summary = launched(path, tmp_path / "results", "collectors=[macs, params, activations]")
+    assert (summary.failed, summary.left) == ({}, 0)
+    for runs in records(tmp_path / "results", "small").values():
+        assert "activations" in {m.metric for run in runs for m in run.measurements}
 
 
 def test_a_damaged_note_of_where_a_job_went_is_passed_over(tmp_path: Path) -> None:
@@ -84,6 +114,15 @@ def test_a_damaged_note_of_where_a_job_went_is_passed_over(tmp_path: Path) -> No
     for number, text in enumerate(["", "[]", "{}", '{"executor": {"name": "x"}, "where": {}}', '{"executor": 1}']):
         (folder.jobs / f"j{number}.where.json").write_text(text)
     assert live_jobs(folder) == []
+
+
+def test_one_damaged_note_hides_no_other(tmp_path: Path) -> None:
+    _, folder = detached(tmp_path, draws=40)
+    (place,) = folder.jobs.glob("*.where.json")
+    (folder.jobs / "j.where.json").write_text(place.read_text().replace('"pid"', '"dip"'))
+    (one,) = live_jobs(folder)
+    stop([one.handle], 20.0)
+    assert not one.handle.is_running()
 
 
 def test_an_executor_whose_jobs_end_with_the_launcher_says_so(tmp_path: Path) -> None:

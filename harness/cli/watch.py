@@ -35,6 +35,8 @@ def watch_study(study: str, results: Path, reports: Path) -> int:
     typer.echo(f"report: {written_report(summary, results, reports)}")
     for sentence in summary.deaths:
         typer.echo(sentence, err=True)
+    if summary.left:
+        typer.echo(f"{counted(summary.left, 'trial')} left; run the study again", err=True)
     return FAILED if summary.failed or summary.left else FINE
 
 
@@ -50,7 +52,7 @@ def cancel_study(study: str, results: Path) -> int:
             EventLog(events_path(one.file)).add("cancelled")
             forget(one.file)
     ended = f"{name}: {counted(len(jobs) - len(still), 'job')} ended; finished trials are kept"
-    typer.echo(ended if not still else f"{ended}; {counted(len(still), 'job')} still ending")
+    typer.echo(ended if not still else f"{ended}; {counted(len(still), 'job')} still ending, or on another machine")
     return FINE
 
 
@@ -60,6 +62,7 @@ def show_log(trial: str, results: Path, is_whole: bool) -> int:
         path for study in Store(results).studies() for path in (results / study / "logs").glob("*.log")
         if path.stem.startswith(trial)
     ]  # fmt: skip
+    found = [path for path in found if path.stem == trial] or found
     if len(found) != 1:
         few = ", ".join(sorted(path.stem for path in found)[:5])
         raise StoreError(f"{trial}: {f'which of {few}?' if found else 'no trial has a log that begins so'}")

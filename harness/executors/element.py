@@ -18,7 +18,7 @@ class Element:
         return subprocess.call(command, stdin=subprocess.DEVNULL)
 
     def checkpoint(self, command: Sequence[str]) -> DelayedSubmission:
-        """What submitit queues again: the same, since a worker passes over every trial that has its record."""
+        """What submitit queues again: the same, since a worker passes over every trial that has its good record."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, command)

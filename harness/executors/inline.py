@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.executors.base import Executor, Handle, executors, worker_command
-from harness.process_mark import is_gone, mark
+from harness.process_mark import is_gone, is_here, mark
 from harness.records import Failure
 from harness.schema import Options
 from harness.site import Resources
@@ -29,10 +29,10 @@ class Process:
         return self._child.poll() is None if self._child is not None else not is_gone(self._found)
 
     def end(self, now: bool) -> None:
-        if self._child is None and is_gone(self._found):  # its number may be another's by now
+        if self._child is None and not is_here(self._found):  # its number may be another's, here or by now
             return
         pid = int(str(self._found["pid"]))
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             if now:
                 os.killpg(pid, signal.SIGKILL)
             else:
@@ -62,9 +62,10 @@ class Inline(Executor):
     def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
         return [_started(job, logs) for job in jobs]
 
+    def accepts(self, where: Options) -> bool:
+        return isinstance(where.get("pid"), int)
+
     def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
-        if not all(isinstance(where.get("pid"), int) for _, where in jobs):
-            raise ValueError("no process is named")
         return [Process(file, where) for file, where in jobs]
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import submitit
 
 PREFIX = "slurm_"
-MOST_RESTARTS = 100  # submitit takes any signal in a job under ten minutes for a time-out, so a low limit ends it
+MOST_RESTARTS = 20  # submitit takes any signal in a job under ten minutes for a time-out, so its own 3 would end it
+MARGIN_MIN = 15  # for the start of a worker and the models that are trained ahead
 MB_PER_GB = 1024
 LARGEST_ARRAY = 1_000  # what Slurm allows unless it says otherwise
 COMMANDS = ("sbatch", "srun", "squeue", "scancel")
@@ -72,7 +73,7 @@ class Slurm(Executor):
     can_detach: ClassVar[bool] = True
 
     trials_per_job: int = Field(20, ge=1, le=10_000, description="trials that one worker runs, one after another")
-    timeout_min: int | None = Field(None, ge=1, description="limit of a job; default: that of all its trials")
+    timeout_min: int | None = Field(None, ge=1, description="limit of a job; default: of all its trials and some more")
     python: str | None = Field(None, description="command of the interpreter on the nodes; default: this one")
     slurm_partition: str | None = None
     slurm_account: str | None = None
@@ -109,14 +110,21 @@ class Slurm(Executor):
             part = jobs[first : first + largest]
             # A folder of its own for every array: submitit gives back an old result where ids repeat.
             folder = f"submitit-{part[0].stem}-{number}"
-            submitted += [(job.job_id, folder) for job in self._submitted(part, logs / folder, resources, device)]
+            try:
+                found = self._submitted(part, logs / folder, resources, device)
+            except BaseException:
+                if submitted:  # all or nothing: nobody would know of the arrays before this one
+                    run(["scancel", *(job_id for job_id, _ in submitted)])
+                raise
+            submitted += [(job.job_id, folder) for job in found]
         queue = Queue([job_id for job_id, _ in submitted])
         return [ArrayElement(job_id, f, queue, folder) for (job_id, folder), f in zip(submitted, jobs, strict=True)]
 
+    def accepts(self, where: Options) -> bool:
+        return re.fullmatch(r"\d+(_\d+)?", str(where.get("job_id"))) is not None
+
     def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
-        ids = [str(where.get("job_id")) for _, where in jobs]
-        if not all(re.fullmatch(r"\d+(_\d+)?", job_id) for job_id in ids):
-            raise ValueError("no job is named")
+        ids = [str(where["job_id"]) for _, where in jobs]
         queue = Queue(ids, is_known=False)
         return [
             ArrayElement(job_id, file, queue, str(where.get("folder", "")))
@@ -142,16 +150,27 @@ class Slurm(Executor):
         own = {key.removeprefix(PREFIX): value for key, value in self if key.startswith(PREFIX)}
         asked = {
             "job_name": "harness",
-            "time": self.timeout_min or trials * resources.timeout_min,
+            "time": self._minutes(resources, trials),
             "cpus_per_task": resources.cpus_per_task,
             "mem": None if resources.mem_gb is None else f"{round(resources.mem_gb * MB_PER_GB)}MB",
             "gpus_per_node": gpus_for(resources, device) or None,
         }
-        found = {key: value for key, value in (own | asked).items() if value not in (None, (), {})}
+        found = {key: value for key, value in (own | asked).items() if value not in (None, False, (), {})}
         # The package is found from a checkout as well as installed: the search path does not travel by itself.
         root = shlex.quote(str(Path(harness.__file__).resolve().parent.parent))
         found["setup"] = [f'export PYTHONPATH={root}"${{PYTHONPATH:+:$PYTHONPATH}}"', *self.slurm_setup]
         return found | ({"srun_args": [*self.slurm_srun_args]} if self.slurm_srun_args else {})
+
+    def _minutes(self, resources: Resources, trials: int) -> int:
+        """Long enough that the worker's own limit for a trial is met before Slurm's, one in twice the time included."""
+        if self.timeout_min is None:
+            return (trials + 2) * resources.timeout_min + MARGIN_MIN
+        if self.timeout_min <= resources.timeout_min:
+            raise DeviceError(
+                f"executor.timeout_min: a job of {self.timeout_min} min cannot hold one trial, "
+                f"which may take {resources.timeout_min} (resources.default.timeout_min)"
+            )
+        return self.timeout_min
 
     def _command(self, job_file: Path) -> list[str]:
         command = worker_command(job_file)

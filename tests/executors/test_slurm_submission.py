@@ -37,7 +37,7 @@ def test_trials_are_dealt_out_in_order_a_bounded_number_to_a_job() -> None:
 def test_a_plain_job_asks_for_nothing_that_nobody_stated() -> None:
     lines = script(Slurm())
     assert "#SBATCH --array=0-2%3" in lines
-    assert "#SBATCH --time=60" in lines  # two trials of thirty minutes
+    assert "#SBATCH --time=135" in lines  # two trials of thirty minutes, one of them in twice the time, and the start
     assert not any(
         word in line for line in lines for word in ("gpus", "partition", "mem=", "cpus-per-task", "exclusive")
     )
@@ -86,6 +86,11 @@ def test_without_slurm_nothing_is_submitted_and_the_sentence_says_what_is_absent
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(DeviceError, match="not on PATH here: sbatch, srun, squeue, scancel; log in where jobs"):
         Slurm().start([tmp_path / "j.json"], tmp_path, PLAIN, "cpu")
+
+
+def test_a_job_that_cannot_hold_one_trial_is_refused() -> None:
+    with pytest.raises(DeviceError, match="a job of 30 min cannot hold one trial, which may take 30"):
+        Slurm(timeout_min=30).parameters(PLAIN, "cpu", 1)
 
 
 def test_an_unknown_option_is_told() -> None:

@@ -69,7 +69,9 @@ def on_slurm(**options: Any) -> dict[str, Any]:
 
 def study(folder: Path, **changes: Any) -> Path:
     options = changes.pop("options", {})
-    return written(folder, small(executor=on_slurm(**options), resources={"default": {"mem_gb": 1}}, **changes))
+    return written(
+        folder, small(executor=on_slurm(**options), resources={"default": {"mem_gb": 1, "timeout_min": 4}}, **changes)
+    )
 
 
 def slow_study(folder: Path, **options: Any) -> Path:
