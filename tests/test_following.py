@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -43,13 +44,22 @@ class Gone:
         return {}
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a study of two trials, run once for all tests."""
+    home = tmp_path_factory.mktemp("ran")
+    launched(written(home, small()), home / "results", limit=1)
+    return home / "results"
+
+
 @pytest.fixture
-def job(tmp_path: Path) -> tuple[Job, Path]:
+def job(ran: Path, tmp_path: Path) -> tuple[Job, Path]:
     """A job of two trials that nobody has run since it was submitted."""
-    launched(written(tmp_path, small()), tmp_path / "results", limit=1)
-    folder = JobFolder(tmp_path / "results", "small")
+    results = shutil.copytree(ran, tmp_path / "results")
+    folder = JobFolder(results, "small")
     (path,) = folder.jobs.glob("*-0.json")
-    later = read_job(path).model_copy(update={"id": "later", "submitted": time.time() + 5})
+    changes = {"id": "later", "results": str(results), "submitted": time.time() + 5}
+    later = read_job(path).model_copy(update=changes)
     return later, folder.write(later)
 
 
