@@ -15,11 +15,10 @@ import typer
 from harness.cli.progress import watcher_for
 from harness.cli.reproduced import Reproduced, as_json, as_text
 from harness.errors import StoreError
-from harness.following import Watcher
+from harness.following import Unwatched, Watcher
 from harness.record_file import read_record
 from harness.repetition.comparison import compare
 from harness.reproduction import Means, reproduction
-from harness.schema import Json
 from harness.site_file import read_site
 
 
@@ -64,20 +63,7 @@ def _results(keep: Path | None) -> Iterator[Path]:
 @contextmanager
 def _watcher(is_json: bool) -> Iterator[Watcher]:
     if is_json:
-        yield _Silent()
+        yield Unwatched()  # what a script reads is JSON alone
         return
     with watcher_for(sys.stdout.isatty()) as watcher:
         yield watcher
-
-
-class _Silent:
-    """Says nothing: what a script reads is JSON alone."""
-
-    def begins(self, total: int, todo: int, where: str) -> None:
-        pass
-
-    def hears(self, event: dict[str, Json]) -> None:
-        pass
-
-    def ticks(self) -> None:
-        pass
