@@ -60,12 +60,11 @@ def _attached(executor: str, jobs: Sequence[tuple[Path, Options]]) -> list[Live]
         plugin = executors.create(json.loads(executor), "executor")
     except HarnessError:
         return []
-    known = [(file, where) for file, where in jobs if plugin.accepts(where)]
-    handles = plugin.attach(known) if known else []
     found = []
-    for (file, _), handle in zip(known, handles, strict=True):
-        with suppress(OSError, ValueError):
-            found.append(Live(read_job(file), file, handle))
+    for (file, _), handle in zip(jobs, plugin.attach(jobs), strict=True):
+        if handle is not None:
+            with suppress(OSError, ValueError):
+                found.append(Live(read_job(file), file, handle))
     return found
 
 

@@ -91,6 +91,7 @@ def test_a_process_of_another_machine_is_not_ended_by_its_number_here(tmp_path: 
     try:
         elsewhere = {**mark(other.pid), "machine": "another"}
         (handle,) = Inline().attach([(tmp_path / "j.json", elsewhere)])
+        assert handle is not None
         assert handle.is_running()  # nothing is known against it
         handle.end(now=False)
         handle.end(now=True)

@@ -56,13 +56,12 @@ class Executor(Plugin, ABC):
     def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
         """Hands the jobs over, one handle each; `resources.timeout_min` is for one trial, and workers keep to it."""
 
-    def accepts(self, where: Options) -> bool:
-        """Whether `attach` can make anything of what a handle once said of `where`."""
-        return False
+    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle | None]:
+        """Handles of jobs that another launcher handed over, by what they said of `where`; None where that is nothing.
 
-    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
-        """Handles of jobs that another launcher handed over, from what they said of `where`."""
-        raise NotImplementedError
+        Jobs that end with their launcher are never found again.
+        """
+        return [None] * len(jobs)
 
 
 def stop(handles: Sequence[Handle], patience_s: float) -> None:

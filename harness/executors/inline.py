@@ -62,11 +62,8 @@ class Inline(Executor):
     def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
         return [_started(job, logs) for job in jobs]
 
-    def accepts(self, where: Options) -> bool:
-        return isinstance(where.get("pid"), int)
-
-    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
-        return [Process(file, where) for file, where in jobs]
+    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle | None]:
+        return [Process(file, where) if isinstance(where.get("pid"), int) else None for file, where in jobs]
 
 
 def _started(job_file: Path, logs: Path) -> Process:

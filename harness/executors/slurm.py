@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import submitit
 
 PREFIX = "slurm_"
+JOB_ID = re.compile(r"\d+(_\d+)?")
 MOST_RESTARTS = 20  # submitit takes any signal in a job under ten minutes for a time-out, so its own 3 would end it
 MARGIN_MIN = 15  # for the start of a worker and the models that are trained ahead
 MB_PER_GB = 1024
@@ -120,14 +121,12 @@ class Slurm(Executor):
         queue = Queue([job_id for job_id, _ in submitted])
         return [ArrayElement(job_id, f, queue, folder) for (job_id, folder), f in zip(submitted, jobs, strict=True)]
 
-    def accepts(self, where: Options) -> bool:
-        return re.fullmatch(r"\d+(_\d+)?", str(where.get("job_id"))) is not None
-
-    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle]:
-        ids = [str(where["job_id"]) for _, where in jobs]
-        queue = Queue(ids, is_known=False)
+    def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle | None]:
+        ids = [str(where.get("job_id")) for _, where in jobs]
+        known = [job_id for job_id in ids if JOB_ID.fullmatch(job_id)]
+        queue = Queue(known, is_known=False)
         return [
-            ArrayElement(job_id, file, queue, str(where.get("folder", "")))
+            ArrayElement(job_id, file, queue, str(where.get("folder", ""))) if job_id in known else None
             for job_id, (file, where) in zip(ids, jobs, strict=True)
         ]
 

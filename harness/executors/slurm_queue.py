@@ -57,7 +57,7 @@ class Queue:
         self._now = now
         self._begun = self._asked = now()
         self._held: dict[str, str] = dict.fromkeys(job_ids, HANDED_OVER)
-        if not is_known:
+        if job_ids and not is_known:
             self._look()
 
     def holds(self, job_id: str) -> bool:
