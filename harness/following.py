@@ -92,15 +92,13 @@ class _Followed:
 
 
 class Follower:
-    """Follows jobs to their end: those of one launch (`own`) and those that others left running."""
+    """Follows jobs to their end: those that others left running, and those of one launch as they are added."""
 
-    def __init__(
-        self, store: Store, own: Sequence[Live], others: Sequence[Live], watcher: Watcher, summary: Summary
-    ) -> None:
+    def __init__(self, store: Store, others: Sequence[Live], watcher: Watcher, summary: Summary) -> None:
         self.store = store
         self.watcher = watcher
         self.summary = summary
-        self._jobs = [*(_Followed(one, True) for one in own), *(_Followed(one, False) for one in others)]
+        self._jobs = [_Followed(one, False) for one in others]
         self._ok: set[str] = set()
 
     def add(self, own: Sequence[Live]) -> None:

@@ -71,7 +71,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     store = Store(results)
     study = plan.study.study
     others, deaths = _still_running(store, study)
-    follower = Follower(store, [], others, watcher, Summary(study, 0, 0))  # listens before the records are read
+    follower = Follower(store, others, watcher, Summary(study, 0, 0))  # listens before the records are read
     stand = standings(plan, store.records(study), place.machine_class)
     asked = assignments(
         plan, stand, fresh=orders.fresh is not None, retry_failed=orders.retry_failed, limit=orders.limit
@@ -104,24 +104,21 @@ def watch(store: Store, study: str, watcher: Watcher) -> Summary:
     planned = [trial.id for trial in index.trials]
     others, deaths = _still_running(store, study)
     summary = Summary(study, len(planned), 0, deaths=deaths)
-    follower = Follower(store, [], others, watcher, summary)
-    before = _ended(store, study)
-    summary.done_before = sum(before.get(trial, "?") is None for trial in planned)
+    follower = Follower(store, others, watcher, summary)
+    summary.done_before = len(_outcomes(store, planned, study)[0])
     watcher.begins(len(planned), len(follower.awaited()), "watching")
     follower.follow()
-    after = _ended(store, study)
-    summary.failed = {trial: why for trial in planned if (why := after.get(trial)) is not None}
-    summary.left = sum(trial not in after for trial in planned)
+    good, summary.failed = _outcomes(store, planned, study)
+    summary.left = len(planned) - len(good) - len(summary.failed)
     return summary
 
 
-def _ended(store: Store, study: str) -> dict[str, str | None]:
-    """The trials that have a record, with why they failed; None where one is good."""
-    found: dict[str, str | None] = {}
-    for record in store.records(study):
-        if found.get(record.trial.id, "?") is not None:
-            found[record.trial.id] = None if record.status == "ok" else record.reason or "no reason is told"
-    return found
+def _outcomes(store: Store, planned: Sequence[str], study: str) -> tuple[set[str], dict[str, str]]:
+    """The planned trials with a good record, and those that have only failed ones, with what the newest says."""
+    records = store.records(study)
+    good = {record.trial.id for record in records if record.status == "ok"} & {*planned}
+    newest = {record.trial.id: record.reason or "no reason is told" for record in records}
+    return good, {trial: newest[trial] for trial in planned if trial in newest and trial not in good}
 
 
 def _still_running(store: Store, study: str) -> tuple[list[Live], list[str]]:
@@ -131,7 +128,7 @@ def _still_running(store: Store, study: str) -> tuple[list[Live], list[str]]:
     ended = [one for one in found if one not in running]
     summary = Summary(study, 0, 0)
     if ended:
-        Follower(store, [], ended, Unwatched(), summary).close()
+        Follower(store, ended, Unwatched(), summary).close()
     return running, summary.deaths
 
 

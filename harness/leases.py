@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,9 @@ def lease(path: Path, is_made: Callable[[], bool] = lambda: False) -> Iterator[b
         if is_made():
             yield False
             return
-        if _is_abandoned(path):
-            _take_away(path, token)
+        owner = _owner(path)
+        if _is_abandoned(path, owner):
+            _take_away(path, token, owner)
         else:
             time.sleep(POLL_S)
     if is_made():
@@ -80,25 +81,28 @@ def _owner(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _is_abandoned(path: Path) -> bool:
+def _is_abandoned(path: Path, owner: dict[str, Any] | None) -> bool:
     try:
         silent_s = time.time() - path.stat().st_mtime
     except OSError:
         return False
-    if silent_s > STALE_S:
-        return True
-    owner = _owner(path)
-    return owner is not None and is_gone(owner)
+    return silent_s > STALE_S or (owner is not None and is_gone(owner))
 
 
-def _take_away(path: Path, token: str) -> None:
-    # Renaming first: of two that see an abandoned lease, one gets it, the other finds nothing to rename.
+def _take_away(path: Path, token: str, judged: dict[str, Any] | None) -> None:
+    """Removes the lease of the owner that was judged, and of no other.
+
+    Of two that judge the same one, the first may hold a new lease already: what was renamed is then given back.
+    """
     grave = path.with_name(f"{path.name}.{token}")
     try:
         path.rename(grave)
-        grave.unlink()
     except FileNotFoundError:
-        pass
+        return
+    if _owner(grave) != judged:
+        with suppress(OSError):
+            os.link(grave, path)
+    grave.unlink(missing_ok=True)
 
 
 def _release(path: Path, token: str) -> None:

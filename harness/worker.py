@@ -110,13 +110,13 @@ class Worker:
         """Runs a trial with its device to itself, unless another launcher has; gives the turn to try again with."""
         trial = turn.assignment.trial.id
         with ExitStack() as held:
-            held.enter_context(lease(self.leases / f"trial-{trial}.lease"))
+            held.enter_context(lease(self.leases / f"trial-{trial}.lease", self._is_waited_for_in_vain))
             if self._is_done(turn.assignment):
                 self.events.add("ended", trial=trial, status="ok", elsewhere=True)
                 return None
             names = {lease_name(device, self.job.slot) for device in pieces(self.job.device)}
             for name in sorted(names):  # in one order, so that nobody waits in a circle
-                held.enter_context(lease(self.devices / name))
+                held.enter_context(lease(self.devices / name, self._is_waited_for_in_vain))
             failure = self._run(turn)
         if failure is None:
             return None
@@ -196,6 +196,11 @@ class Worker:
         self.store.write_record(failed_record(self.job, assignment, failure))
         event = "ended" if is_over else "again"
         self.events.add(event, trial=assignment.trial.id, status="failed", message=failure.message)
+
+    def _is_waited_for_in_vain(self) -> bool:
+        """No lease of a worker is; but a wait may last, and it ends with the launcher."""
+        self._watch_launcher()
+        return False
 
     def _watch_launcher(self) -> None:
         if self.job.follows_launcher and os.getppid() != self._launcher:

@@ -66,7 +66,9 @@ def job(ran: Path, tmp_path: Path) -> tuple[Job, Path]:
 def followed(tmp_path: Path, job: tuple[Job, Path], why: Failure | None) -> Summary:
     summary = Summary("small", 2, 0)
     store = Store(tmp_path / "results")
-    Follower(store, [Live(*job, Gone(why))], [], Silent(), summary).follow()
+    follower = Follower(store, [], Silent(), summary)
+    follower.add([Live(*job, Gone(why))])
+    follower.follow()
     return summary
 
 

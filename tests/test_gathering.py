@@ -11,13 +11,14 @@ from small_studies import called, launched, records, small, written
 
 from harness.errors import StoreError
 from harness.gathering import merge
+from harness.records import Record
 from harness.store import Store
 
 HERE = Plan(seeds=(0,), counts=(2,), draws=1)
 THERE = Plan(seeds=(0,), counts=(2, 3), draws=1, machine_class="gpu-1a2b3c", device="cuda:0")
 
 
-def other_runs(plan: Plan) -> tuple[object, ...]:
+def other_runs(plan: Plan) -> tuple[Record, ...]:
     return tuple(
         record.model_copy(update={"run": record.run.model_copy(update={"id": f"{record.run.id}x"})})
         for record in records_of(plan)
@@ -26,7 +27,7 @@ def other_runs(plan: Plan) -> tuple[object, ...]:
 
 def test_runs_of_two_machines_stand_side_by_side(tmp_path: Path) -> None:
     here = stored(HERE, Store(tmp_path / "here"))
-    stored(THERE, Store(tmp_path / "there"), other_runs(THERE))  # type: ignore[arg-type]
+    stored(THERE, Store(tmp_path / "there"), other_runs(THERE))
     found = merge(tmp_path / "there", tmp_path / "here")
     assert (found.records, found.refused) == (len(records_of(THERE)), [])
     classes = {r.environment.machine_class for r in here.records(HERE.study) if r.environment}

@@ -97,3 +97,16 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"the lease a\.lease cannot be written"), lease(tmp_path / "file" / "a.lease"):
         pass
+
+
+def test_who_judged_a_dead_owner_late_takes_nothing_from_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.lease"
+    path.write_text(json.dumps({"token": "dead"}))
+    judged = leases._owner(path)
+    leases._take_away(path, "first", judged)
+    assert not path.exists()
+    with lease(path):
+        held = path.read_text()
+        leases._take_away(path, "second", judged)
+        assert path.read_text() == held
+    assert list(tmp_path.iterdir()) == []

@@ -123,8 +123,8 @@ class Slurm(Executor):
 
     def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle | None]:
         ids = [str(where.get("job_id")) for _, where in jobs]
-        known = [job_id for job_id in ids if JOB_ID.fullmatch(job_id)]
-        queue = Queue(known, is_known=False)
+        known = {job_id for job_id in ids if JOB_ID.fullmatch(job_id)}
+        queue = Queue(sorted(known), is_known=False)
         return [
             ArrayElement(job_id, file, queue, str(where.get("folder", ""))) if job_id in known else None
             for job_id, (file, where) in zip(ids, jobs, strict=True)
@@ -155,9 +155,7 @@ class Slurm(Executor):
             "gpus_per_node": gpus_for(resources, device) or None,
         }
         found = {key: value for key, value in (own | asked).items() if value not in (None, False, (), {})}
-        # The package is found from a checkout as well as installed: the search path does not travel by itself.
-        root = shlex.quote(str(Path(harness.__file__).resolve().parent.parent))
-        found["setup"] = [f'export PYTHONPATH={root}"${{PYTHONPATH:+:$PYTHONPATH}}"', *self.slurm_setup]
+        found["setup"] = [*_search_path(Path(harness.__file__).resolve().parent.parent), *self.slurm_setup]
         return found | ({"srun_args": [*self.slurm_srun_args]} if self.slurm_srun_args else {})
 
     def _minutes(self, resources: Resources, trials: int) -> int:
@@ -174,6 +172,12 @@ class Slurm(Executor):
     def _command(self, job_file: Path) -> list[str]:
         command = worker_command(job_file)
         return command if self.python is None else [*shlex.split(self.python), *command[1:]]
+
+
+def _search_path(root: Path) -> list[str]:
+    """A checkout is named to the nodes; an installed package is found by itself, and its folder would hide others."""
+    is_installed = root.name in ("site-packages", "dist-packages")
+    return [] if is_installed else [f'export PYTHONPATH={shlex.quote(str(root))}"${{PYTHONPATH:+:$PYTHONPATH}}"']
 
 
 def _largest_array() -> int:

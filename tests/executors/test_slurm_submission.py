@@ -11,7 +11,7 @@ from submitit.slurm.slurm import _make_sbatch_string
 
 from harness.errors import DeviceError, SpecError
 from harness.executors.base import executors
-from harness.executors.slurm import Slurm
+from harness.executors.slurm import Slurm, _search_path
 from harness.site import Resources
 
 PLAIN = Resources(timeout_min=30)
@@ -70,6 +70,13 @@ def test_resources_and_options_of_submitit_reach_the_script() -> None:
 def test_the_package_is_found_on_the_nodes() -> None:
     (line,) = [line for line in script(Slurm()) if line.startswith("export PYTHONPATH=")]
     assert str(Path(__file__).parents[2]) in line
+
+
+def test_an_installed_package_goes_before_no_other(tmp_path: Path) -> None:
+    assert _search_path(tmp_path / "lib/python3.12/site-packages") == []
+    assert _search_path(tmp_path / "a checkout") == [
+        f"export PYTHONPATH='{tmp_path}/a checkout'\"${{PYTHONPATH:+:$PYTHONPATH}}\""
+    ]
 
 
 @pytest.mark.parametrize(
