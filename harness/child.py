@@ -10,8 +10,6 @@ from pathlib import Path
 
 from harness.jobs import Assignment, EventLog, Job, events_path
 from harness.records import Record
-from harness.run_trial import prepare_only, run_trial
-from harness.stages.alone import Companion
 from harness.store import Store
 
 LOOP_S = 0.3  # between two notes about the same thing
@@ -19,6 +17,10 @@ LOOP_S = 0.3  # between two notes about the same thing
 
 def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool) -> None:
     """Runs one trial, or only its first stage ahead of its turn, and ends the process without another word."""
+    # Here, where they are loaded already: the worker imports this file too, and should not wait for torch.
+    from harness.run_trial import prepare_only, run_trial
+    from harness.stages.alone import Companion
+
     # The launcher decides what a Ctrl-C means; it ends the worker, and the worker ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log = Path(job.results) / job.study / "logs" / f"{assignment.trial.id}.log"

@@ -8,7 +8,8 @@ import safetensors.torch  # noqa: F401
 import timm  # noqa: F401
 import torch.utils.flop_counter  # noqa: F401
 
-import harness.child  # noqa: F401
+import harness.run_trial
+import harness.stages.alone  # noqa: F401
 from harness.collectors.base import collectors
 from harness.criteria.base import criteria
 from harness.datasets.base import datasets

@@ -16,6 +16,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from types import FrameType
 
+from harness.child import run_child
 from harness.device import pieces
 from harness.device_queue import lease_folder, lease_name
 from harness.failures import failure_of_exit
@@ -29,6 +30,7 @@ from harness.store import Store
 
 WROTE_RECORD = 0  # the exit code of a child that has
 GRACE_S = 5.0
+WARNING = signal.SIGUSR2  # what Slurm sends through submitit before it takes a node away: the job ends, to be run again
 MORE_TIME = 2.0
 
 
@@ -39,11 +41,9 @@ class Stopped(BaseException):
 def main(arguments: list[str]) -> int:
     """Runs every assignment of a job file; 0 when all of them have a record, whatever it says."""
     path = Path(arguments[0])
-    job = read_job(path)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
-    worker = Worker(job, path)
-    signal.signal(signal.SIGUSR2, _stop)  # the warning that Slurm sends through submitit: the job ends, to be run again
+    worker = Worker(read_job(path), path)
+    for number in (signal.SIGTERM, signal.SIGINT, WARNING):
+        signal.signal(number, worker.stop_soon)
     try:
         worker.run()
     except Stopped:
@@ -51,10 +51,6 @@ def main(arguments: list[str]) -> int:
     finally:
         worker.end_children()
     return 0
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise Stopped
 
 
 @dataclass(frozen=True)
@@ -83,13 +79,14 @@ class Worker:
         self.leases = Path(job.results) / ".leases"
         self.devices = lease_folder(otherwise=self.leases)
         self._launcher = os.getppid()
+        self._is_told_to_end = False
         self._children: list[ForkServerProcess] = []
         _pin(job.slot, job.side_by_side)
         # Spinning OpenMP threads make a forward pass on a busy machine many times slower; read when torch loads.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["harness.preload", *job.preload])
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # goes to every process of a job: children must not die of it
+        signal.signal(WARNING, signal.SIG_IGN)  # goes to every process of a job: children must not die of it
         forkserver.ensure_running()
 
     def run(self) -> None:
@@ -101,6 +98,7 @@ class Worker:
         self._prepare_ahead()
         turns = deque(Turn(assignment, self.job.timeout_s) for assignment in self.job.assignments)
         while turns:
+            self._heed()
             again = self._take(turns.popleft())
             if again is not None:  # behind all others, so that what fails holds up nobody
                 turns.append(again)
@@ -133,6 +131,10 @@ class Worker:
                 self._write_failure(assignment, failure)
         self.events.add("finished")
 
+    def stop_soon(self, _number: int, _frame: FrameType | None) -> None:
+        """Ends the run at its next look: an exception raised at any moment could be lost, or leave a child behind."""
+        self._is_told_to_end = True
+
     def end_children(self) -> None:
         """No child outlives its worker."""
         for child in self._children:
@@ -151,7 +153,7 @@ class Worker:
             running = [child for child in running if child.is_alive()]
             while waiting and len(running) < slots:
                 running.append(self._start(waiting.pop(0), True))
-            self._watch_launcher()
+            self._heed()
             time.sleep(0.05)
 
     def _on_cpu(self) -> bool:
@@ -164,7 +166,7 @@ class Worker:
         deadline = time.monotonic() + turn.limit_s
         while child.is_alive() and time.monotonic() < deadline:
             child.join(min(0.2, max(deadline - time.monotonic(), 0.0)))
-            self._watch_launcher()
+            self._heed()
         is_late = child.is_alive()
         if is_late:
             child.kill()
@@ -174,8 +176,6 @@ class Worker:
         return failure_of_exit(child.exitcode or 0, None, f"logs/{trial}.log", turn.limit_s if is_late else None)
 
     def _start(self, assignment: Assignment, is_ahead: bool) -> ForkServerProcess:
-        from harness.child import run_child
-
         head = self.job.model_copy(update={"assignments": ()})
         child = self._context.Process(target=run_child, args=(head, assignment, str(self.path), is_ahead))
         child.start()
@@ -199,11 +199,12 @@ class Worker:
 
     def _is_waited_for_in_vain(self) -> bool:
         """No lease of a worker is; but a wait may last, and it ends with the launcher."""
-        self._watch_launcher()
+        self._heed()
         return False
 
-    def _watch_launcher(self) -> None:
-        if self.job.follows_launcher and os.getppid() != self._launcher:
+    def _heed(self) -> None:
+        """Raises Stopped where the worker was told to end, or its launcher is gone."""
+        if self._is_told_to_end or (self.job.follows_launcher and os.getppid() != self._launcher):
             raise Stopped
 
 

@@ -18,6 +18,7 @@ from harness.site import Resources
 
 T = TypeVar("T")
 POLL_S = 0.1
+BURIAL_S = 5.0  # for what was ended now to be gone
 
 
 class Handle(Protocol):
@@ -68,13 +69,18 @@ def stop(handles: Sequence[Handle], patience_s: float) -> None:
     """Asks all to end, waits, and ends those that have not by then; a second Ctrl-C ends the patience."""
     for handle in handles:
         handle.end(now=False)
-    deadline = time.monotonic() + patience_s
-    with suppress(KeyboardInterrupt):
-        while time.monotonic() < deadline and any(handle.is_running() for handle in handles):
-            time.sleep(POLL_S)
+    _wait(handles, patience_s)
     for handle in handles:
         if handle.is_running():
             handle.end(now=True)
+    _wait(handles, BURIAL_S)
+
+
+def _wait(handles: Sequence[Handle], limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    with suppress(KeyboardInterrupt):
+        while time.monotonic() < deadline and any(handle.is_running() for handle in handles):
+            time.sleep(POLL_S)
 
 
 def gpus_for(resources: Resources, device: str) -> int:
