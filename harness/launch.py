@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from harness.device_queue import spread, visible_gpus
-from harness.errors import DeviceError, Problem, SpecError, StoreError
-from harness.executors.base import Executor, executors
+from harness.errors import SpecError, StoreError
 from harness.following import Follower, Summary, Unwatched, Watcher
-from harness.hardware import machine_class
-from harness.jobs import Assignment, Job, JobFolder
-from harness.live import Live, live_jobs, remember
-from harness.numerics import fault
-from harness.own_code import code_digest
+from harness.jobs import Assignment, JobFolder
+from harness.live import Live, live_jobs
 from harness.pending import Standing, assignments, standings
+from harness.place import Orders, check_device, place_of
 from harness.plan import Plan, make_plan
-from harness.records import STAGES, StudyIndex
-from harness.runs import new_run_id
-from harness.schema import problems_of
-from harness.site import Site
-from harness.spec import Study, TrainedWeights
+from harness.records import StudyIndex
 from harness.store import Store
 from harness.study_file import StudyFile
-
-
-@dataclass(frozen=True)
-class Orders:
-    """What the command line adds to a study file."""
-
-    device: str | None = None
-    executor: str | None = None
-    limit: int | None = None
-    fresh: str | None = None  # a stage, "all", or None
-    retry_failed: bool = False
-    detach: bool = False
-    command: str = ""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the trials will run."""
-
-    site: Site
-    executor: Executor
-    device: str
-
-    @property
-    def machine_class(self) -> str | None:
-        """Known before for this machine; None where an executor finds the machine later."""
-        return machine_class(self.device) if self.executor.is_here else None
+from harness.submission import jobs_of, started
 
 
 def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> Summary:
@@ -79,8 +42,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     awaited = {} if orders.fresh else follower.awaited()
     todo = [a for a in asked if not {each.key for each in a.asked} <= awaited.get(a.trial.id, frozenset())]
     if todo:
-        _check_amp(file, plan.study, place.device)
-        _check_runtimes(file, plan.study, place.device)
+        check_device(file, plan.study, place.device)
     summary = follower.summary = _summary(plan, stand, asked)
     summary.deaths += deaths
     _write_plan(store, plan, file, orders)
@@ -89,7 +51,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
             dataset.fetch({label: Path(folder) for label, folder in place.site.paths.items()})
     if todo or others:
         watcher.begins(len(plan.trials), len(asked), f"{place.executor.name}, device {place.device}")
-        own = _started(store, _jobs(plan, place, todo, store, orders), place, orders.detach)
+        own = started(store, jobs_of(plan, place, todo, store, orders), place, orders.detach)
         if orders.detach:
             summary.is_detached, summary.left = True, len(asked)
         else:
@@ -130,56 +92,6 @@ def _still_running(store: Store, study: str) -> tuple[list[Live], list[str]]:
     if ended:
         Follower(store, ended, Unwatched(), summary).close()
     return running, summary.deaths
-
-
-def place_of(site: Site, orders: Orders) -> Place:
-    """Where a site file and the command line want the trials; raises where that device is not there."""
-    changes = {"device": orders.device} if orders.device else {}
-    executor = {"executor": {"name": orders.executor}} if orders.executor else {}
-    try:
-        asked = Site.model_validate({**site.model_dump(), **changes, **executor})
-    except ValidationError as error:
-        raise SpecError(problems_of(error, Site)) from None
-    plugin = executors.create(asked.executor, "executor")
-    return Place(asked, plugin, _device(asked, plugin))
-
-
-def _device(site: Site, executor: Executor) -> str:
-    """The device as far as it is known before torch is loaded; `auto` without any GPU is the CPU.
-
-    Elsewhere it is a GPU where one is asked for: a node may show GPUs that were given to others.
-    """
-    asked = site.device
-    if not executor.is_here:
-        return asked if asked != "auto" else "cuda" if site.resources.default.gpus_per_node else "cpu"
-    gpus = visible_gpus()
-    if asked.startswith("cuda") and not gpus:
-        raise DeviceError(
-            f"device: {asked!r} was asked for and this machine has no usable GPU; 'auto' takes what is there"
-        )
-    return "cpu" if asked == "auto" and not gpus else asked
-
-
-def _check_amp(file: StudyFile, study: Study, device: str) -> None:
-    """Told now, where the device is known: a recovery would come to it only after a training and a selection."""
-    trained = [
-        (index, one.weights) for index, one in enumerate(study.models) if isinstance(one.weights, TrainedWeights)
-    ]
-    places = [f"models.{i}.weights.train.amp" for i, weights in trained if weights.train.amp]
-    places += [f"recoveries.{i}.amp" for i, one in enumerate(study.recoveries) if one.options.get("amp")]
-    if places and device == "cpu":
-        message = "needs a GPU, and this would run on the CPU; leave it out"
-        raise SpecError(file.located(Problem(place, message)) for place in places)
-
-
-def _check_runtimes(file: StudyFile, study: Study, device: str) -> None:
-    """What the device has no kernels or no compiler for; a device that is not known yet is asked by each trial."""
-    if device != "cpu":
-        return
-    faults = [(index, fault(runtime, device)) for index, runtime in enumerate(study.runtimes)]
-    problems = [file.located(Problem(f"runtimes.{index}", text)) for index, text in faults if text]
-    if problems:
-        raise SpecError(problems)
 
 
 def _summary(plan: Plan, stand: Sequence[Standing], todo: Sequence[Assignment]) -> Summary:
@@ -225,53 +137,3 @@ def _write_resolved(path: Path, file: StudyFile) -> None:
         temporary.replace(path)
     except OSError as error:
         raise StoreError(f"{path.name}: cannot be written: {error.strerror}") from None
-
-
-def _jobs(plan: Plan, place: Place, todo: Sequence[Assignment], store: Store, orders: Orders) -> list[Job]:
-    """The trials as the executor deals them out to workers."""
-    site, executor = place.site, place.executor
-    fresh = () if orders.fresh is None else STAGES if orders.fresh == "all" else (orders.fresh,)
-    stamp = new_run_id()
-    parts = executor.deal(todo)
-    return [
-        Job(
-            id=f"{stamp}-{slot}",
-            study=plan.study.study,
-            results=str(store.root.resolve()),
-            assignments=tuple(part),
-            collectors=tuple(c.identity() for c in plan.collectors),
-            costs=plan.study.costs,
-            remeasure=plan.study.noise.remeasure,
-            device=spread(place.device, slot) if executor.is_here else place.device,
-            slot=slot,
-            side_by_side=len(parts) if executor.is_here else 1,
-            executor=executor.name,
-            paths=site.paths,
-            files=plan.files,
-            plugins=plan.plugins,
-            workers=site.workers,
-            timeout_s=site.resources.default.timeout_min * 60.0,
-            retries=site.retries.model_dump(),
-            fresh=fresh,
-            submitted=time.time(),
-            limited=orders.limit is not None,
-            preload=tuple(need for dataset in plan.datasets for need in dataset.needs),
-            follows_launcher=executor.is_here and not orders.detach,
-            code=code_digest(),
-        )
-        for slot, part in enumerate(parts)
-    ]
-
-
-def _started(store: Store, jobs: Sequence[Job], place: Place, is_detached: bool) -> list[Live]:
-    """Hands the jobs over; where they may outlive this process, others can find them."""
-    if not jobs:
-        return []
-    folder = JobFolder(store.root, jobs[0].study)
-    files = [folder.write(job) for job in jobs]
-    handles = place.executor.start(files, folder.logs, place.site.resources.default, place.device)
-    found = [Live(*each) for each in zip(jobs, files, handles, strict=True)]
-    if is_detached or not place.executor.is_here:
-        for one in found:
-            remember(one.file, place.executor, one.handle)
-    return found

@@ -13,9 +13,9 @@ from harness.artifacts import file_digest
 from harness.criteria.base import criteria
 from harness.datasets.base import datasets
 from harness.errors import DataError, DeviceError, HarnessError, Problem, SpecError, StoreError
-from harness.launch import Orders, Place, place_of
 from harness.models import check_architecture
 from harness.numerics import fault
+from harness.place import Orders, Place, place_of
 from harness.records import Record
 from harness.recoveries.base import recoveries
 from harness.registry import Registry

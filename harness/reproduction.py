@@ -15,7 +15,7 @@ from harness.executors.base import POLL_S, stop
 from harness.failures import lost
 from harness.following import PATIENCE_S, Watcher
 from harness.jobs import Assignment, EventTail, Job, JobFolder, events_path
-from harness.launch import Place
+from harness.place import Place
 from harness.plugins import load_plugins
 from harness.questions import Scene
 from harness.records import Record

@@ -14,7 +14,7 @@ from harness.checks import DRAWS
 from harness.criteria.base import Criterion
 from harness.environment import environment_of
 from harness.jobs import Assignment, Job
-from harness.launch import Place
+from harness.place import Place
 from harness.plan import Plan
 from harness.plugins import blamed
 from harness.records import TrialInfo

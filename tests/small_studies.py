@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 from harness.following import Summary
 from harness.jobs import Job
-from harness.launch import Orders, launch
+from harness.launch import launch
+from harness.place import Orders
 from harness.plan import Plan
 from harness.records import Record
 from harness.schema import Json

@@ -9,7 +9,8 @@ from small_studies import Silent, small, written
 
 from harness.errors import DeviceError, HarnessError, SpecError
 from harness.jobs import EventTail
-from harness.launch import Orders, launch, place_of
+from harness.launch import launch
+from harness.place import Orders, place_of
 from harness.site import Site
 from harness.study_file import load_study
 

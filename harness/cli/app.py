@@ -68,7 +68,7 @@ def run(
 ) -> None:
     """Run a study: what is done is skipped, the rest is run, then the report is written."""
     from harness.cli.run import run_study
-    from harness.launch import Orders
+    from harness.place import Orders
 
     orders = Orders(device, executor, limit, fresh, retry_failed, detach, _command())
     raise typer.Exit(run_study(study, site, set_ or [], orders, results, reports))

@@ -8,8 +8,8 @@ from pathlib import Path
 import typer
 
 from harness.cli.exits import FINE
-from harness.launch import Orders, place_of
 from harness.pending import Standing, standings, tally
+from harness.place import Orders, place_of
 from harness.plan import Plan, make_plan
 from harness.store import Store
 from harness.study_file import load_study

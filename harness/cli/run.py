@@ -12,7 +12,8 @@ from harness.cli.exits import FAILED, FINE, INTERRUPTED
 from harness.cli.progress import watcher_for
 from harness.errors import SpecError, StoreError
 from harness.following import Summary
-from harness.launch import Orders, launch
+from harness.launch import launch
+from harness.place import Orders
 from harness.records import STAGES
 from harness.store import Store
 from harness.study_file import load_study

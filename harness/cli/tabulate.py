@@ -15,7 +15,7 @@ from harness.cli.exits import FINE
 from harness.cli.progress import LINE_EVERY_S
 from harness.criteria.base import Criterion, criteria
 from harness.errors import SpecError, StoreError
-from harness.launch import Orders, place_of
+from harness.place import Orders, place_of
 from harness.plan import make_plan
 from harness.plugins import load_plugins
 from harness.searches.base import Search, searches

@@ -1,0 +1,101 @@
+"""Where the trials will run: the site file, what the command line adds to it, and what that device can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from harness.device_queue import visible_gpus
+from harness.errors import DeviceError, Problem, SpecError
+from harness.executors.base import Executor, executors
+from harness.hardware import machine_class
+from harness.numerics import fault
+from harness.schema import problems_of
+from harness.site import Site
+from harness.spec import Study, TrainedWeights
+from harness.study_file import StudyFile
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the command line adds to a study file."""
+
+    device: str | None = None
+    executor: str | None = None
+    limit: int | None = None
+    fresh: str | None = None  # a stage, "all", or None
+    retry_failed: bool = False
+    detach: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the trials will run."""
+
+    site: Site
+    executor: Executor
+    device: str
+
+    @property
+    def machine_class(self) -> str | None:
+        """Known before for this machine; None where an executor finds the machine later."""
+        return machine_class(self.device) if self.executor.is_here else None
+
+
+def place_of(site: Site, orders: Orders) -> Place:
+    """Where a site file and the command line want the trials; raises where that device is not there."""
+    changes = {"device": orders.device} if orders.device else {}
+    executor = {"executor": {"name": orders.executor}} if orders.executor else {}
+    try:
+        asked = Site.model_validate({**site.model_dump(), **changes, **executor})
+    except ValidationError as error:
+        raise SpecError(problems_of(error, Site)) from None
+    plugin = executors.create(asked.executor, "executor")
+    return Place(asked, plugin, _device(asked, plugin))
+
+
+def _device(site: Site, executor: Executor) -> str:
+    """The device as far as it is known before torch is loaded; `auto` without any GPU is the CPU.
+
+    Elsewhere it is a GPU where one is asked for: a node may show GPUs that were given to others.
+    """
+    asked = site.device
+    if not executor.is_here:
+        return asked if asked != "auto" else "cuda" if site.resources.default.gpus_per_node else "cpu"
+    gpus = visible_gpus()
+    if asked.startswith("cuda") and not gpus:
+        raise DeviceError(
+            f"device: {asked!r} was asked for and this machine has no usable GPU; 'auto' takes what is there"
+        )
+    return "cpu" if asked == "auto" and not gpus else asked
+
+
+def check_device(file: StudyFile, study: Study, device: str) -> None:
+    """Raises SpecError with what a study asks of a device that has no kernels or no compiler for it.
+
+    Told now, where the device is known: a trial would come to it only after a training and a selection.
+    """
+    if device == "cpu":
+        problems = [file.located(problem) for problem in (*_amp(study), *_runtimes(study, device))]
+        if problems:
+            raise SpecError(problems)
+
+
+def _amp(study: Study) -> Iterator[Problem]:
+    trained = [
+        (index, one.weights) for index, one in enumerate(study.models) if isinstance(one.weights, TrainedWeights)
+    ]
+    places = [f"models.{i}.weights.train.amp" for i, weights in trained if weights.train.amp]
+    places += [f"recoveries.{i}.amp" for i, one in enumerate(study.recoveries) if one.options.get("amp")]
+    for place in places:
+        yield Problem(place, "needs a GPU, and this would run on the CPU; leave it out")
+
+
+def _runtimes(study: Study, device: str) -> Iterator[Problem]:
+    for index, runtime in enumerate(study.runtimes):
+        text = fault(runtime, device)
+        if text:
+            yield Problem(f"runtimes.{index}", text)
