@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.jobs import Assignment, EventLog, Job, events_path
 from harness.records import Record
+from harness.shared_failures import SharedFailures
 from harness.store import Store
 
 LOOP_S = 0.3  # between two notes about the same thing
@@ -32,16 +33,22 @@ def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool) -
     voice.events.add("started", trial=assignment.trial.id)
     companion = Companion.fork()  # now, before anything has run here
     record = run_trial(job, assignment, voice.tell, f"logs/{log.name}", companion.collect)
-    Store(Path(job.results)).write_record(record)
-    _say_end(voice.events, record)
+    _put_down(job, record, voice.events)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # what a library left behind (threads, handlers) must not hold a finished trial
 
 
-def _say_end(events: EventLog, record: Record) -> None:
-    message = record.reason or ""
-    events.add("ended", trial=record.trial.id, status=record.status, message=message)
+def _put_down(job: Job, record: Record, events: EventLog) -> None:
+    """What came of it: a record, but where a later job goes on with what was made."""
+    trial = record.trial
+    if not job.is_last and record.failure is None:
+        events.add("made", trial=trial.id, stage=job.stages[-1])
+        return
+    Store(Path(job.results)).write_record(record)
+    if not job.is_last and record.failure is not None:
+        SharedFailures(job).add(trial.id, trial.spec, record.failure)
+    events.add("ended", trial=trial.id, status=record.status, message=record.reason or "")
 
 
 def _speak_into(log: Path) -> None:

@@ -58,6 +58,10 @@ class StoreError(HarnessError):
     """A results folder that cannot be read or written."""
 
 
+class StageAbsentError(HarnessError):
+    """What an earlier job of the chain should have made is not there."""
+
+
 class MissingExtraError(HarnessError):
     """A part of `harness` whose optional packages are not installed."""
 

@@ -8,6 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from harness.errors import StageAbsentError
 from harness.records import Failure, FailureClass
 
 # What CUDA says when the GPU, or its context in this process, is gone for good.
@@ -26,6 +27,8 @@ def classified(error: BaseException) -> FailureClass:
         return "oom_gpu"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "oom_host"
+    if isinstance(error, StageAbsentError):
+        return "lost"
     if is_lost(error):
         return "node_failure"
     return "numerical" if isinstance(error, ArithmeticError) else "error"

@@ -68,7 +68,9 @@ class _Followed:
 
     def __init__(self, live: Live, is_own: bool) -> None:
         self.job, self.file, self.handle, self.is_own = live.job, live.file, live.handle, is_own
-        self.waiting = {a.trial.id: a for a in live.job.assignments}
+        # The trials of a job that is not the last of its chain end in a later one.
+        self.waiting = {a.trial.id: a for a in live.job.assignments if live.job.is_last}
+        self.has_finished = False
         self.at: str | None = None
         self._tail = EventTail(events_path(live.file))
         if not is_own:
@@ -87,8 +89,10 @@ class _Followed:
         elif event["event"] == "ended":
             self.waiting.pop(str(event["trial"]), None)
             self.at = None
-        elif event["event"] == "again":
+        elif event["event"] in ("again", "made"):
             self.at = None
+        elif event["event"] == "finished":
+            self.has_finished = True
 
 
 class Follower:
@@ -154,12 +158,14 @@ class Follower:
                 # Another launcher may see the same end: one of them writes it down.
                 with lease(self.store.root / ".leases" / f"close-{one.job.id}.lease"):
                     self._bury(one)
+            elif not one.job.is_last and not one.has_finished:
+                # Whoever waited for it says in a record that it was not made.
+                self._tell_death(one, "not all was made that others wait for")
             forget(one.file)
 
     def _bury(self, one: _Followed) -> None:
         """The record decides, whatever the queue and the events say."""
-        told = one.handle.failure()
-        failure = told or lost(None)
+        failure = one.handle.failure() or lost(None)
         never_begun = 0
         for trial, assignment in one.waiting.items():
             found = self._record_since(one.job, trial)
@@ -172,9 +178,12 @@ class Follower:
                 self._note(trial, found.status == "ok", found.reason or "")
         if never_begun:
             self.summary.left += never_begun
-            why = failure.message if told else "its worker ended early"
-            left = f"{counted(never_begun, 'trial')} not begun"
-            self.summary.deaths.append(f"job {one.job.id}: {why}; {left}; see {one.handle.log()}")
+            self._tell_death(one, f"{counted(never_begun, 'trial')} not begun")
+
+    def _tell_death(self, one: _Followed, left: str) -> None:
+        told = one.handle.failure()
+        why = told.message if told else "its worker ended early"
+        self.summary.deaths.append(f"job {one.job.id}: {why}; {left}; see {one.handle.log()}")
 
     def _record_since(self, job: Job, trial: str) -> Record | None:
         stamp = run_id_at(job.submitted)

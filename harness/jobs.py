@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from harness.records import Asked, FailureClass, TrialInfo
+from harness.records import STAGES, Asked, FailureClass, TrialInfo
 from harness.schema import Json, Options, Schema
 
 MAX_TEXT = 500  # characters of a field of an event; the record has the whole
@@ -27,8 +27,9 @@ class Assignment(Schema):
 class Job(Schema):
     """Everything a worker needs; lives in the study's private `jobs` folder and in no record.
 
-    `fresh` names stages whose artifacts made before `submitted` (seconds since the epoch) are made again; `files` maps
-    a weights file's SHA-256 to its place.
+    `stages` are those that this job carries out: what earlier ones make must be there, and a record is written where
+    `cost`, the last, is among them. `fresh` names stages whose artifacts made before `submitted` (seconds since the
+    epoch) are made again; `files` maps a weights file's SHA-256 to its place.
     """
 
     id: str
@@ -47,6 +48,8 @@ class Job(Schema):
     plugins: tuple[str, ...] = ()  # files of the user's own plug-ins
     workers: int = 0
     timeout_s: float = 3600.0
+    stages: tuple[str, ...] = STAGES
+    chain: str = ""  # shared by the jobs that carry out one launch
     retries: dict[FailureClass, int] = {}  # further attempts of a trial whose child ended so
     fresh: tuple[str, ...] = ()
     submitted: float = 0.0
@@ -54,6 +57,11 @@ class Job(Schema):
     preload: tuple[str, ...] = ()
     follows_launcher: bool = False  # ends when the process that started it is gone
     code: str = ""  # the launcher's own code, by digest; a worker with another one runs nothing
+
+    @property
+    def is_last(self) -> bool:
+        """Whether its trials end with it; else it makes what a later job of its chain goes on with."""
+        return self.stages[-1] == STAGES[-1]
 
 
 class JobFolder:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -19,7 +20,7 @@ from harness.plan import Plan, make_plan
 from harness.records import StudyIndex
 from harness.store import Store
 from harness.study_file import StudyFile
-from harness.submission import jobs_of, started
+from harness.submission import batches_of, started
 
 
 def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> Summary:
@@ -41,8 +42,9 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     )
     awaited = {} if orders.fresh else follower.awaited()
     todo = [a for a in asked if not {each.key for each in a.asked} <= awaited.get(a.trial.id, frozenset())]
+    routes = batches_of(plan, place, todo, store, orders)
     if todo:
-        check_device(file, plan.study, place.device)
+        check_device(file, plan.study, {batch.load.device for route in routes for batch in route})
     summary = follower.summary = _summary(plan, stand, asked)
     summary.deaths += deaths
     _write_plan(store, plan, file, orders)
@@ -51,7 +53,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
             dataset.fetch({label: Path(folder) for label, folder in place.site.paths.items()})
     if todo or others:
         watcher.begins(len(plan.trials), len(asked), f"{place.executor.name}, device {place.device}")
-        own = started(store, jobs_of(plan, place, todo, store, orders), place, orders.detach)
+        own = started(store, study, routes, orders.detach)
         if orders.detach:
             summary.is_detached, summary.left = True, len(asked)
         else:
@@ -130,7 +132,8 @@ def _write_resolved(path: Path, file: StudyFile) -> None:
     if file.study is None:
         return
     text = StringIO()
-    YAML(typ="safe", pure=True).dump(file.study.model_dump(mode="json", by_alias=True), text)
+    places: dict[str, Any] = {"models": {"__all__": {"resources"}}, "references": {"__all__": {"model": {"resources"}}}}
+    YAML(typ="safe", pure=True).dump(file.study.model_dump(mode="json", by_alias=True, exclude=places), text)
     temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")  # another launcher may write the same at this moment
     try:
         temporary.write_text(text.getvalue(), encoding="utf-8")

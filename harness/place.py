@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from harness.errors import DeviceError, Problem, SpecError
 from harness.executors.base import Executor, executors
 from harness.hardware import machine_class
 from harness.numerics import fault
+from harness.records import STAGES
 from harness.schema import problems_of
 from harness.site import Site
 from harness.spec import Study, TrainedWeights
@@ -64,7 +65,8 @@ def _device(site: Site, executor: Executor) -> str:
     """
     asked = site.device
     if not executor.is_here:
-        return asked if asked != "auto" else "cuda" if site.resources.default.gpus_per_node else "cpu"
+        wants_gpu = any(site.resources.of(stage).wants_gpu for stage in STAGES)
+        return asked if asked != "auto" else "cuda" if wants_gpu else "cpu"
     gpus = visible_gpus()
     if asked.startswith("cuda") and not gpus:
         raise DeviceError(
@@ -73,13 +75,13 @@ def _device(site: Site, executor: Executor) -> str:
     return "cpu" if asked == "auto" and not gpus else asked
 
 
-def check_device(file: StudyFile, study: Study, device: str) -> None:
-    """Raises SpecError with what a study asks of a device that has no kernels or no compiler for it.
+def check_device(file: StudyFile, study: Study, found: Set[str]) -> None:
+    """Raises SpecError with what a study asks of its devices that has no kernels or no compiler there.
 
     Told now, where the device is known: a trial would come to it only after a training and a selection.
     """
-    if device == "cpu":
-        problems = [file.located(problem) for problem in (*_amp(study), *_runtimes(study, device))]
+    if found == {"cpu"}:
+        problems = [file.located(problem) for problem in (*_amp(study), *_runtimes(study, "cpu"))]
         if problems:
             raise SpecError(problems)
 

@@ -115,7 +115,7 @@ def _job(record: Record, results: Path, place: Place, collectors: tuple[Collecto
         executor=place.executor.name,
         paths=place.site.paths,
         workers=place.site.workers,
-        timeout_s=place.site.resources.default.timeout_min * 60.0,
+        timeout_s=place.site.resources.default.minutes * 60.0,
         submitted=time.time(),
         follows_launcher=place.executor.is_here,
     )

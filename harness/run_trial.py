@@ -100,11 +100,15 @@ def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Pro
         found.parts = bench.data
         prepared, artifact, reused = prepare(bench)
         used.append((artifact, reused))
+    if _ends_with(job, "prepare"):
+        return
     shown = transformed(bench, prepared, "prepare", "select")
     if bench.spec.removes:
         with times.timing("select", progress) as used:
             found.removed, found.selection, artifact, reused = select(bench, shown)
             used.append((artifact, reused))
+    if _ends_with(job, "select"):
+        return
     with times.timing("recover", progress) as used:
         plain = without(bench, prepared, found.removed)
         found.proof = proved(bench, prepared, plain, found.removed)
@@ -112,8 +116,15 @@ def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Pro
         whole = transformed(bench, prepared, "prepare", "select", "recover")
         recovered, made, reused = recover(bench, whole, candidate, found.removed)
         used += [(made, reused)] if made else []
+    if _ends_with(job, "recover"):
+        return
     _assure(bench, shown, found)
     _measure(bench, whole, recovered, found)
+
+
+def _ends_with(job: Job, stage: str) -> bool:
+    """Whether what comes after this stage is for a later job."""
+    return job.stages[-1] == stage
 
 
 def _assure(bench: Bench, shown: Network, found: Findings) -> None:
@@ -149,7 +160,7 @@ def _measure(bench: Bench, whole: Network, recovered: Network, found: Findings) 
             found.outcomes += measured.outcomes
             used += artifacts
     cost_collectors = [c for c in wanted if isinstance(c, CostCollector)]
-    if cost_collectors:
+    if cost_collectors and not _ends_with(bench.job, "evaluate"):
         with times.timing("cost", progress) as used:
             candidate = transformed(bench, shown, "cost")
             baseline = transformed(bench, whole, "evaluate", "cost").net

@@ -7,22 +7,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from harness.resources import StageResources
 from harness.schema import Options, Schema
-
-
-class Resources(Schema):
-    """What a job may take, in submitit's names."""
-
-    timeout_min: int = Field(60, ge=1, description="minutes one trial may take before it is stopped")
-    cpus_per_task: int | None = Field(None, ge=1)
-    mem_gb: float | None = Field(None, gt=0)
-    gpus_per_node: int | None = Field(None, ge=0, description="default: 1 where the device is a GPU")
-
-
-class StageResources(Schema):
-    """Resources of every stage alike."""
-
-    default: Resources = Resources()
 
 
 class Retries(Schema):

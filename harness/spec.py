@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from harness.recipes import TrainRecipe
+from harness.resources import StageResources
 from harness.runtimes import DEFAULT, Runtime
 from harness.schema import NAME, SHA256, Json, Label, OneOrMany, Options, Schema
 
@@ -127,6 +128,7 @@ class ModelSpec(Schema):
     options: Options = {}
     weights: Annotated[Weights, BeforeValidator(_weights)] = "pretrained"
     data: Annotated[Choice, BeforeValidator(Choice.split)] | None = None
+    resources: StageResources = Field(StageResources(), description="where its jobs need other than the site file says")
 
     @model_validator(mode="before")
     @classmethod

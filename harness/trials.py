@@ -100,6 +100,22 @@ def uses_model_seed(weights: Options) -> bool:
     return "train" in weights or "random" in weights
 
 
+def up_to(spec: Options, stage: str) -> Options:
+    """An identity as far as this stage goes: trials that are equal up to it share what it makes."""
+    if stage == "prepare":
+        kept = {"architecture", "options", "weights", "data", "model_seed", "transforms"}
+    else:
+        later = {"count", "budget", "recovery", "recovery_seed"} if stage == "select" else set()
+        kept = spec.keys() - later - (set() if stage in ("evaluate", "cost") else {"runtime"})
+    return {key: value for key, value in spec.items() if key in kept}
+
+
+def has_work_in(spec: Options, stage: str) -> bool:
+    """Whether this stage makes anything for a trial of this identity."""
+    needs = {"select": "criterion", "recover": "recovery"}.get(stage)
+    return needs is None or needs in spec
+
+
 def trial_info(spec: TrialSpec, labels: Labels) -> TrialInfo:
     """The flat axes of a trial, its readable id, and the ids it is compared with."""
     identity = spec.identity()

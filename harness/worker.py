@@ -23,9 +23,10 @@ from harness.failures import failure_of_exit
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
 from harness.own_code import code_digest
-from harness.records import Failure, FailureClass
+from harness.records import STAGES, Failure, FailureClass
 from harness.runs import failed_record, run_id_at
 from harness.schema import canonical
+from harness.shared_failures import SharedFailures
 from harness.store import Store
 
 WROTE_RECORD = 0  # the exit code of a child that has
@@ -75,6 +76,7 @@ class Worker:
         self.path = path
         self.events = EventLog(events_path(path))
         self.store = Store(Path(job.results))
+        self.shared_failures = SharedFailures(job)
         self.logs = Path(job.results) / job.study / "logs"
         self.leases = Path(job.results) / ".leases"
         self.devices = lease_folder(otherwise=self.leases)
@@ -112,6 +114,8 @@ class Worker:
             if self._is_done(turn.assignment):
                 self.events.add("ended", trial=trial, status="ok", elsewhere=True)
                 return None
+            if self._is_hopeless(turn.assignment):
+                return None
             names = {lease_name(device, self.job.slot) for device in pieces(self.job.device)}
             for name in sorted(names):  # in one order, so that nobody waits in a circle
                 held.enter_context(lease(self.devices / name, self._is_waited_for_in_vain))
@@ -144,7 +148,7 @@ class Worker:
 
     def _prepare_ahead(self) -> None:
         """Trains on all cores at once; timing comes later and has the machine for itself."""
-        waiting = _distinct(self.job.assignments)
+        waiting = _distinct(self.job.assignments) if STAGES[0] in self.job.stages else []
         slots = len(_cores()) if len(waiting) > 1 and self._on_cpu() else 0
         if not slots:
             return
@@ -191,9 +195,24 @@ class Worker:
             run.status == "ok" and run.run.id > stamp and asked <= {a.key for a in run.run.asked} for run in runs
         )
 
+    def _is_hopeless(self, assignment: Assignment) -> bool:
+        """Whether a stage that it shares with others failed in an earlier job; its own record tells so then."""
+        trial = assignment.trial
+        found = self.shared_failures.before(trial.spec)
+        if found is None:
+            return False
+        if found.trial == trial.id:  # wrote its record when it happened
+            self.events.add("ended", trial=trial.id, status="failed", message=found.failure.message)
+            return True
+        message = f"{found.stage} failed in {found.trial}: {found.failure.message}"
+        self._write_failure(assignment, found.failure.model_copy(update={"message": message, "stage": found.stage}))
+        return True
+
     def _write_failure(self, assignment: Assignment, failure: Failure, is_over: bool = True) -> None:
         """Every attempt is a record; the launcher hears of the last as the end."""
         self.store.write_record(failed_record(self.job, assignment, failure))
+        if is_over and not self.job.is_last:
+            self.shared_failures.add(assignment.trial.id, assignment.trial.spec, failure)
         event = "ended" if is_over else "again"
         self.events.add(event, trial=assignment.trial.id, status="failed", message=failure.message)
 

@@ -18,12 +18,14 @@ HOME = Path(__file__).parent.parent / "harness"
 FLOORS = (
     ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code"),
     ("schema", "topology"),
+    ("slurm_options",),
     ("registry", "process_mark"),
     ("records", "recipes", "runtimes"),
+    ("resources",),
     ("spec", "site", "record_file"),
     ("trials", "study_file", "grid", "jobs"),
     ("stats", "fairness", "published", "tabular"),
-    ("store", "rankings", "resampling", "leases", "failures", "runs", "equivalence", "site_file"),
+    ("store", "rankings", "resampling", "leases", "failures", "runs", "shared_failures", "equivalence", "site_file"),
     ("results",),
     ("nvml", "host_memory", "repetition", "operators", "watch", "rapl"),
     ("counting", "gpu_state", "gpu_energy", "device_queue"),
@@ -44,14 +46,15 @@ FLOORS = (
     ("plan",),
     ("stages", "pending", "layouts", "editor", "doctor", "tables", "lint", "regressions"),
     ("run_trial", "layout_page", "compare", "plots", "place"),
-    ("child", "submission"),
+    ("child", "routes"),
+    ("submission",),
     ("launch", "worker", "preload", "report"),
     ("tabulation", "reproducible"),
     ("reproduction",),
     ("cli",),
     ("__main__",),
 )
-GROUND = 9  # floors that the read half may stand on
+GROUND = 11  # floors that the read half may stand on
 READ_HALF = {"tables", "lint", "regressions", "compare", "plots", "report"}
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 

@@ -49,7 +49,7 @@ class Counts:
             self.running.pop(trial, None)
             self.ok += event["status"] == "ok"
             self.failed += event["status"] != "ok"
-        elif event["event"] == "again":
+        elif event["event"] in ("again", "made"):
             self.running.pop(trial, None)
         elif event["event"] == "stage":
             self.running[trial] = " ".join(str(event[key]) for key in ("stage", "note") if event.get(key))

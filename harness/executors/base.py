@@ -13,8 +13,8 @@ from typing import ClassVar, Protocol, TypeVar
 from harness.device import pieces
 from harness.records import Failure
 from harness.registry import Registry
+from harness.resources import Resources
 from harness.schema import Options, Plugin
-from harness.site import Resources
 
 T = TypeVar("T")
 POLL_S = 0.1
@@ -53,9 +53,18 @@ class Executor(Plugin, ABC):
         """The trials of each job, in order; none is empty."""
         return [trials] if trials else []
 
+    def with_needs(self, resources: Resources) -> Executor:
+        """The executor for jobs with needs of their own, where it has options for them."""
+        return self
+
     @abstractmethod
-    def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
-        """Hands the jobs over, one handle each; `resources.timeout_min` is for one trial, and workers keep to it."""
+    def start(
+        self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str, after: Sequence[Handle] = ()
+    ) -> list[Handle]:
+        """Hands the jobs over, one handle each; `resources.timeout_min` is for one trial, and workers keep to it.
+
+        None starts before those of `after` have ended, however; that is for executors elsewhere alone.
+        """
 
     def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle | None]:
         """Handles of jobs that another launcher handed over, by what they said of `where`; None where that is nothing.

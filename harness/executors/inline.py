@@ -13,8 +13,8 @@ from typing import ClassVar
 from harness.executors.base import Executor, Handle, executors, worker_command
 from harness.process_mark import is_gone, is_here, mark
 from harness.records import Failure
+from harness.resources import Resources
 from harness.schema import Options
-from harness.site import Resources
 
 
 class Process:
@@ -59,7 +59,9 @@ class Inline(Executor):
 
     can_detach: ClassVar[bool] = True
 
-    def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
+    def start(
+        self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str, after: Sequence[Handle] = ()
+    ) -> list[Handle]:
         return [_started(job, logs) for job in jobs]
 
     def attach(self, jobs: Sequence[tuple[Path, Options]]) -> list[Handle | None]:

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from harness.executors.base import Executor, Handle, T, executors, gpus_for, worker_command
 from harness.records import Failure
+from harness.resources import Resources
 from harness.schema import Options
-from harness.site import Resources
 
 if TYPE_CHECKING:
     import submitit
@@ -59,7 +59,9 @@ class Local(Executor):
     def deal(self, trials: Sequence[T]) -> list[Sequence[T]]:
         return [trials[slot :: self.jobs] for slot in range(min(self.jobs, len(trials)))]
 
-    def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
+    def start(
+        self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str, after: Sequence[Handle] = ()
+    ) -> list[Handle]:
         return [self._started(job, logs, resources, device) for job in jobs]
 
     def _started(self, job_file: Path, logs: Path, resources: Resources, device: str) -> SubmittedJob:

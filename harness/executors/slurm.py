@@ -18,13 +18,13 @@ from harness.executors.element import Element
 from harness.executors.slurm_queue import Queue, end_of, run
 from harness.jobs import EventTail, events_path, read_job
 from harness.records import Failure
+from harness.resources import Resources
 from harness.schema import Options
-from harness.site import Resources
+from harness.slurm_options import PREFIX, SlurmOptions
 
 if TYPE_CHECKING:
     import submitit
 
-PREFIX = "slurm_"
 JOB_ID = re.compile(r"\d+(_\d+)?")
 MOST_RESTARTS = 20  # submitit takes any signal in a job under ten minutes for a time-out, so its own 3 would end it
 MARGIN_MIN = 15  # for the start of a worker and the models that are trained ahead
@@ -42,6 +42,8 @@ class ArrayElement:
         self._queue = queue
         self._tail = EventTail(events_path(job_file))
         self._has_finished = False
+        self._has_asked = False
+        self._end: Failure | None = None
 
     def is_running(self) -> bool:
         # A worker that has said its last word is believed before any queue.
@@ -62,11 +64,13 @@ class ArrayElement:
         return f"logs/{self._folder}/{self.job_id}_0_log.err"
 
     def failure(self) -> Failure | None:
-        return end_of(self.job_id)
+        if not self._has_asked:  # it lags, so that an answer may take seconds
+            self._end, self._has_asked = end_of(self.job_id), True
+        return self._end
 
 
 @executors.register("slurm")
-class Slurm(Executor):
+class Slurm(SlurmOptions, Executor):
     """Runs the trials on a Slurm cluster, as few job arrays through submitit; `slurm_*` are submitit's names."""
 
     needs = ("submitit",)
@@ -76,35 +80,28 @@ class Slurm(Executor):
     trials_per_job: int = Field(20, ge=1, le=10_000, description="trials that one worker runs, one after another")
     timeout_min: int | None = Field(None, ge=1, description="limit of a job; default: of all its trials and some more")
     python: str | None = Field(None, description="command of the interpreter on the nodes; default: this one")
-    slurm_partition: str | None = None
-    slurm_account: str | None = None
-    slurm_qos: str | None = None
-    slurm_constraint: str | None = None
-    slurm_exclusive: bool | str | None = None
-    slurm_exclude: str | None = None
-    slurm_nodelist: str | None = None
-    slurm_gres: str | None = None
-    slurm_comment: str | None = None
-    slurm_mem_per_gpu: str | None = None
-    slurm_mem_per_cpu: str | None = None
     slurm_array_parallelism: int = Field(256, ge=1, description="jobs that run at a time")
     slurm_signal_delay_s: int = Field(60, ge=0, description="seconds between the warning and the end of a job")
-    slurm_setup: tuple[str, ...] = Field((), description="shell lines before the worker")
-    slurm_srun_args: tuple[str, ...] = Field((), description="further arguments of srun")
-    slurm_use_srun: bool = True
-    slurm_additional_parameters: dict[str, Any] = Field({}, description="any other option of sbatch")
 
     def deal(self, trials: Sequence[T]) -> list[Sequence[T]]:
         # In the order of the grid, so that trials of one model mostly share a worker.
         size = self.trials_per_job
         return [trials[first : first + size] for first in range(0, len(trials), size)]
 
-    def start(self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str) -> list[Handle]:
+    def with_needs(self, resources: Resources) -> Slurm:
+        size = resources.trials_per_job or self.trials_per_job
+        return self.model_copy(update={**resources.for_slurm(), "trials_per_job": size})
+
+    def start(
+        self, jobs: Sequence[Path], logs: Path, resources: Resources, device: str, after: Sequence[Handle] = ()
+    ) -> list[Handle]:
         missing = [name for name in COMMANDS if shutil.which(name) is None]
         if missing:
             raise DeviceError(
                 f"executor slurm: not on PATH here: {', '.join(missing)}; log in where jobs are submitted"
             )
+        parameters = self.parameters(resources, device, max(len(read_job(job).assignments) for job in jobs))
+        parameters |= self._behind(after)
         largest = _largest_array()
         submitted: list[tuple[str, str]] = []
         for number, first in enumerate(range(0, len(jobs), largest)):
@@ -112,7 +109,7 @@ class Slurm(Executor):
             # A folder of its own for every array: submitit gives back an old result where ids repeat.
             folder = f"submitit-{part[0].stem}-{number}"
             try:
-                found = self._submitted(part, logs / folder, resources, device)
+                found = self._submitted(part, logs / folder, parameters)
             except BaseException:
                 if submitted:  # all or nothing: nobody would know of the arrays before this one
                     run(["scancel", *(job_id for job_id, _ in submitted)])
@@ -130,15 +127,12 @@ class Slurm(Executor):
             for job_id, (file, where) in zip(ids, jobs, strict=True)
         ]
 
-    def _submitted(
-        self, jobs: Sequence[Path], folder: Path, resources: Resources, device: str
-    ) -> list[submitit.Job[int]]:
+    def _submitted(self, jobs: Sequence[Path], folder: Path, parameters: dict[str, Any]) -> list[submitit.Job[int]]:
         from submitit.core.utils import FailedJobError, FailedSubmissionError
         from submitit.slurm.slurm import SlurmExecutor
 
         executor = SlurmExecutor(folder=folder, max_num_timeout=MOST_RESTARTS, python=self.python)
-        most = max(len(read_job(job).assignments) for job in jobs)
-        executor.update_parameters(**self.parameters(resources, device, most))
+        executor.update_parameters(**parameters)
         try:
             return executor.map_array(Element(), [self._command(job) for job in jobs])
         except (FailedJobError, FailedSubmissionError, OSError) as error:
@@ -153,19 +147,32 @@ class Slurm(Executor):
             "cpus_per_task": resources.cpus_per_task,
             "mem": None if resources.mem_gb is None else f"{round(resources.mem_gb * MB_PER_GB)}MB",
             "gpus_per_node": gpus_for(resources, device) or None,
+            "nodes": resources.nodes,
+            "ntasks_per_node": resources.tasks_per_node,
         }
         found = {key: value for key, value in (own | asked).items() if value not in (None, False, (), {})}
-        found["setup"] = [*_search_path(Path(harness.__file__).resolve().parent.parent), *self.slurm_setup]
-        return found | ({"srun_args": [*self.slurm_srun_args]} if self.slurm_srun_args else {})
+        found["setup"] = [*_search_path(Path(harness.__file__).resolve().parent.parent), *(self.slurm_setup or ())]
+        # Of processes that share a training, none waits for one that died.
+        arguments = [*(["--kill-on-bad-exit=1"] if resources.tasks > 1 else []), *(self.slurm_srun_args or ())]
+        return found | ({"srun_args": arguments} if arguments else {})
+
+    def _behind(self, after: Sequence[Handle]) -> dict[str, Any]:
+        """What holds jobs back until the arrays of others have ended, however, beside what else is asked of sbatch."""
+        arrays = dict.fromkeys(one.job_id.partition("_")[0] for one in after if isinstance(one, ArrayElement))
+        if not arrays:
+            return {}
+        others = self.slurm_additional_parameters or {}
+        words = [str(others["dependency"])] if "dependency" in others else []
+        return {"additional_parameters": {**others, "dependency": ",".join([*words, ":".join(["afterany", *arrays])])}}
 
     def _minutes(self, resources: Resources, trials: int) -> int:
         """Long enough that the worker's own limit for a trial is met before Slurm's, one in twice the time included."""
         if self.timeout_min is None:
-            return (trials + 2) * resources.timeout_min + MARGIN_MIN
-        if self.timeout_min <= resources.timeout_min:
+            return (trials + 2) * resources.minutes + MARGIN_MIN
+        if self.timeout_min <= resources.minutes:
             raise DeviceError(
                 f"executor.timeout_min: a job of {self.timeout_min} min cannot hold one trial, "
-                f"which may take {resources.timeout_min} (resources.default.timeout_min)"
+                f"which may take {resources.minutes} (resources: timeout_min)"
             )
         return self.timeout_min
 

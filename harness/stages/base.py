@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from harness.artifacts import Artifact, Artifacts, Maker
 from harness.datasets.base import Data
+from harness.errors import StageAbsentError
 from harness.families.base import Sublayer
 from harness.inventory import Inventory
 from harness.jobs import Assignment, Job
-from harness.records import StageRun
+from harness.records import STAGES, StageRun
 from harness.schema import Options, digest
 from harness.stages.errands import Alone
 from harness.tasks.base import InputConfig, Task
@@ -54,8 +55,21 @@ class Bench:
         """Artifacts of this stage that are older do not count: `--fresh` was asked for."""
         return self.job.submitted if stage in self.job.fresh else 0.0
 
+    def check_makes(self, stage: str) -> None:
+        """Raises StageAbsentError where another job should have made what is not there."""
+        if stage in STAGES and stage not in self.job.stages:
+            raise StageAbsentError(f"{stage} was not made: the job that should have done it ended without")
+
     def obtain(self, stage: str, asked: Options, make: Callable[[Path], str]) -> tuple[Artifact, bool]:
-        """The stage's artifact for what was asked, made if it is not there; and whether it was."""
+        """The stage's artifact for what was asked, made if it is not there; and whether it was.
+
+        Raises StageAbsentError where another job should have made it.
+        """
+        if stage not in self.job.stages:
+            found = self.artifacts.get(stage, key_of(asked), self.maker, self.since(stage))
+            if found is not None:
+                return found, True
+            self.check_makes(stage)
         return self.artifacts.obtain(stage, asked, key_of(asked), self.maker, make, self.since(stage))
 
 

@@ -11,7 +11,7 @@ from harness.errors import SpecError
 from harness.executors.base import Handle, executors, stop, worker_command
 from harness.executors.local import Local, _command, _parameters
 from harness.jobs import Job, JobFolder
-from harness.site import Resources
+from harness.resources import Resources
 
 HERE = [name for name, member in executors.members().items() if member.is_here]
 

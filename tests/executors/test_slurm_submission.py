@@ -12,7 +12,7 @@ from submitit.slurm.slurm import _make_sbatch_string
 from harness.errors import DeviceError, SpecError
 from harness.executors.base import executors
 from harness.executors.slurm import Slurm, _search_path
-from harness.site import Resources
+from harness.resources import Resources
 
 PLAIN = Resources(timeout_min=30)
 
