@@ -97,12 +97,16 @@ class Leg:
         return self.stages[-1] == STAGES[-1]
 
 
-def legs_of(resources: StageResources) -> tuple[Leg, ...]:
-    """Neighbouring stages that need the same share a job, whose limit for a trial is the longest of theirs."""
+def legs_of(resources: StageResources, prepares_apart: bool = False) -> tuple[Leg, ...]:
+    """Neighbouring stages that need the same share a job, whose limit for a trial is the longest of theirs.
+
+    `prepares_apart`: the first stage is a leg of its own in any case.
+    """
     legs: list[Leg] = []
     for stage in STAGES:
         needs = resources.of(stage)
-        if legs and _timeless(legs[-1].resources) == _timeless(needs):
+        is_apart = prepares_apart and len(legs) == 1 and legs[0].stages == STAGES[:1]
+        if legs and not is_apart and _timeless(legs[-1].resources) == _timeless(needs):
             longest = max(legs[-1].resources.minutes, needs.minutes)
             legs[-1] = Leg((*legs[-1].stages, stage), needs.model_copy(update={"timeout_min": longest}))
         else:

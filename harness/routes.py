@@ -32,20 +32,18 @@ def routes_of(place: Place, models: Mapping[str, StageResources], todo: Sequence
         leg = in_one_leg([place.site.resources, *needs.values()])
         return [(Load(leg, place.executor, place.device, tuple(place.executor.deal(todo))),)] if todo else []
     groups: dict[str, list[Assignment]] = {}
-    legs = {name: legs_of(one) for name, one in needs.items()}
-    words = {name: str(one) for name, one in legs.items()}
-    held = {words[name]: one for name, one in legs.items()}
+    words = {name: str(legs_of(one)) for name, one in needs.items()}
+    held = {words[name]: one for name, one in needs.items()}
     for assignment in todo:
         groups.setdefault(words[assignment.trial.model], []).append(assignment)
     return [_route(place, held[word], group) for word, group in groups.items()]
 
 
-def _route(place: Place, legs: tuple[Leg, ...], todo: Sequence[Assignment]) -> tuple[Load, ...]:
-    loads = [_load(place, leg, todo) for leg in legs]
-    if len(legs) == 1 and _share_a_training(loads[0].parts):
+def _route(place: Place, needs: StageResources, todo: Sequence[Assignment]) -> tuple[Load, ...]:
+    loads = [_load(place, leg, todo) for leg in legs_of(needs)]
+    if _share_a_training(loads[0].parts):
         # Made once and early, so that no other job holds a node while it waits for it.
-        first, rest = Leg(STAGES[:1], legs[0].resources), Leg(STAGES[1:], legs[0].resources)
-        loads = [_load(place, first, todo), _load(place, rest, todo)]
+        loads = [_load(place, leg, todo) for leg in legs_of(needs, prepares_apart=True)]
     return tuple(load for load in loads if load.parts)
 
 

@@ -78,6 +78,13 @@ def test_every_stage_with_needs_of_its_own_runs_where_it_asked(tmp_path: Path) -
     assert [one.get("slurm_exclusive") for one in options] == [None, None, None, True]
 
 
+def test_a_shared_training_leaves_the_leg_that_it_would_be_in(tmp_path: Path) -> None:
+    needs = {"default": {"timeout_min": 10}, "prepare": {"timeout_min": 90}, "cost": {"slurm_exclusive": True}}
+    (route,) = batches(tmp_path, resources=needs)
+    assert told(route) == [(("prepare",), [1, 1]), (STAGES[1:4], [4, 4, 2]), (("cost",), [4, 4, 2])]
+    assert [batch.load.leg.resources.minutes for batch in route] == [90, 10, 10]
+
+
 def test_a_model_with_needs_of_its_own_takes_its_own_way(tmp_path: Path) -> None:
     large = {**TINY_MODEL, "name": "large", "options": {**TINY_MODEL["options"], "depth": 4}}
     large["resources"] = {"default": {"mem_gb": 64}}

@@ -100,8 +100,9 @@ class Slurm(SlurmOptions, Executor):
             raise DeviceError(
                 f"executor slurm: not on PATH here: {', '.join(missing)}; log in where jobs are submitted"
             )
-        parameters = self.parameters(resources, device, max(len(read_job(job).assignments) for job in jobs))
-        parameters |= self._behind(after)
+        most = max(len(read_job(job).assignments) for job in jobs)
+        behind = [one.job_id for one in after if isinstance(one, ArrayElement)]
+        parameters = self.parameters(resources, device, most, behind)
         largest = _largest_array()
         submitted: list[tuple[str, str]] = []
         for number, first in enumerate(range(0, len(jobs), largest)):
@@ -138,8 +139,11 @@ class Slurm(SlurmOptions, Executor):
         except (FailedJobError, FailedSubmissionError, OSError) as error:
             raise DeviceError(f"executor slurm: nothing was submitted: {_last_line(error)}") from None
 
-    def parameters(self, resources: Resources, device: str, trials: int) -> dict[str, Any]:
-        """What submitit writes into the script of jobs of so many trials, by the names of its SlurmExecutor."""
+    def parameters(self, resources: Resources, device: str, trials: int, after: Sequence[str] = ()) -> dict[str, Any]:
+        """What submitit writes into the script of jobs of so many trials, by the names of its SlurmExecutor.
+
+        They start when the arrays have ended, however, of which the job ids of `after` are elements.
+        """
         own = {key.removeprefix(PREFIX): value for key, value in self if key.startswith(PREFIX)}
         asked = {
             "job_name": "harness",
@@ -154,19 +158,22 @@ class Slurm(SlurmOptions, Executor):
         found["setup"] = [*_search_path(Path(harness.__file__).resolve().parent.parent), *(self.slurm_setup or ())]
         # Of processes that share a training, none waits for one that died.
         arguments = [*(["--kill-on-bad-exit=1"] if resources.tasks > 1 else []), *(self.slurm_srun_args or ())]
-        return found | ({"srun_args": arguments} if arguments else {})
+        found |= {"srun_args": arguments} if arguments else {}
+        return found | ({"additional_parameters": self._behind(after)} if after else {})
 
-    def _behind(self, after: Sequence[Handle]) -> dict[str, Any]:
-        """What holds jobs back until the arrays of others have ended, however, beside what else is asked of sbatch."""
-        arrays = dict.fromkeys(one.job_id.partition("_")[0] for one in after if isinstance(one, ArrayElement))
-        if not arrays:
-            return {}
+    def _behind(self, after: Sequence[str]) -> dict[str, Any]:
         others = self.slurm_additional_parameters or {}
-        words = [str(others["dependency"])] if "dependency" in others else []
-        return {"additional_parameters": {**others, "dependency": ",".join([*words, ":".join(["afterany", *arrays])])}}
+        arrays = dict.fromkeys(job_id.partition("_")[0] for job_id in after)
+        stated = [str(others["dependency"])] if "dependency" in others else []
+        return {**others, "dependency": ",".join([*stated, ":".join(["afterany", *arrays])])}
 
     def _minutes(self, resources: Resources, trials: int) -> int:
-        """Long enough that the worker's own limit for a trial is met before Slurm's, one in twice the time included."""
+        """Long enough that the worker's own limit for a trial is met before Slurm's, one in twice the time included.
+
+        A job of one trial, mostly a training, asks for no more than it needs: it is queued again when that is over.
+        """
+        if self.timeout_min is None and trials == 1:
+            return resources.minutes + MARGIN_MIN
         if self.timeout_min is None:
             return (trials + 2) * resources.minutes + MARGIN_MIN
         if self.timeout_min <= resources.minutes:

@@ -69,9 +69,8 @@ def on_slurm(**options: Any) -> dict[str, Any]:
 
 def study(folder: Path, **changes: Any) -> Path:
     options = changes.pop("options", {})
-    return written(
-        folder, small(executor=on_slurm(**options), resources={"default": {"mem_gb": 1, "timeout_min": 4}}, **changes)
-    )
+    needs = {"default": {"mem_gb": 1, "timeout_min": 4}, **changes.pop("needs", {})}
+    return written(folder, small(executor=on_slurm(**options), resources=needs, **changes))
 
 
 def slow_study(folder: Path, **options: Any) -> Path:
@@ -107,13 +106,12 @@ def test_a_study_on_nodes_gives_what_it_gives_at_home(tmp_path: Path) -> None:
         "counts": [1, 2],
         "collectors": ["accuracy", "macs", "params"],
     }
-    path = study(tmp_path, options={"trials_per_job": 3}, **asked)
+    path = study(tmp_path, options={"trials_per_job": 3}, needs={"cost": {"cpus_per_task": 2}}, **asked)
     summary = launched(path, tmp_path / "there")
     assert (len(summary.ok), summary.failed, summary.left) == (7, {}, 0)
-    arrays = list((tmp_path / "there/small/logs").glob("submitit-*"))
-    assert len(arrays) == 1
-    assert len(list(arrays[0].glob("*_submission.sh"))) == 1
-    assert len(list(arrays[0].glob("*_submitted.pkl"))) == 3
+    arrays = sorted((tmp_path / "there/small/logs").glob("submitit-*"))
+    assert [len(list(array.glob("*_submission.sh"))) for array in arrays] == [1, 1, 1]
+    assert sorted(len(list(array.glob("*_submitted.pkl"))) for array in arrays) == [1, 3, 3]  # the training first
     there = records(tmp_path / "there", "small")
     assert {run.run.executor for runs in there.values() for run in runs} == {"slurm"}
     home = tmp_path / "home"
