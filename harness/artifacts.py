@@ -32,6 +32,7 @@ class Manifest(Schema):
     machine_class: str
     software_class: str
     elapsed_s: float
+    processes: int = 1  # that trained it together
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Maker:
     run: str
     machine_class: str
     software_class: str
+    processes: int = 1  # that train together, where this is something trained
 
 
 class Artifacts:
@@ -130,6 +132,7 @@ class Artifacts:
                 machine_class=maker.machine_class,
                 software_class=maker.software_class,
                 elapsed_s=time.perf_counter() - started,
+                processes=maker.processes,
             )
             placed = _placed(draft, home / content, manifest)
             shutil.rmtree(self.unfinished(stage, key, maker), ignore_errors=True)

@@ -6,37 +6,84 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from harness.board import Board, Call, Member
 from harness.jobs import Assignment, EventLog, Job, events_path
 from harness.records import Record
 from harness.shared_failures import SharedFailures
 from harness.store import Store
 
 LOOP_S = 0.3  # between two notes about the same thing
+ONLY = Member()
 
 
-def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool) -> None:
+def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool, member: Member = ONLY) -> None:
     """Runs one trial, or only its first stage ahead of its turn, and ends the process without another word."""
     # Here, where they are loaded already: the worker imports this file too, and should not wait for torch.
-    from harness.run_trial import prepare_only, run_trial
+    from harness.run_trial import Company, prepare_only, run_trial
     from harness.stages.alone import Companion
+    from harness.training.team import Team
 
     # The launcher decides what a Ctrl-C means; it ends the worker, and the worker ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log = Path(job.results) / job.study / "logs" / f"{assignment.trial.id}.log"
     _speak_into(log)
     voice = Voice(EventLog(events_path(Path(job_file))), assignment.trial.id)
-    if is_ahead:
-        prepare_only(job, assignment, voice.tell)
-        return
-    voice.events.add("started", trial=assignment.trial.id)
-    companion = Companion.fork()  # now, before anything has run here
-    record = run_trial(job, assignment, voice.tell, f"logs/{log.name}", companion.collect)
-    _put_down(job, record, voice.events)
+    with _ended_early():
+        if is_ahead:
+            prepare_only(job, assignment, voice.tell)
+            return
+        voice.events.add("started", trial=assignment.trial.id)
+        companion = Companion.fork()  # now, before anything has run here
+        team = Team(Board(Path(job_file), member), assignment.trial.id) if member.of > 1 else None
+        company = Company(companion.collect, team)
+        record = run_trial(job, assignment, voice.tell, f"logs/{log.name}", company)
+        _put_down(job, record, voice.events)
+    _leave(0)
+
+
+def follow_child(job: Job, assignment: Assignment, job_file: str, call: Call, member: Member) -> None:
+    """Trains along with the leader's trial, writes nothing but a log, and ends the process without another word."""
+    from harness.run_trial import join_trial
+    from harness.training.team import Team
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log = Path(job.results) / job.study / "logs" / f"{assignment.trial.id}.rank-{member.rank}.log"
+    _speak_into(log)
+    board = Board(Path(job_file), member)
+    with _ended_early():
+        failure = join_trial(job, assignment, _silent, Team(board, call.trial, call.token), f"logs/{log.name}")
+        if failure is not None:
+            sys.stderr.write(failure.traceback or failure.message)
+            board.report(call.token, failure)
+    _leave(0)
+
+
+@contextmanager
+def _ended_early() -> Iterator[None]:
+    """A training that was halted, or left alone, ends its process with a code that says so."""
+    from harness.training.halting import ABANDONED, HALTED, Abandoned, Halted
+
+    try:
+        yield
+    except Halted:
+        _leave(HALTED)
+    except Abandoned as error:
+        sys.stderr.write(f"{error}\n")
+        _leave(ABANDONED)
+
+
+def _leave(exit_code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # what a library left behind (threads, handlers) must not hold a finished trial
+    os._exit(exit_code)  # what a library left behind (threads, handlers) must not hold a finished trial
+
+
+def _silent(stage: str, note: str) -> None:
+    """The leader speaks for all."""
 
 
 def _put_down(job: Job, record: Record, events: EventLog) -> None:

@@ -77,6 +77,22 @@ def failure_of_exit(exit_code: int, stage: str | None, log: str | None, timeout_
     )
 
 
+def halted(log: str | None) -> Failure:
+    """A training that somebody told to end, and not its worker."""
+    return Failure(
+        **{"class": "preempted"},
+        message="its training was told to end by SIGTERM, and kept where it stood; the next run goes on from there",
+        log=log,
+        retry=True,
+    )
+
+
+def abandoned(processes: int, log: str | None) -> Failure:
+    """A training of several processes, one of which is gone without a word."""
+    message = f"one of the {processes} processes of its training is gone, and left no word"
+    return Failure(**{"class": "lost"}, message=message, log=log, retry=True)
+
+
 def lost(log: str | None) -> Failure:
     """A trial whose worker is gone."""
     return Failure(**{"class": "lost"}, message="its worker ended while it ran", log=log, retry=True)

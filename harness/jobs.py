@@ -48,6 +48,7 @@ class Job(Schema):
     plugins: tuple[str, ...] = ()  # files of the user's own plug-ins
     workers: int = 0
     timeout_s: float = 3600.0
+    checkpoint_s: float | None = None  # between two checkpoints of a training; None: its own default
     stages: tuple[str, ...] = STAGES
     chain: str = ""  # shared by the jobs that carry out one launch
     retries: dict[FailureClass, int] = {}  # further attempts of a trial whose child ended so

@@ -74,6 +74,7 @@ class StageRun(Schema):
     machine_class: str
     software_class: str
     elapsed_s: float = Field(ge=0)
+    processes: int = Field(1, ge=1, description="that trained it together")
 
 
 class Run(Schema):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -36,10 +37,13 @@ from harness.stages.bench import bench_of
 from harness.stages.cost import cost
 from harness.stages.errands import Alone
 from harness.stages.evaluate import evaluate
+from harness.stages.joining import Joined, Lent
 from harness.stages.prepare import prepare
 from harness.stages.recover import ProofError, proved, recover, without
 from harness.stages.select import select
 from harness.surgery import recipe_of
+from harness.training.circle import device_of
+from harness.training.team import Team
 from harness.trials import TrialSpec
 
 Progress = Callable[[str, str], None]
@@ -62,15 +66,37 @@ class Findings:
     timings: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Company:
+    """The processes beside a trial's own: one that measures alone, and those that train together."""
+
+    alone: Alone | None = None
+    team: Team | None = None
+
+    def at(self, bench: Bench) -> Bench:
+        """The bench with them; a follower's has the leader's artifacts."""
+        bench = replace(bench, alone=self.alone, team=self.team)
+        if self.team is None or self.team.leads or self.team.call is None:
+            return bench
+        return replace(bench, artifacts=Lent(bench.artifacts.root.parent, self.team.call))
+
+
+UNAIDED = Company()
+
+
 def run_trial(
-    job: Job, assignment: Assignment, progress: Progress, log: str | None = None, alone: Alone | None = None
+    job: Job,
+    assignment: Assignment,
+    progress: Progress,
+    log: str | None = None,
+    company: Company = UNAIDED,
 ) -> Record:
     """Runs what is asked of a trial and gives its record, whatever happens inside."""
     started = time.perf_counter()
     found = Findings(new_run_id(), now())
     failure: Failure | None = None
     try:
-        _run_stages(job, assignment, found, progress, alone)
+        _run_stages(job, assignment, found, progress, company)
     except ProofError as error:
         found.proof = error.proof
         failure = failure_of(error, found.times.current, log)
@@ -78,6 +104,21 @@ def run_trial(
         failure = failure_of(error, found.times.current, log)
     found.timings["total_s"] = time.perf_counter() - started
     return _record(job, assignment, found, failure)
+
+
+def join_trial(
+    job: Job, assignment: Assignment, progress: Progress, team: Team, log: str | None = None
+) -> Failure | None:
+    """Goes the leader's way to each of its trainings and trains along; why it could not, where it could not."""
+    found = Findings(new_run_id(), now())
+    own = job.model_copy(update={"device": device_of(job.device, team.board.member.local)})
+    try:
+        while team.is_called():
+            with suppress(Joined):
+                _run_stages(own, assignment, found, progress, Company(team=team))
+    except Exception as error:  # noqa: BLE001  # here a follower's failure becomes that of the leader's trial
+        return failure_of(error, found.times.current, log)
+    return None
 
 
 def prepare_only(job: Job, assignment: Assignment, progress: Progress) -> None:
@@ -89,14 +130,14 @@ def _environment(job: Job) -> Environment:
     return environment_of(devices.resolve(job.device), torch.get_num_threads())
 
 
-def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress, alone: Alone | None) -> None:
+def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress, company: Company) -> None:
     times = found.times
     found.environment = environment = _environment(job)
     reason = fault(TrialSpec.model_validate(assignment.trial.spec).runs_in(), environment.device)
     if reason:
         raise DeviceError(reason)
     with times.timing("prepare", progress) as used:
-        bench = replace(bench_of(job, assignment, environment, found.run_id, progress), alone=alone)
+        bench = company.at(bench_of(job, assignment, environment, found.run_id, progress))
         found.parts = bench.data
         prepared, artifact, reused = prepare(bench)
         used.append((artifact, reused))

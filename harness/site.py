@@ -29,6 +29,7 @@ class Site(Schema):
     executor: Options = Field({"name": "inline"}, description="where jobs run, with the executor's options")
     resources: StageResources = StageResources()
     retries: Retries = Retries()
+    checkpoint_min: float = Field(1.0, gt=0, description="minutes between two checkpoints of a training")
     paths: dict[str, str] = Field({}, description="folders of data sets by label, and `cache`")
     workers: int = Field(0, ge=0, le=64, description="data-loading processes of a trial")
 

@@ -72,6 +72,7 @@ def _head(plan: Plan, place: Place, store: Store, orders: Orders) -> Job:
         files=plan.files,
         plugins=plan.plugins,
         workers=site.workers,
+        checkpoint_s=site.checkpoint_min * 60.0,
         retries=site.retries.model_dump(),
         fresh=() if orders.fresh is None else STAGES if orders.fresh == "all" else (orders.fresh,),
         submitted=time.time(),

@@ -1,8 +1,10 @@
-"""What an executor starts (`python -m harness.worker JOB`): torch is imported once, each trial is a fresh child."""
+"""What an executor starts (`python -m harness.worker JOB`): torch is imported once, each trial is a fresh child.
+
+Where it starts several for one job (`... JOB RANK OF LOCAL START`), the first is this, and the others follow it.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -11,15 +13,17 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType
 
+from harness.board import Board, Member
 from harness.child import run_child
+from harness.children import WARNING, Children
 from harness.device import pieces
 from harness.device_queue import lease_folder, lease_name
-from harness.failures import failure_of_exit
+from harness.failures import abandoned, failure_of_exit, halted
+from harness.follower import Follower
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
 from harness.own_code import code_digest
@@ -28,11 +32,11 @@ from harness.runs import failed_record, run_id_at
 from harness.schema import canonical
 from harness.shared_failures import SharedFailures
 from harness.store import Store
+from harness.training.halting import ABANDONED, HALTED
 
 WROTE_RECORD = 0  # the exit code of a child that has
-GRACE_S = 5.0
-WARNING = signal.SIGUSR2  # what Slurm sends through submitit before it takes a node away: the job ends, to be run again
 MORE_TIME = 2.0
+WORD_S = 10.0  # for a reason to come after its consequence
 
 
 class Stopped(BaseException):
@@ -41,12 +45,12 @@ class Stopped(BaseException):
 
 def main(arguments: list[str]) -> int:
     """Runs every assignment of a job file; 0 when all of them have a record, whatever it says."""
-    path = Path(arguments[0])
-    worker = Worker(read_job(path), path)
+    path, member = Path(arguments[0]), Member.of_words(arguments[1:])
+    worker = Worker(read_job(path), path, member)
     for number in (signal.SIGTERM, signal.SIGINT, WARNING):
         signal.signal(number, worker.stop_soon)
     try:
-        worker.run()
+        worker.run() if member.leads else worker.follow()
     except Stopped:
         return 128 + signal.SIGTERM
     finally:
@@ -71,7 +75,7 @@ class Turn:
 class Worker:
     """One process that starts a child per trial from a server that has the heavy modules loaded."""
 
-    def __init__(self, job: Job, path: Path) -> None:
+    def __init__(self, job: Job, path: Path, member: Member) -> None:
         self.job = job
         self.path = path
         self.events = EventLog(events_path(path))
@@ -82,18 +86,15 @@ class Worker:
         self.devices = lease_folder(otherwise=self.leases)
         self._launcher = os.getppid()
         self._is_told_to_end = False
-        self._children: list[ForkServerProcess] = []
         _pin(job.slot, job.side_by_side)
-        # Spinning OpenMP threads make a forward pass on a busy machine many times slower; read when torch loads.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["harness.preload", *job.preload])
-        signal.signal(WARNING, signal.SIG_IGN)  # goes to every process of a job: children must not die of it
-        forkserver.ensure_running()
+        self.board = Board(path, member)
+        self.children = Children([*job.preload, *(["accelerate"] if member.of > 1 else [])])
 
     def run(self) -> None:
         """First the stages that many trials share, side by side; then the trials, one at a time on the device."""
         self.events.add("worker", pid=os.getpid())
+        if self.board.member.of > 1:
+            self.board.enter()
         if self.job.code not in ("", code_digest()):
             self._refuse()
             return
@@ -105,6 +106,12 @@ class Worker:
             if again is not None:  # behind all others, so that what fails holds up nobody
                 turns.append(again)
         self.events.add("finished")
+        self.board.close()
+
+    def follow(self) -> None:
+        """Helps the leader of the job to train, until it has run every trial."""
+        if self.job.code in ("", code_digest()):  # else the leader refuses too, and says so
+            Follower(self.job, self.path, self.board, self.children).run(self._heed)
 
     def _take(self, turn: Turn) -> Turn | None:
         """Runs a trial with its device to itself, unless another launcher has; gives the turn to try again with."""
@@ -124,6 +131,8 @@ class Worker:
             return None
         is_over = turn.retries >= self.job.retries.get(failure.kind, 0)
         self._write_failure(turn.assignment, failure, is_over)
+        if self.board.is_broken():  # whoever started the job ends the rest of it
+            raise Stopped
         return None if is_over else turn.next(failure.kind)
 
     def _refuse(self) -> None:
@@ -134,22 +143,21 @@ class Worker:
             if not self._is_done(assignment):
                 self._write_failure(assignment, failure)
         self.events.add("finished")
+        self.board.close()
 
     def stop_soon(self, _number: int, _frame: FrameType | None) -> None:
         """Ends the run at its next look: an exception raised at any moment could be lost, or leave a child behind."""
         self._is_told_to_end = True
 
     def end_children(self) -> None:
-        """No child outlives its worker."""
-        for child in self._children:
-            if child.is_alive():
-                child.kill()
-                child.join(GRACE_S)
+        """No child outlives its worker; a training keeps first where it stands."""
+        self.children.end()
 
     def _prepare_ahead(self) -> None:
         """Trains on all cores at once; timing comes later and has the machine for itself."""
         waiting = _distinct(self.job.assignments) if STAGES[0] in self.job.stages else []
-        slots = len(_cores()) if len(waiting) > 1 and self._on_cpu() else 0
+        is_alone = self.board.member.of == 1  # several processes have one training at a time
+        slots = len(_cores()) if is_alone and len(waiting) > 1 and self._on_cpu() else 0
         if not slots:
             return
         running: list[ForkServerProcess] = []
@@ -168,23 +176,33 @@ class Worker:
         trial = turn.assignment.trial.id
         child = self._start(turn.assignment, False)
         deadline = time.monotonic() + turn.limit_s
-        while child.is_alive() and time.monotonic() < deadline:
+        while child.is_alive() and time.monotonic() < deadline and self.board.fault() is None:
             child.join(min(0.2, max(deadline - time.monotonic(), 0.0)))
             self._heed()
-        is_late = child.is_alive()
-        if is_late:
+        is_late = child.is_alive() and self.board.fault() is None
+        if child.is_alive():
             child.kill()
             child.join()
-        if child.exitcode == WROTE_RECORD:
-            return None
-        return failure_of_exit(child.exitcode or 0, None, f"logs/{trial}.log", turn.limit_s if is_late else None)
+        failure = self._reason(child.exitcode or 0, f"logs/{trial}.log", turn.limit_s if is_late else None)
+        self.board.dismiss()
+        return failure
+
+    def _reason(self, exit_code: int, log: str, limit_s: float | None) -> Failure | None:
+        if exit_code in (HALTED, ABANDONED):  # of another's doing, and that one's word may come a moment later
+            deadline = time.monotonic() + WORD_S
+            while self.board.fault() is None and time.monotonic() < deadline:
+                self._heed()
+                time.sleep(0.1)
+        told = self.board.fault()
+        if told is not None and exit_code != WROTE_RECORD:
+            return told
+        if exit_code in (HALTED, ABANDONED):
+            return halted(log) if exit_code == HALTED else abandoned(self.board.member.of, log)
+        return None if exit_code == WROTE_RECORD else failure_of_exit(exit_code, None, log, limit_s)
 
     def _start(self, assignment: Assignment, is_ahead: bool) -> ForkServerProcess:
         head = self.job.model_copy(update={"assignments": ()})
-        child = self._context.Process(target=run_child, args=(head, assignment, str(self.path), is_ahead))
-        child.start()
-        self._children = [c for c in self._children if c.is_alive()] + [child]
-        return child
+        return self.children.start(run_child, head, assignment, str(self.path), is_ahead, self.board.member)
 
     def _is_done(self, assignment: Assignment) -> bool:
         """Whether another launcher had the same trial run since this job was written."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 JOB_ID = re.compile(r"\d+(_\d+)?")
 MOST_RESTARTS = 20  # submitit takes any signal in a job under ten minutes for a time-out, so its own 3 would end it
 MARGIN_MIN = 15  # for the start of a worker and the models that are trained ahead
+KEEPING = 0.8  # share of the time between a warning and the end in which a training may keep where it stands
 MB_PER_GB = 1024
 LARGEST_ARRAY = 1_000  # what Slurm allows unless it says otherwise
 COMMANDS = ("sbatch", "srun", "squeue", "scancel")
@@ -135,7 +136,7 @@ class Slurm(SlurmOptions, Executor):
         executor = SlurmExecutor(folder=folder, max_num_timeout=MOST_RESTARTS, python=self.python)
         executor.update_parameters(**parameters)
         try:
-            return executor.map_array(Element(), [self._command(job) for job in jobs])
+            return executor.map_array(Element(self._patience_s), [self._command(job) for job in jobs])
         except (FailedJobError, FailedSubmissionError, OSError) as error:
             raise DeviceError(f"executor slurm: nothing was submitted: {_last_line(error)}") from None
 
@@ -166,6 +167,11 @@ class Slurm(SlurmOptions, Executor):
         arrays = dict.fromkeys(job_id.partition("_")[0] for job_id in after)
         stated = [str(others["dependency"])] if "dependency" in others else []
         return {**others, "dependency": ",".join([*stated, ":".join(["afterany", *arrays])])}
+
+    @property
+    def _patience_s(self) -> float:
+        """How long a job may take to end once it is warned; then it is queued again, while there is time for that."""
+        return self.slurm_signal_delay_s * KEEPING
 
     def _minutes(self, resources: Resources, trials: int) -> int:
         """Long enough that the worker's own limit for a trial is met before Slurm's, one in twice the time included.

@@ -17,6 +17,8 @@ from harness.tasks.base import Task
 if TYPE_CHECKING:
     from torch import nn
 
+    from harness.training.circle import Circle
+
 
 @dataclass(frozen=True)
 class Recovering:
@@ -24,7 +26,8 @@ class Recovering:
 
     `whole` is the network before the removal, with the same weights; who changes it copies it first. `anew(seed)`
     gives `net` again with random weights, drawn as `weights.train` draws them. `checkpoints` is a folder of this
-    recovery alone, where a training may keep where it stands; it is gone once the recovery has ended.
+    recovery alone, where a training may keep where it stands, every `checkpoint_s` seconds; it is gone once the
+    recovery has ended. `meet` waits for the other processes of the training; None: there are no others.
     """
 
     net: nn.Module
@@ -38,6 +41,8 @@ class Recovering:
     seed: int
     progress: Callable[[str], None]
     checkpoints: Path | None = None
+    checkpoint_s: float | None = None
+    meet: Callable[[], Circle] | None = None
 
 
 class Recovery(Plugin, ABC):

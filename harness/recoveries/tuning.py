@@ -79,7 +79,13 @@ def course_of(recovering: Recovering, keeps_end: bool) -> Course:
     from harness.training.loop import Course
 
     outputs = recovering.data.description.outputs
-    return Course(outputs=outputs, checkpoints=recovering.checkpoints, keeps_end=keeps_end)
+    return Course(
+        outputs=outputs,
+        checkpoints=recovering.checkpoints,
+        checkpoint_s=recovering.checkpoint_s,
+        keeps_end=keeps_end,
+        meet=recovering.meet,
+    )
 
 
 def _trial(recovering: Recovering, number: int, of: int) -> Recovering:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from harness.records import STAGES, StageRun
 from harness.schema import Options, digest
 from harness.stages.errands import Alone
 from harness.tasks.base import InputConfig, Task
+from harness.training.circle import Circle
+from harness.training.team import Team
 from harness.transforms.base import Transform, transforms
 from harness.trials import TrialSpec
 
@@ -50,6 +52,8 @@ class Bench:
     alone: Alone | None = None  # measures in a process of its own; None starts one for it
     devices: tuple[str, ...] = ()  # `device`, and others that help to evaluate
     transforms: tuple[tuple[str, Transform], ...] = ()  # each with the first stage whose network has it
+    team: Team | None = None  # the processes that train together; None: this one alone
+    used: dict[str, str] = field(default_factory=dict)  # contents of what was obtained, by stage and key
 
     def since(self, stage: str) -> float:
         """Artifacts of this stage that are older do not count: `--fresh` was asked for."""
@@ -60,17 +64,27 @@ class Bench:
         if stage in STAGES and stage not in self.job.stages:
             raise StageAbsentError(f"{stage} was not made: the job that should have done it ended without")
 
-    def obtain(self, stage: str, asked: Options, make: Callable[[Path], str]) -> tuple[Artifact, bool]:
+    def obtain(
+        self, stage: str, asked: Options, make: Callable[[Path], str], is_trained: bool = False
+    ) -> tuple[Artifact, bool]:
         """The stage's artifact for what was asked, made if it is not there; and whether it was.
 
         Raises StageAbsentError where another job should have made it.
         """
-        if stage not in self.job.stages:
-            found = self.artifacts.get(stage, key_of(asked), self.maker, self.since(stage))
-            if found is not None:
-                return found, True
+        key = key_of(asked)
+        maker = replace(self.maker, processes=self.team.size) if self.team and is_trained else self.maker
+        found = None if stage in self.job.stages else self.artifacts.get(stage, key, maker, self.since(stage))
+        reused = found is not None
+        if found is None:
             self.check_makes(stage)
-        return self.artifacts.obtain(stage, asked, key_of(asked), self.maker, make, self.since(stage))
+            found, reused = self.artifacts.obtain(stage, asked, key, maker, make, self.since(stage))
+        self.used[f"{stage}/{key}"] = found.manifest.content
+        return found, reused
+
+    def meeting(self, stage: str, asked: Options) -> Callable[[], Circle] | None:
+        """How a training of this stage waits for the other processes; None where it is alone."""
+        team = self.team
+        return None if team is None else lambda: team.meet(stage, key_of(asked), self.used, self.device)
 
 
 @dataclass
@@ -104,6 +118,7 @@ def _stage_run(used: Sequence[tuple[Artifact, bool]], elapsed_s: float) -> Stage
         machine_class=first.machine_class if first else "",
         software_class=first.software_class if first else "",
         elapsed_s=elapsed_s,
+        processes=max((m.processes for m in manifests), default=1),
     )
 
 

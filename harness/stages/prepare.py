@@ -24,7 +24,9 @@ WEIGHTS = "weights.safetensors"
 def prepare(bench: Bench) -> tuple[Network, Artifact, bool]:
     """The network with its weights on the device, from the artifact if there is one."""
     asked = _asked(bench)
-    artifact, reused = bench.obtain("prepare", asked, lambda folder: _make(bench, asked, folder))
+    artifact, reused = bench.obtain(
+        "prepare", asked, lambda folder: _make(bench, asked, folder), "train" in bench.spec.weights
+    )
     models.load_weights(bench.shell, artifact.folder / WEIGHTS)
     return Network(bench.shell.to(bench.device).eval(), artifact.manifest.content), artifact, reused
 
@@ -48,7 +50,7 @@ def _asked(bench: Bench) -> Options:
 
 
 def _make(bench: Bench, asked: Options, folder: Path) -> str:
-    net, figures = _weighted(bench, unfinished(bench, "prepare", asked))
+    net, figures = _weighted(bench, asked)
     models.save_weights(net, folder / WEIGHTS)
     (folder / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
     return models.content_of(net)
@@ -59,7 +61,7 @@ def unfinished(bench: Bench, stage: str, asked: Options) -> Path:
     return bench.artifacts.unfinished(stage, key_of(asked), bench.maker, bench.since(stage))
 
 
-def _weighted(bench: Bench, checkpoints: Path) -> tuple[nn.Module, dict[str, float]]:
+def _weighted(bench: Bench, asked: Options) -> tuple[nn.Module, dict[str, float]]:
     spec, weights = bench.spec, bench.spec.weights
     seed = spec.model_seed or 0
     if "pretrained" in weights:
@@ -72,7 +74,7 @@ def _weighted(bench: Bench, checkpoints: Path) -> tuple[nn.Module, dict[str, flo
     if "file" in weights:
         models.load_weights(net, _weights_file(bench, str(weights["file"])))
         return net, {}
-    return (net, _trained(bench, net, seed, checkpoints)) if "train" in weights else (net, {})
+    return (net, _trained(bench, net, seed, asked)) if "train" in weights else (net, {})
 
 
 def _weights_file(bench: Bench, sha256: str) -> Path:
@@ -82,14 +84,19 @@ def _weights_file(bench: Bench, sha256: str) -> Path:
     return path
 
 
-def _trained(bench: Bench, net: nn.Module, seed: int, checkpoints: Path) -> dict[str, float]:
+def _trained(bench: Bench, net: nn.Module, seed: int, asked: Options) -> dict[str, float]:
     recipe = TrainRecipe.model_validate(bench.spec.weights["train"])
     loop.initialise(net, recipe.init, seed)
     net.to(bench.device)
     # Trained with the transforms, kept under the names of the plain network: a removal is proved without them.
     trained = transformed(bench, Network(net, ""), "prepare").net
     part = bench.data.parts["train"]
-    course = loop.Course(outputs=bench.data.description.outputs, checkpoints=checkpoints)
+    course = loop.Course(
+        outputs=bench.data.description.outputs,
+        checkpoints=unfinished(bench, "prepare", asked),
+        checkpoint_s=bench.job.checkpoint_s,
+        meet=bench.meeting("prepare", asked),
+    )
     figures = loop.train(
         trained, bench.task, part, recipe, bench.device, seed, lambda note: bench.progress("prepare", note), course
     )

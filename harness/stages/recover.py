@@ -74,8 +74,8 @@ def recover(
         "data": {name: {"sha256": part.sha256, "transform": part.transform} for name, part in parts.items()},
         "revision": REVISION,
     }
-    recovering = _recovering(bench, prepared, candidate, gone, unfinished(bench, "recover", asked))
-    artifact, reused = bench.obtain("recover", asked, lambda folder: _make(recovery, recovering, folder))
+    recovering = _recovering(bench, prepared, candidate, gone, asked)
+    artifact, reused = bench.obtain("recover", asked, lambda folder: _make(recovery, recovering, folder), True)
     models.load_weights(candidate, artifact.folder / WEIGHTS)
     # The same weights without other parts, or in another form of removal, are another network.
     content = digest([artifact.manifest.content, made_of], 16)
@@ -91,7 +91,7 @@ def anew(bench: Bench, gone: Removed, seed: int) -> nn.Module:
     return transformed(bench, Network(small, ""), "prepare", "select", "recover").net
 
 
-def _recovering(bench: Bench, prepared: Network, candidate: nn.Module, gone: Removed, checkpoints: Path) -> Recovering:
+def _recovering(bench: Bench, prepared: Network, candidate: nn.Module, gone: Removed, asked: Options) -> Recovering:
     if bench.spec.recovery_seed is None:
         raise HarnessError("a recovery that trains needs a recovery seed")
     return Recovering(
@@ -105,7 +105,9 @@ def _recovering(bench: Bench, prepared: Network, candidate: nn.Module, gone: Rem
         device=bench.device,
         seed=bench.spec.recovery_seed,
         progress=lambda note: bench.progress("recover", note),
-        checkpoints=checkpoints,
+        checkpoints=unfinished(bench, "recover", asked),
+        checkpoint_s=bench.job.checkpoint_s,
+        meet=bench.meeting("recover", asked),
     )
 
 

@@ -25,13 +25,15 @@ from harness.schema import digest
 from harness.tasks.base import Batch, Task
 from harness.training.averaging import Average
 from harness.training.checkpoints import Checkpoints, Position
+from harness.training.circle import ALONE, Circle, Share
 from harness.training.groups import parameter_groups
+from harness.training.halting import Halt, Halted, halting
+from harness.training.losses import REMEDY, Losses
 from harness.training.schedules import learning_rate
+from harness.training.shuffled import Shuffled
 from harness.training.state import TrainingState
 
 Progress: TypeAlias = Callable[[str], None]
-CHECK_EVERY = 100  # steps between looks at the loss: each look waits for the device
-REMEDY = "a lower lr, a longer warmup or a smaller clip may help"
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,17 @@ class Course:
 
     `outputs` is the size of the head, which mixed targets need. `loss(outputs, batch)` stands in for the task's own.
     `before_step(epoch, step)` is called ahead of every step, both counted from 0. Where the training stands is kept in
-    `checkpoints`, and with `keeps_end` its end too, so that a second call does nothing again.
+    `checkpoints`, every `checkpoint_s` seconds and when SIGTERM comes, which then ends the training; with `keeps_end`
+    its end too, so that a second call does nothing again. `meet` waits for the other processes of the training.
     """
 
     outputs: int | None = None
     loss: Callable[[Tensor, Batch], Tensor] | None = None
     before_step: Callable[[int, int], None] | None = None
     checkpoints: Path | None = None
+    checkpoint_s: float | None = None
     keeps_end: bool = False
+    meet: Callable[[], Circle] | None = None
 
 
 PLAIN = Course()
@@ -83,26 +88,30 @@ def train(  # noqa: PLR0913, PLR0917  # what is trained, on what, how, where, fr
 ) -> dict[str, float]:
     """Trains in place and leaves the network in eval mode; returns mean loss of the last epoch, steps and seconds.
 
-    The items' order, dropout and drop path follow `seed` alone; the caller's random state is left as it was.
-    Raises FloatingPointError when the loss or the weights stop being finite.
+    The items' order, dropout and drop path follow `seed` alone; the caller's random state is left as it was. `batch`
+    and `lr` are those of all processes together: how many there are changes the course by rounding and dropout only.
+    Raises FloatingPointError when the loss or the weights stop being finite, Halted when it was told to end.
     """
     if len(part) == 0:
         raise DataError("the training part has no items")
     _check_amp(options, device)
     steps = steps_of(options, len(part))
     checkpoints = _checkpoints(course, net, part, options, seed)
+    circle = course.meet() if course.meet else ALONE
+    circle.check(net)
     net.train()
     try:
-        with cpu_threads(options.threads), _own_randomness(device):
-            shuffled = _Shuffled(part, options, device, seed, _mixing(options, course, device))
-            training = _Training(net, task, options, steps, course)
-            position = training.run(shuffled, progress, checkpoints)
+        with cpu_threads(options.threads), _own_randomness(device), halting(checkpoints is not None) as halt:
+            shuffled = Shuffled(part, options, device, seed, _mixing(options, course, device), circle)
+            training = _Training(net, task, options, steps, course, circle, halt)
+            position = training.run(shuffled, progress, checkpoints if circle.leads else None)
     finally:
         net.zero_grad(set_to_none=True)
         net.eval()
     if not all(bool(torch.isfinite(p).all()) for p in net.parameters()):
         raise FloatingPointError(f"training: the weights are not finite after step {steps}; {REMEDY}")
-    return {"loss": position.loss, "steps": float(steps), "elapsed_s": position.elapsed_s}
+    figures = {"loss": position.loss, "steps": float(steps), "elapsed_s": position.elapsed_s}
+    return figures if circle.is_alone else figures | {"processes": float(circle.size)}
 
 
 def steps_of(options: TrainOptions, items: int) -> int:
@@ -110,128 +119,109 @@ def steps_of(options: TrainOptions, items: int) -> int:
     return options.steps or (options.epochs or 0) * math.ceil(items / options.batch)
 
 
-@dataclass(frozen=True)
-class _Shuffled:
-    """The items of every epoch in an order of its own; dropout and augmentation of an epoch follow the same seed."""
-
-    part: Part
-    options: TrainOptions
-    device: str
-    seed: int
-    mixing: Mixing | None
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.part) / self.options.batch)
-
-    def epoch(self, number: int) -> Iterator[Batch]:
-        own = derived(self.seed, number)
-        torch.manual_seed(own)
-        size, augment = self.options.batch, self.options.augment
-        is_plain = augment == "none"
-        found = self.part.batches(size, shuffle=own) if is_plain else self.part.augmented(size, own, augment)
-        batches = (batch.to(self.device) for batch in found)
-        if self.mixing is None:
-            return batches
-        mixing = self.mixing
-        return (mixing(batch, derived(own, index)) for index, batch in enumerate(batches))
-
-
-class _Losses:
-    """The losses of an epoch; they stay on the device until looked at."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-        self.seen: list[tuple[float, int]] = []
-        self.unseen: list[tuple[Tensor, int]] = []
-
-    def add(self, loss: Tensor, items: int, step: int) -> None:
-        self.unseen.append((loss.detach(), items))
-        if len(self.unseen) == CHECK_EVERY:
-            self._look(step)
-
-    def mean(self, step: int) -> float:
-        """Mean over the items since the last call."""
-        self._look(step)
-        mean = sum(loss * items for loss, items in self.seen) / sum(items for _, items in self.seen)
-        self.seen.clear()
-        return mean
-
-    def _look(self, step: int) -> None:
-        if not self.unseen:
-            return
-        losses: list[float] = torch.stack([loss for loss, _ in self.unseen]).tolist()
-        for before, loss in zip(reversed(range(len(losses))), losses, strict=True):
-            if not math.isfinite(loss):
-                place = f"step {step - before + 1} of {self.steps}"
-                raise FloatingPointError(f"training: the loss is {loss} at {place}; {REMEDY}")
-        self.seen += zip(losses, (items for _, items in self.unseen), strict=True)
-        self.unseen.clear()
-
-
 class _Training:
     """A network under an optimiser, for `steps` steps."""
 
-    def __init__(self, net: nn.Module, task: Task, options: TrainOptions, steps: int, course: Course) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  # what is trained, how, for how long, with whom, and who may end it
+        self, net: nn.Module, task: Task, options: TrainOptions, steps: int, course: Course, circle: Circle, halt: Halt
+    ) -> None:
         self.net, self.task, self.options, self.steps, self.course = net, task, options, steps, course
+        self.circle, self.halt = circle, halt
         groups = parameter_groups(net, options.weight_decay, options.layer_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=options.lr, fused=True)
         self.parameters = [p for p in net.parameters() if p.requires_grad]
         self.average = Average(net, options.ema) if options.ema is not None else None
         self.state = TrainingState(net, self.optimizer, self.average)
+        self.losses = Losses(steps)
+        self.begun = 0.0
 
-    def run(self, shuffled: _Shuffled, progress: Progress, checkpoints: Checkpoints | None) -> Position:
+    def run(self, shuffled: Shuffled, progress: Progress, checkpoints: Checkpoints | None) -> Position:
         """Every step that is left, and where that leads."""
         position = self._resumed(checkpoints)
-        losses, told, before = _Losses(self.steps), -math.inf, perf_counter() - position.elapsed_s
+        if position.steps:
+            progress(f"goes on after step {position.steps} of {self.steps}")
+        told, self.begun = -math.inf, perf_counter() - position.elapsed_s
         epochs = math.ceil(self.steps / len(shuffled))
-        for number in range(position.epochs + 1, epochs + 1):
-            step = position.steps
-            for batch in islice(shuffled.epoch(number), self.steps - step):
-                losses.add(self._step(batch, number - 1, step), len(batch), step)
-                step += 1
-            position = Position(
-                fits=position.fits,
-                epochs=number,
-                steps=step,
-                loss=losses.mean(step - 1),
-                elapsed_s=perf_counter() - before,
-            )
-            self._keep(checkpoints, position, is_last=number == epochs)
-            if number == epochs or monotonic() - told >= 1:
-                progress(f"epoch {number}/{epochs}, loss {position.loss:.3g}")
+        while position.steps < self.steps:
+            position, is_halted = self._epoch(shuffled, position, checkpoints)
+            if is_halted and position.steps < self.steps:
+                progress(f"halted after step {position.steps} of {self.steps}")
+                raise Halted
+            if position.epochs == epochs or monotonic() - told >= 1:
+                progress(f"epoch {position.epochs}/{epochs}, loss {position.loss:.3g}")
                 told = monotonic()
         if self.average is not None:
             self.average.put()
         return position
 
+    def _epoch(self, shuffled: Shuffled, position: Position, checkpoints: Checkpoints | None) -> tuple[Position, bool]:
+        """The rest of an epoch, or as far as it comes; whether somebody asked for the end."""
+        number, step, is_halted = position.epochs + 1, position.steps, False
+        first, last = len(shuffled) * (number - 1), min(len(shuffled) * number, self.steps)
+        shares = shuffled.epoch(number, step - first)
+        if step > first:
+            self.state.load_chance(self.circle)
+        for share in islice(shares, last - step):
+            loss, is_halted = self._step(share, number - 1, step)
+            self.losses.add(loss, share.items, step)
+            step += 1
+            if step < last and (is_halted or (checkpoints is not None and checkpoints.is_due)):
+                position = self._at(position, step, epochs=number - 1, loss=position.loss)
+                if checkpoints is not None:
+                    checkpoints.write(position, self.state.tensors(self.losses.tensor(step - 1), self.circle))
+                if is_halted:
+                    return position, True
+        position = self._at(position, step, epochs=number, loss=self.losses.mean(step - 1))
+        is_kept = self.course.keeps_end if step == self.steps else is_halted or (checkpoints and checkpoints.is_due)
+        if checkpoints is not None and is_kept:
+            checkpoints.write(position, self.state.tensors())
+        return position, is_halted
+
+    def _at(self, before: Position, step: int, epochs: int, loss: float) -> Position:
+        elapsed_s = perf_counter() - self.begun
+        return Position(fits=before.fits, epochs=epochs, steps=step, loss=loss, elapsed_s=elapsed_s)
+
     def _resumed(self, checkpoints: Checkpoints | None) -> Position:
+        """Where an earlier training stood, or the beginning; the same in all processes, with the leader's weights."""
         kept = checkpoints.read() if checkpoints else None
-        if kept is None:
-            return Position(fits=checkpoints.fits if checkpoints else "", epochs=0, steps=0, loss=0.0, elapsed_s=0.0)
-        position, tensors = kept
-        self.state.load(tensors)
+        fits = checkpoints.fits if checkpoints else ""
+        position, tensors = kept or (Position(fits=fits, epochs=0, steps=0, loss=0.0, elapsed_s=0.0), {})
+        position = Position.model_validate_json(self.circle.told(position.model_dump_json()))
+        if not self.circle.is_alone:
+            tensors = self.circle.given(tensors or self.state.tensors())
+        if tensors:
+            self.state.load(tensors)
+            self.losses.load(self.state.losses)
         return position
 
-    def _keep(self, checkpoints: Checkpoints | None, position: Position, is_last: bool) -> None:
-        if checkpoints is not None and (self.course.keeps_end if is_last else checkpoints.is_due):
-            checkpoints.write(position, self.state.tensors())
-
-    def _step(self, batch: Batch, epoch: int, step: int) -> Tensor:
+    def _step(self, share: Share, epoch: int, step: int) -> tuple[Tensor, bool]:
+        """The mean loss over the whole batch, and whether any process was told to end."""
         if self.course.before_step is not None:
             self.course.before_step(epoch, step)
         rate = learning_rate(step, self.steps, self.options)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0)
         with torch.autocast("cuda", dtype=torch.bfloat16) if self.options.amp else nullcontext():
-            loss = self._loss(self.task.forward(self.net, batch), batch)
+            loss = self._loss(self.task.forward(self.net, share.batch), share.batch)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        loss, is_halted = self._backward(loss, share)
         if self.options.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
         self.optimizer.step()
         if self.average is not None:
             self.average.update()
-        return loss
+        return loss, is_halted
+
+    def _backward(self, loss: Tensor, share: Share) -> tuple[Tensor, bool]:
+        """Leaves in every process the gradient of the mean over all items; the word to end travels with it."""
+        if self.circle.is_alone:
+            torch.autograd.backward(loss)
+            return loss, self.halt.is_asked
+        loss = loss * share.weight
+        torch.autograd.backward(loss)
+        both = torch.stack([loss.detach(), torch.full_like(loss, float(self.halt.is_asked))])
+        self.circle.sum([both, *(p.grad for p in self.parameters if p.grad is not None)])
+        return both[0], bool(both[1])
 
     def _loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         if self.course.loss is not None:
@@ -252,7 +242,8 @@ def _checkpoints(course: Course, net: nn.Module, part: Part, options: TrainOptio
         return None
     data = [part.info.sha256, part.info.transform]
     asked = [type(options).__name__, options.model_dump(mode="json"), seed, *data, content_of(net)]
-    return Checkpoints(course.checkpoints, digest(asked, 32))
+    every = {} if course.checkpoint_s is None else {"every_s": course.checkpoint_s}
+    return Checkpoints(course.checkpoints, digest(asked, 32), **every)
 
 
 def _check_amp(options: TrainOptions, device: str) -> None:

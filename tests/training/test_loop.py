@@ -185,7 +185,7 @@ def test_the_step_is_right_when_the_loss_goes_wrong_late(monkeypatch: pytest.Mon
             return super().loss(outputs, batch, label_smoothing) * (math.inf if self.calls == 5 else 1)
 
     for every in (2, 100):
-        monkeypatch.setattr(training, "CHECK_EVERY", every)
+        monkeypatch.setattr("harness.training.losses.CHECK_EVERY", every)
         with pytest.raises(FloatingPointError, match="the loss is inf at step 5 of 6"):
             train(net_of(), Late(), Items(), OPTIONS, "cpu", 0, lambda _: None)
 
