@@ -15,12 +15,13 @@ from harness.following import Follower, Summary, Unwatched, Watcher
 from harness.jobs import Assignment, JobFolder
 from harness.live import Live, live_jobs
 from harness.pending import Standing, assignments, standings
-from harness.place import Orders, check_device, place_of
+from harness.place import Orders, Place, check_device, place_of
 from harness.plan import Plan, make_plan
+from harness.presence import check_presence
 from harness.records import StudyIndex
 from harness.store import Store
 from harness.study_file import StudyFile
-from harness.submission import batches_of, started
+from harness.submission import Batch, batches_of, started
 
 
 def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> Summary:
@@ -44,13 +45,10 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     todo = [a for a in asked if not {each.key for each in a.asked} <= awaited.get(a.trial.id, frozenset())]
     routes = batches_of(plan, place, todo, store, orders)
     if todo:
-        check_device(file, plan.study, {batch.load.device for route in routes for batch in route})
+        _make_ready(file, plan, place, routes, results)
     summary = follower.summary = _summary(plan, stand, asked)
     summary.deaths += deaths
     _write_plan(store, plan, file, orders)
-    if todo:
-        for dataset in plan.datasets:
-            dataset.fetch({label: Path(folder) for label, folder in place.site.paths.items()})
     if todo or others:
         watcher.begins(len(plan.trials), len(asked), f"{place.executor.name}, device {place.device}")
         own = started(store, study, routes, orders.detach)
@@ -60,6 +58,17 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
             follower.add(own)
             follower.follow()
     return summary
+
+
+def _make_ready(file: StudyFile, plan: Plan, place: Place, routes: Sequence[Sequence[Batch]], results: Path) -> None:
+    """Raises a HarnessError where a device lacks what a study asks of it, or what the trials need is not here."""
+    paths = {label: Path(folder) for label, folder in place.site.paths.items()}
+    batches = [batch for route in routes for batch in route]
+    check_device(file, plan.study, {batch.load.device for batch in batches})
+    trials = (each.trial for batch in batches for job in batch.jobs for each in job.assignments)
+    check_presence(trials, paths, results, str(file.path))
+    for dataset in plan.datasets:
+        dataset.fetch(paths)
 
 
 def watch(store: Store, study: str, watcher: Watcher) -> Summary:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError, Problem, SpecError, UnknownNameError, suggestion, unknown
+from harness.pretrained import absent, published, tags
 from harness.schema import Options
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ def check_architecture(architecture: str, options: Options, where: str = "") -> 
     if not re.fullmatch(r"[\w.]+", architecture) or not timm.is_model(architecture):
         raise UnknownNameError(unknown("architecture", architecture, architectures(), "architecture").under(where))
     name, _, tag = architecture.partition(".")
-    tags = _tags(name)
-    if tag and tag not in tags:
-        raise UnknownNameError(unknown(f"tag of {name}", tag, tags, "architecture").under(where))
+    known = tags(name)
+    if tag and tag not in known:
+        raise UnknownNameError(unknown(f"tag of {name}", tag, known, "architecture").under(where))
     problems = [Problem(f"options.{key}", _FOREIGN_SENTENCE) for key in FOREIGN if key in options]
     problems += [
         Problem(f"options.{key}", "follows the data; leave it out") for key in FOLLOW_THE_DATA if key in options
@@ -212,32 +213,23 @@ def _option_names(architecture: str) -> list[str]:
 def _published(architecture: str, options: Options, task_options: Options, tag: str | bool) -> nn.Module:
     """The network with weights by timm's own loader, from its cache or the network."""
     import timm
+    from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError
     from safetensors import SafetensorError
 
-    name, _, own = architecture.partition(".")
-    tag = tag if isinstance(tag, str) else own
-    if tag and tag not in _tags(name):
-        raise UnknownNameError(unknown(f"tag of {name}", tag, _tags(name)))
-    full = f"{name}.{tag}" if tag else name
-    published = timm.get_pretrained_cfg(full)
-    if published is None or not published.has_weights:
-        raise DataError(f"no weights are published for {full}; use 'random', a file, or train them")
+    weights = published(architecture, tag if isinstance(tag, str) else None)
+    if constants.HF_HUB_OFFLINE and weights.found() is None:  # what has a plain address knows no such switch
+        raise DataError(absent(weights.name))
+    arguments = _arguments(options, task_options)
     try:
-        net: nn.Module = _sized(timm.create_model(full, pretrained=True, **_arguments(options, task_options)), options)
+        net: nn.Module = _sized(timm.create_model(weights.name, pretrained=True, **arguments), options)
     except (OSError, HfHubHTTPError) as error:
         why = "are not in the local cache, and cannot be fetched"
-        raise DataError(f"the published weights of {full} {why}: {_first_line(error)}") from None
+        raise DataError(f"the published weights of {weights.name} {why}: {_first_line(error)}") from None
     except (RuntimeError, KeyError, SafetensorError) as error:
-        raise DataError(f"the published weights of {full} do not fit these options: {_first_line(error)}") from None
+        what = f"the published weights of {weights.name} do not fit these options"
+        raise DataError(f"{what}: {_first_line(error)}") from None
     return net
-
-
-def _tags(name: str) -> list[str]:
-    import timm
-
-    found = timm.list_pretrained(f"{name}.*") + timm.list_pretrained(name)
-    return sorted({full.partition(".")[2] for full in found} - {""})
 
 
 def _misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Iterator[str]:

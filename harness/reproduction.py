@@ -17,6 +17,7 @@ from harness.following import PATIENCE_S, Watcher
 from harness.jobs import Assignment, EventTail, Job, JobFolder, events_path
 from harness.place import Place
 from harness.plugins import load_plugins
+from harness.presence import check_presence
 from harness.questions import Scene
 from harness.records import Record
 from harness.reproducible import check_folder, check_parts, place_for, revised, spec_of, weights_files
@@ -96,6 +97,7 @@ def reproduction(record: Record, results: Path, means: Means) -> Reproduction:
     paths = {label: Path(folder) for label, folder in place.site.paths.items()}
     dataset.describe(paths)
     dataset.fetch(paths)
+    check_presence([record.trial], paths, results, "RECORD.json")
     asked = record.run.asked
     found = answering(asked, Scene(record.trial.is_baseline, spec.runs_in(), sets_beside_test(asked)))
     job = _job(record, results, place, found.collectors)

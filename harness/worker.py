@@ -27,6 +27,7 @@ from harness.follower import Follower
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
 from harness.own_code import code_digest
+from harness.pretrained import go_offline
 from harness.records import STAGES, Failure, FailureClass
 from harness.runs import failed_record, run_id_at
 from harness.schema import canonical
@@ -87,6 +88,7 @@ class Worker:
         self._launcher = os.getppid()
         self._is_told_to_end = False
         _pin(job.slot, job.side_by_side)
+        go_offline()
         self.board = Board(path, member)
         self.children = Children([*job.preload, *(["accelerate"] if member.of > 1 else [])])
 

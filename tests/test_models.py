@@ -137,7 +137,7 @@ def test_values_that_the_class_refuses_are_shown_with_its_words(bad: Options, de
 @pytest.mark.usefixtures("offline")
 def test_weights_that_cannot_be_fetched_are_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(DataError, match=r"weights of deit_tiny_patch16_224 are not in the local cache, and cannot be"):
+    with pytest.raises(DataError, match=r"weights of deit_tiny_patch16_224 are not on this machine; `harness fetch"):
         create(DEIT, {}, {}, pretrained=True)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.arguments import AsJson, Reports, Results, Set, Site, StudyArgument, StudyFileArgument
 from harness.cli.exits import BUG, FINE, INTERRUPTED, USER
 from harness.errors import HarnessError
 
@@ -24,16 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-StudyFileArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
-StudyArgument = Annotated[
-    str, typer.Argument(metavar="STUDY", help="Name of a study, or its file.", show_default=False)
-]
-Site = Annotated[Path | None, typer.Option("--site", metavar="FILE", help="Where it runs: device, executor, paths.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", help="Overrides a value of the study.")]
-Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records and artifacts are kept.")]
-Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where reports are written.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 RESULTS, REPORTS = Path("results"), Path("reports")
 
@@ -90,6 +81,20 @@ def validate(study: StudyFileArgument, site: Site = None, set_: Set = None, resu
     from harness.cli.validate import validate_study
 
     raise typer.Exit(validate_study(study, site, set_ or [], results))
+
+
+@app.command()
+def fetch(
+    source: Annotated[
+        Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or a record.", show_default=False)
+    ],
+    site: Site = None,
+    set_: Set = None,
+) -> None:
+    """Bring weights and data here ahead, for nodes without a network."""
+    from harness.cli.fetch import fetch_all
+
+    raise typer.Exit(fetch_all(source, site, set_ or []))
 
 
 @app.command()

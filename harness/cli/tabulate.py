@@ -18,6 +18,7 @@ from harness.errors import SpecError, StoreError
 from harness.place import Orders, place_of
 from harness.plan import make_plan
 from harness.plugins import load_plugins
+from harness.presence import check_presence
 from harness.searches.base import Search, searches
 from harness.study_file import load_study
 
@@ -45,8 +46,10 @@ def tabulate_study(study: Path, site: Path | None, overrides: list[str], orders:
     place = place_of(file.site, Orders(device=orders.device))
     plan = make_plan(file, results)
     scored = _scored(orders)
+    paths = {label: Path(folder) for label, folder in place.site.paths.items()}
+    check_presence(plan.trials, paths, results, str(study))
     for dataset in plan.datasets:
-        dataset.fetch({label: Path(folder) for label, folder in place.site.paths.items()})
+        dataset.fetch(paths)
     from harness.tabulation import tabulated
 
     folder = orders.to or results / plan.study.study / "tables"

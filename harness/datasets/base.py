@@ -74,6 +74,14 @@ class Dataset(Plugin):
     def describe(self, paths: Mapping[str, Path]) -> Description:
         """Sizes only, without torch and without decoding; raises DataError when the data is not there."""
 
+    def is_here(self, paths: Mapping[str, Path]) -> bool:
+        """Whether nothing is left to fetch."""
+        try:
+            self.describe(paths)
+        except DataError:
+            return False
+        return True
+
     def fetch(self, paths: Mapping[str, Path]) -> None:  # most data sets have nothing to fetch
         """Brings absent files into their folder, where the study asks for that; the launcher calls it once."""
 

@@ -49,16 +49,19 @@ class FashionMnist(Dataset):
     def describe(self, paths: Mapping[str, Path]) -> Description:
         """The official sizes where files are still to be fetched."""
         place = where(self.name, self.title)
-        if self.download and self.title in paths and _found(paths[self.title]) is None:
+        if self.download and self.title in paths and not self.is_here(paths):
             given = OFFICIAL
         else:
             given = {part: _size(files, place) for part, files in self._files(paths).items()}
         sizes = sizes_of(takes(given, self.splits, place))
         return Description("classification", 10, channels_fed(1, self.channels, place), sizes=sizes)
 
+    def is_here(self, paths: Mapping[str, Path]) -> bool:
+        return self.title in paths and _found(paths[self.title]) is not None
+
     def fetch(self, paths: Mapping[str, Path]) -> None:
         """Torchvision's download into the folder, where the study asks for it and files are absent."""
-        if not self.download or (self.title in paths and _found(paths[self.title]) is not None):
+        if not self.download or self.is_here(paths):
             return
         place = where(self.name, self.title)
         if self.title in paths:

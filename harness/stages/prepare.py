@@ -10,9 +10,11 @@ from harness import models
 from harness.artifacts import Artifact
 from harness.errors import DataError
 from harness.recipes import TrainRecipe
+from harness.records import PartInfo
 from harness.schema import Json, Options
-from harness.stages.base import Bench, Network, key_of, transformed
+from harness.stages.base import Bench, Network, chain_of, key_of, transformed
 from harness.training import loop
+from harness.trials import TrialSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,20 +34,27 @@ def prepare(bench: Bench) -> tuple[Network, Artifact, bool]:
 
 
 def _asked(bench: Bench) -> Options:
-    spec = bench.spec
+    return asked_for(bench.spec, bench.task_options, bench.data.parts["train"].info if _trains(bench.spec) else None)
+
+
+def _trains(spec: TrialSpec) -> bool:
+    return "train" in spec.weights
+
+
+def asked_for(spec: TrialSpec, task_options: Options, train: PartInfo | None) -> Options:
+    """All that a model with its weights goes by; `train` is the part that they are trained on, if they are."""
     asked: Options = {
         "architecture": spec.architecture,
-        "options": {**spec.options, **bench.task_options},
+        "options": {**spec.options, **task_options},
         "weights": spec.weights,
         "model_seed": spec.model_seed,
         "revision": REVISION,
     }
-    early: list[Json] = [plugin.identity() for stage, plugin in bench.transforms if stage == "prepare"]
+    early: list[Json] = [plugin.identity() for stage, plugin in chain_of(spec) if stage == "prepare"]
     if early:
         asked["transforms"] = early
-    if "train" in spec.weights:
-        part = bench.data.parts["train"].info
-        asked["train"] = {"sha256": part.sha256, "transform": part.transform}
+    if train is not None:
+        asked["train"] = {"sha256": train.sha256, "transform": train.transform}
     return asked
 
 
@@ -74,7 +83,7 @@ def _weighted(bench: Bench, asked: Options) -> tuple[nn.Module, dict[str, float]
     if "file" in weights:
         models.load_weights(net, _weights_file(bench, str(weights["file"])))
         return net, {}
-    return (net, _trained(bench, net, seed, asked)) if "train" in weights else (net, {})
+    return (net, _trained(bench, net, seed, asked)) if _trains(spec) else (net, {})
 
 
 def _weights_file(bench: Bench, sha256: str) -> Path:

@@ -1,0 +1,18 @@
+"""Arguments and options that many commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StudyFileArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Name of a study, or its file.", show_default=False)
+]
+Site = Annotated[Path | None, typer.Option("--site", metavar="FILE", help="Where it runs: device, executor, paths.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", help="Overrides a value of the study.")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records and artifacts are kept.")]
+Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where reports are written.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]

@@ -1,0 +1,125 @@
+"""What a study needs from elsewhere, brought here: published weights, weights files, data sets; each is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from harness.datasets.base import Dataset, datasets
+from harness.errors import HarnessError, SpecError
+from harness.model_checks import dataset_identity
+from harness.models import check_architecture, file_sha256
+from harness.plugins import load_plugins
+from harness.pretrained import Published, is_damaged, published
+from harness.records import Record
+from harness.reproducible import spec_of
+from harness.schema import Options, canonical
+from harness.spec import FileWeights, ModelSpec, ReferenceModel, Study
+from harness.study_file import StudyFile, absolute
+from harness.trials import weights_identity
+
+State: TypeAlias = Literal["here", "came", "absent"]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One thing that a study needs: whether it was here or came, and how it is known; or why it could not come."""
+
+    what: str
+    state: State
+    detail: str
+
+
+@dataclass(frozen=True)
+class Need:
+    """A model as a study or a record asks for it; a weights file by its place, which a record doesn't hold."""
+
+    architecture: str
+    options: Options
+    weights: Options
+    data: Options
+    file: Path | None = None
+
+
+def needs_of_study(file: StudyFile) -> list[Need]:
+    """What the models of a study, and those beside it, need; raises SpecError where the file is faulty."""
+    if file.study is None or file.problems:
+        raise SpecError(file.problems)
+    study, folder = file.study, file.path.parent
+    load_plugins([absolute(plugin, folder) for plugin in study.plugins])
+    models = [*study.models, *(one.model for one in study.references if isinstance(one, ReferenceModel))]
+    return [_need(study, model, folder) for model in models]
+
+
+def _need(study: Study, model: ModelSpec, folder: Path) -> Need:
+    own = model.weights if isinstance(model.weights, FileWeights) else None
+    return Need(
+        architecture=model.architecture,
+        options=model.options,
+        weights=weights_identity(model.weights),
+        data=dataset_identity(model.data or study.data),
+        file=None if own is None else absolute(own.file, folder),
+    )
+
+
+def needs_of_record(record: Record) -> list[Need]:
+    """What the trial of a record needs to be run again."""
+    spec = spec_of(record)
+    return [Need(spec.architecture, spec.options, spec.weights, spec.data)]
+
+
+def fetched(needs: list[Need], paths: Mapping[str, Path]) -> Iterator[Fetched]:
+    """Brings everything that is not here, each thing once; what fails stops nothing else."""
+    for need in {canonical([need.architecture, need.weights]): need for need in needs}.values():
+        if "pretrained" in need.weights:
+            yield _weights(need)
+        elif need.file is not None:
+            yield _weights_file(need.file, need.weights["file"])
+    for data in {canonical(need.data): need.data for need in needs}.values():
+        yield _data(data, paths)
+
+
+def _weights(need: Need) -> Fetched:
+    tag = need.weights["pretrained"]
+    what = f"weights of {need.architecture}"
+    try:
+        check_architecture(need.architecture, need.options)
+        weights = published(need.architecture, tag if isinstance(tag, str) else None)
+        what = f"weights of {weights.name}"
+        path, state = _in_cache(weights)
+    except HarnessError as error:
+        return Fetched(what, "absent", str(error))
+    return Fetched(what, state, f"{path.name}, SHA-256 {file_sha256(path)}")
+
+
+def _in_cache(weights: Published) -> tuple[Path, State]:
+    held = weights.found()
+    if held is not None and not is_damaged(held):
+        return held, "here"
+    return weights.fetched(again=held is not None), "came"
+
+
+def _weights_file(path: Path, sha256: object) -> Fetched:
+    what = f"weights in {path.name}"
+    try:
+        found = file_sha256(path)
+    except HarnessError as error:
+        return Fetched(what, "absent", f"{error}; a study's own files are copied by whoever has them")
+    if sha256 not in (None, found):
+        return Fetched(what, "absent", f"its SHA-256 is {found}; it is not the file that the study means")
+    return Fetched(what, "here", f"SHA-256 {found}")
+
+
+def _data(data: Options, paths: Mapping[str, Path]) -> Fetched:
+    what = f"data {data.get('label', data['name'])}"
+    try:
+        dataset: Dataset = datasets.create(data, "data")
+        was_here = dataset.is_here(paths)
+        dataset.fetch(paths)
+        description = dataset.describe(paths)
+    except HarnessError as error:
+        return Fetched(what, "absent", str(error))
+    items = ", ".join(f"{part} {size:,}" for part, size in description.sizes.items())
+    return Fetched(what, "here" if was_here else "came", items or f"{description.outputs} classes")
