@@ -13,6 +13,7 @@ from harness.errors import HarnessError, Problem
 from harness.inventory import Inventory, kept_inventory
 from harness.models import check_architecture
 from harness.schema import Options
+from harness.site import OWN_PATHS
 from harness.spec import Choice, FileWeights, ModelSpec, ReferenceModel, Study
 from harness.tasks.base import Description
 from harness.tasks.catalogue import task_called
@@ -81,6 +82,10 @@ def _describe(
 ) -> tuple[Dataset, Description] | None:
     dataset = attempt(checked, where, lambda: datasets.create(dataset_identity(choice), where))
     if dataset is None:
+        return None
+    if dataset.has_path and dataset.title in OWN_PATHS:
+        message = f"{dataset.title!r} names a folder of harness in `paths`; give the data another label"
+        checked.problems.append(Problem(f"{where}.label", message))
         return None
     try:
         return dataset, dataset.describe(paths)

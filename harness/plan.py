@@ -18,6 +18,7 @@ from harness.plugins import load_plugins
 from harness.points import Axes, Point, assurance_faults, faults, points, uncompared
 from harness.questions import Scene, questions
 from harness.records import Asked, TrialInfo
+from harness.roots import place_artifacts
 from harness.runtimes import Runtime
 from harness.schema import Options, canonical
 from harness.spec import AMOUNTS, FileWeights, ModelSpec, Published, ReferenceModel, Study
@@ -103,11 +104,13 @@ def make_plan(file: StudyFile, results: Path) -> Plan:
     plugged = [file.located(p) for p in _load_plugins(study)]
     if plugged:
         raise SpecError([*problems, *plugged])  # names of theirs would all be unknown
-    checked = check_names(study, paths, results / "artifacts" / "inventory")
+    checked = check_names(study, paths, place_artifacts(results, paths.get("artifacts")) / "inventory")
     axes = grid.axes_of(study)
     found = checked.problems + grid.zip_problems(study, axes) + grid.exclude_problems(study)
     found += executors.problems(file.site.executor, "executor")
     found += [Problem("study", f"{study.study!r} is a folder of its own")] if study.study in RESERVED else []
+    if file.site.stage_data and "scratch" not in paths:
+        found.append(Problem("stage_data", "needs a folder on the nodes; the site file says it: paths: {scratch: DIR}"))
     problems += [file.located(p) for p in found]
     if not any(p.where.startswith("zip") for p in found):
         # A second look at what is sound, so that a count out of range is told with the rest.

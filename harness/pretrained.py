@@ -138,7 +138,6 @@ def _hash_in(name: str) -> str:
 
 def _from_hub(repository: str, files: tuple[str, ...], again: bool) -> Path:
     from huggingface_hub import errors, hf_hub_download
-    from huggingface_hub.errors import RemoteEntryNotFoundError
 
     broken = errors.HTTPError  # type: ignore[attr-defined]  # of the client that the hub's stands on: no connection
 
@@ -147,7 +146,7 @@ def _from_hub(repository: str, files: tuple[str, ...], again: bool) -> Path:
         for file in files:
             try:
                 return Path(hf_hub_download(name, file, revision=revision, force_download=again))
-            except RemoteEntryNotFoundError:
+            except errors.RemoteEntryNotFoundError:
                 continue
     except (OSError, broken, ValueError) as error:  # ValueError: asked for again, and there is no way there
         raise DataError(f"{name}: {_why(error)}") from None

@@ -10,6 +10,8 @@ from pydantic import Field, field_validator
 from harness.resources import StageResources
 from harness.schema import Options, Schema
 
+OWN_PATHS = ("artifacts", "scratch", "cache")  # folders in `paths` that are no data set's
+
 
 class Retries(Schema):
     """How often the worker tries a trial again that ended without a word, after all others had their turn.
@@ -30,7 +32,8 @@ class Site(Schema):
     resources: StageResources = StageResources()
     retries: Retries = Retries()
     checkpoint_min: float = Field(1.0, gt=0, description="minutes between two checkpoints of a training")
-    paths: dict[str, str] = Field({}, description="folders of data sets by label, and `cache`")
+    paths: dict[str, str] = Field({}, description="folders of data sets by label, and `artifacts`, `scratch`, `cache`")
+    stage_data: bool = Field(False, description="data are copied to `paths.scratch` of each node, and read there")
     workers: int = Field(0, ge=0, le=64, description="data-loading processes of a trial")
 
     @field_validator("device")

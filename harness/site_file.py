@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from harness.errors import SpecError
 from harness.schema import problems_of
 from harness.site import Site
-from harness.study_file import absolute, read_yaml, users_site
+from harness.study_file import placed, read_yaml, users_site
 
 
 def read_site(file: Path | None) -> Site:
@@ -21,5 +21,4 @@ def read_site(file: Path | None) -> Site:
         site = Site.model_validate(read_yaml(found))
     except ValidationError as error:
         raise SpecError(problem.in_file(found) for problem in problems_of(error, Site)) from None
-    paths = {label: str(absolute(place, found.parent)) for label, place in site.paths.items()}
-    return site.model_copy(update={"paths": paths})
+    return site.model_copy(update={"paths": placed(site.paths, found.parent)})

@@ -224,9 +224,17 @@ def _site(path: Path, own: dict[str, Any], site_file: Path | None) -> tuple[Site
             problems += [p.in_file(file) for p in problems_of(error, Site)]
             broken = {item["loc"][0] for item in error.errors(include_url=False)}
             layer = {key: value for key, value in layer.items() if key not in broken}
-        places = {key: str(absolute(item, file.parent)) for key, item in layer.get("paths", {}).items()}
+        places = placed(layer.get("paths", {}), file.parent)
         merged = {**merged, **layer, "paths": {**merged.get("paths", {}), **places}}
     return Site.model_validate(merged), problems
+
+
+def placed(paths: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The paths of a file in `folder`, absolute; a scratch folder that a variable names is known on its node alone."""
+    return {
+        label: place if label == "scratch" and place.startswith("$") else str(absolute(place, folder))
+        for label, place in paths.items()
+    }
 
 
 def absolute(place: str, folder: Path) -> Path:

@@ -27,7 +27,7 @@ FLOORS = (
     ("stats", "fairness", "published", "tabular"),
     ("store", "rankings", "resampling", "leases", "failures", "runs", "equivalence", "site_file", "board"),
     ("shared_failures",),
-    ("results",),
+    ("results", "roots"),
     ("nvml", "host_memory", "repetition", "operators", "watch", "rapl"),
     ("counting", "gpu_state", "gpu_energy", "device_queue"),
     ("snapshots", "device", "hardware"),
