@@ -53,6 +53,16 @@ def lease(path: Path, is_made: Callable[[], bool] = lambda: False) -> Iterator[b
         _release(path, token)
 
 
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lease of `path` at this moment, as far as can be told."""
+    return path.exists() and not _is_abandoned(path, _owner(path))
+
+
+def held_in(folder: Path) -> list[str]:
+    """Names of the leases of a folder that somebody holds."""
+    return [path.stem for path in sorted(folder.glob("*.lease")) if is_held(path)]
+
+
 def _created(path: Path, token: str) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ FLOORS = (
     ("environment", "machine"),
     ("tasks", "families", "architectures", "pretrained"),
     ("models", "datasets", "artifacts", "numerics"),
-    ("stand_ins", "streams", "gathering"),
+    ("stand_ins", "streams", "gathering", "clearing"),
     ("inventory", "surgery"),
     ("prefixes", "proof", "merging"),
     ("training",),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from harness.cli.app import main
+from harness.cli.entry import main
 
 __all__ = ["main"]

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.arguments import AsJson, Reports, Results, Set, Site, StudyArgument, StudyFileArgument
-from harness.cli.exits import BUG, FINE, INTERRUPTED, USER
-from harness.errors import HarnessError
-
-# Newer versions of typer have a copy of click of their own: what is typed wrong is known by typer's own name for it.
-TYPED_WRONG: tuple[type[Exception], ...] = typer.BadParameter.__bases__
+from harness.cli.arguments import AsJson, Keep, Reports, Results, Set, Site, StudyArgument, StudyFileArgument
+from harness.cli.exits import FINE, USER
 
 app = typer.Typer(
     name="harness",
@@ -147,6 +142,24 @@ def merge(
 
 
 @app.command()
+def gc(
+    study: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="Only what this study alone uses.")] = None,
+    keep: Annotated[Keep, typer.Option(help="How much stays: each word less than the one before it.")] = "newest",
+    stage: Annotated[list[str] | None, typer.Option("--stage", metavar="STAGE", help="Only artifacts of it.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove what goes; without it nothing is.")] = False,
+    as_json: AsJson = False,
+    results: Results = RESULTS,
+) -> None:
+    """Show what artifacts take and why they are kept; remove those that nothing needs. Records always stay."""
+    from harness.clearing import Wish
+    from harness.cli.gc import clear_artifacts
+    from harness.cli.report import study_name
+
+    wish = Wish(keep, tuple(stage or ()), study_name(study) if study else None)
+    raise typer.Exit(clear_artifacts(wish, delete, as_json, results))
+
+
+@app.command()
 def report(study: StudyArgument, results: Results = RESULTS, reports: Reports = REPORTS) -> None:
     """Write tables, figures and pages again, from records alone."""
     from harness.cli.report import report_study
@@ -248,31 +261,3 @@ def _command() -> str:
 def _without_folder(word: str) -> str:
     key, equals, value = word.rpartition("=")
     return key + equals + (Path(value).name if Path(value).is_absolute() else value)
-
-
-def main() -> int:
-    """Runs the command line and gives the exit code; only a bug of harness shows a traceback."""
-    try:
-        code = app(standalone_mode=False)
-    except typer.Exit as end:
-        code = end.exit_code
-    except TYPED_WRONG as error:
-        error.show()  # type: ignore[attr-defined]  # every usage error can
-        code = USER
-    except HarnessError as error:
-        typer.echo(f"{error}\n{_count(len(error.problems))}; nothing was run", err=True)
-        code = USER
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted", err=True)
-        code = INTERRUPTED
-    except BrokenPipeError:
-        code = FINE
-    except Exception:  # noqa: BLE001  # the last stop of a bug: shown whole, with its own exit code
-        traceback.print_exc()
-        typer.echo("this is a bug of harness: please report it with the lines above", err=True)
-        code = BUG
-    return code if isinstance(code, int) else FINE
-
-
-def _count(problems: int) -> str:
-    return f"{problems} problem" + ("s" if problems != 1 else "")

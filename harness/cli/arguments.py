@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,3 +16,4 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", hel
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records and artifacts are kept.")]
 Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where reports are written.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
+Keep = Literal["newest", "records", "plans", "nothing"]  # as harness.clearing has it, which is not needed for help
