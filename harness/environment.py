@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import harness
+from harness.containers import container
 from harness.device import gpu_address
 from harness.hardware import machine_class, machine_details, machine_fields
 from harness.nvml import driver
@@ -110,19 +111,6 @@ def variables(source: Mapping[str, str]) -> dict[str, str]:
         # Its entries may be serial numbers of GPUs; how many there are is enough.
         shown["CUDA_VISIBLE_DEVICES"] = f"{len([part for part in visible.split(',') if part.strip()])} devices"
     return shown
-
-
-def container(root: Path = Path("/"), source: Mapping[str, str] | None = None) -> str | None:
-    """The kind of container by its usual signs; None outside of one."""
-    known = os.environ if source is None else source
-    signs = {
-        "apptainer": "APPTAINER_CONTAINER" in known or (root / ".singularity.d").exists(),
-        "singularity": "SINGULARITY_CONTAINER" in known,
-        "kubernetes": "KUBERNETES_SERVICE_HOST" in known,
-        "docker": (root / ".dockerenv").exists(),
-        "podman": (root / "run/.containerenv").exists(),
-    }
-    return next((kind for kind, is_there in signs.items() if is_there), None)
 
 
 def _own_root() -> Path | None:

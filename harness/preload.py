@@ -11,6 +11,7 @@ import torch.utils.flop_counter  # noqa: F401
 import harness.run_trial
 import harness.stages.alone  # noqa: F401
 from harness.collectors.base import collectors
+from harness.containers import container
 from harness.criteria.base import criteria
 from harness.datasets.base import datasets
 from harness.families.catalogue import families
@@ -21,3 +22,4 @@ from harness.transforms.base import transforms
 for registry in (collectors, criteria, datasets, recoveries, searches, transforms):
     registry.members()
 families()
+container()  # reads an image of gigabytes once for all children

@@ -18,7 +18,7 @@ from fake_nvml import Card, play
 import harness
 from harness import environment
 from harness.device import GpuAddress
-from harness.environment import container, environment_of, software_class, variables, versions
+from harness.environment import environment_of, software_class, variables, versions
 from harness.gpu_state import uuid_digest
 from harness.hardware import machine_details, machine_fields
 
@@ -131,22 +131,6 @@ def test_a_value_that_could_hold_a_path_is_withheld(value: str) -> None:
 @pytest.mark.parametrize(("value", "shown"), [("", "0 devices"), ("3", "1 devices"), ("GPU-a,GPU-b", "2 devices")])
 def test_visible_gpus_are_counted_and_not_named(value: str, shown: str) -> None:
     assert variables({"CUDA_VISIBLE_DEVICES": value}) == {"CUDA_VISIBLE_DEVICES": shown}
-
-
-@pytest.mark.parametrize(
-    ("file", "source", "kind"),
-    [
-        (None, {}, None),
-        (".dockerenv", {}, "docker"),
-        (".singularity.d", {}, "apptainer"),
-        (None, {"APPTAINER_CONTAINER": "x"}, "apptainer"),
-        (".dockerenv", {"KUBERNETES_SERVICE_HOST": "x"}, "kubernetes"),
-    ],
-)
-def test_the_kind_of_container_is_told(tmp_path: Path, file: str | None, source: dict[str, str], kind: str) -> None:
-    if file:
-        (tmp_path / file).touch()
-    assert container(tmp_path, source) == kind
 
 
 def test_versions_are_those_of_the_loaded_packages() -> None:
