@@ -81,7 +81,7 @@ def _check_criteria(study: Study, checked: Checked) -> None:
         if only is not None and not set(only) & set(study.targets):
             message = f"{', '.join(only)} is no target of the study, so it would never run"
             checked.problems.append(Problem(f"{where}.for.targets", f"{message}; targets: {', '.join(study.targets)}"))
-    check_unique(checked, ((f"criteria.{i}", entry.label, entry.identity()) for i, entry in checked.criteria.items()))
+    check_unique(checked, ((f"criteria.{i}", entry.label, entry.identity) for i, entry in checked.criteria.items()))
 
 
 def _criterion_label(choice: CriterionChoice, plugin: Criterion, search: Search | None) -> str:
@@ -108,7 +108,7 @@ def _check_recoveries(study: Study, checked: Checked) -> None:
         if plugin is not None:
             checked.recoveries[index] = RecoveryEntry(label_of(choice, plugin), plugin)
     check_unique(
-        checked, ((f"recoveries.{i}", entry.label, [entry.identity()]) for i, entry in checked.recoveries.items())
+        checked, ((f"recoveries.{i}", entry.label, [entry.identity]) for i, entry in checked.recoveries.items())
     )
 
 
@@ -127,7 +127,7 @@ def _check_transforms(study: Study, checked: Checked) -> None:
             checked.transforms[index] = TransformEntry(label, tuple((stage, plugin) for stage, plugin, _ in found))
         _check_repeats(checked, plugins, places)
     check_unique(
-        checked, ((f"transforms.{i}", entry.label, [*entry.identity()]) for i, entry in checked.transforms.items())
+        checked, ((f"transforms.{i}", entry.label, [*entry.identity]) for i, entry in checked.transforms.items())
     )
 
 
@@ -149,7 +149,7 @@ def _transform_label(choice: TransformChoice, plugin: Transform) -> str:
 
 def _check_runtimes(study: Study, checked: Checked) -> None:
     checked.runtimes |= {index: RuntimeEntry(one.title, one) for index, one in enumerate(study.runtimes)}
-    check_unique(checked, ((f"runtimes.{i}", entry.label, [entry.identity()]) for i, entry in checked.runtimes.items()))
+    check_unique(checked, ((f"runtimes.{i}", entry.label, [entry.identity]) for i, entry in checked.runtimes.items()))
 
 
 def _check_references(study: Study, checked: Checked) -> None:

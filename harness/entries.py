@@ -67,6 +67,7 @@ class ModelEntry:
     def _targets(self) -> dict[str, Removable]:
         return {}
 
+    @cached_property
     def identity(self) -> Options:
         """What its trials have in common: the fields of a `TrialSpec` that it decides."""
         return {
@@ -96,6 +97,7 @@ class CriterionEntry:
         """The search that turns its scores into sets, its own choice included."""
         return self.search or searches.create({"name": self.plugin.searches[0]})
 
+    @cached_property
     def identity(self) -> Options:
         """What its trials have in common, and the models and targets that it is for."""
         search = self.search.identity() if self.search else None
@@ -115,6 +117,7 @@ class RecoveryEntry:
     label: str
     plugin: Recovery
 
+    @cached_property
     def identity(self) -> Options | None:
         """What a digest holds; None where nothing is trained."""
         return self.plugin.identity() if self.plugin.trains else None
@@ -127,11 +130,10 @@ class TransformEntry:
     label: str
     chain: tuple[tuple[str, Transform], ...]
 
-    def identity(self) -> tuple[Options, ...]:
+    @cached_property
+    def identity(self) -> list[Options]:
         """What a digest holds: each transform, and its stage where it is not the transform's own."""
-        return tuple(
-            plugin.identity() | ({} if stage == plugin.starts else {"from": stage}) for stage, plugin in self.chain
-        )
+        return [plugin.identity() | ({} if stage == plugin.starts else {"from": stage}) for stage, plugin in self.chain]
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class RuntimeEntry:
     label: str
     runtime: Runtime
 
+    @cached_property
     def identity(self) -> Options | None:
         """What a digest holds; None for the default one."""
         return self.runtime.identity()

@@ -118,11 +118,14 @@ def size(study: Study, axes: Mapping[str, Sequence[Any]]) -> int:
     return math.prod(len(axes[group[0]]) for group in _groups(study, axes))
 
 
-def points(study: Study, axes: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, int]]:
-    """Each point as the index of its entry on every axis."""
+def points(study: Study, axes: Mapping[str, Sequence[Any]]) -> Iterator[tuple[dict[str, int], Sequence[int]]]:
+    """Each point as the index of its entry on every axis but seeds, with the indices of the seeds that it meets."""
     groups = _groups(study, axes)
-    for choice in itertools.product(*(range(len(axes[group[0]])) for group in groups)):
-        yield {name: index for group, index in zip(groups, choice, strict=True) for name in group}
+    every_seed = range(len(axes["seeds"])) if groups[-1] == ("seeds",) else None  # the last axis, unless it is zipped
+    outer = groups if every_seed is None else groups[:-1]
+    for choice in itertools.product(*(range(len(axes[group[0]])) for group in outer)):
+        index = {name: number for group, number in zip(outer, choice, strict=True) for name in group}
+        yield index, (index["seeds"],) if every_seed is None else every_seed
 
 
 def is_excluded(study: Study, words: Mapping[str, Any]) -> bool:

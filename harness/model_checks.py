@@ -44,7 +44,7 @@ def check_models(study: Study, paths: Mapping[str, Path], inventories: Path, che
     check_unique(
         checked,
         (
-            (where, model.name, found[index].identity() if index in found else None)
+            (where, model.name, found[index].identity if index in found else None)
             for where, index, model, found in places
         ),
     )

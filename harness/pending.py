@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.collectors.base import Collector, CostCollector
@@ -48,7 +48,7 @@ def standings(plan: Plan, records: Iterable[Record], machine_class: str | None) 
     for record in records:
         runs.setdefault(record.trial.id, []).append(record)
     asked = _asked(plan)
-    return tuple(_standing(t, runs.get(t.id, []), asked[plan.scene_word(t)], machine_class) for t in plan.trials)
+    return tuple(_standing(t, runs.get(t.id, []), asked[plan.kind_of(t)], machine_class) for t in plan.trials)
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class _Questions:
     noisy: tuple[Asked, ...]
 
 
-def _asked(plan: Plan) -> dict[str, _Questions]:
+def _asked(plan: Plan) -> dict[Hashable, _Questions]:
     """The questions of every kind of trial that the plan has, for trials of one kind share theirs."""
     exact = [c for c in plan.collectors if not _is_noisy(c)]
     noisy = [c for c in plan.collectors if _is_noisy(c)]
-    scenes = {plan.scene_word(trial): trial for trial in plan.trials}
+    kinds = {plan.kind_of(trial): trial for trial in plan.trials}
     return {
-        word: _Questions(plan.questions(trial, exact), plan.questions(trial, noisy)) for word, trial in scenes.items()
+        kind: _Questions(plan.questions(trial, exact), plan.questions(trial, noisy)) for kind, trial in kinds.items()
     }
 
 

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from harness import grid
 from harness.checks import check_names
 from harness.collectors.base import Collector
 from harness.datasets.base import Dataset
-from harness.entries import Checked, CriterionEntry, ModelEntry
+from harness.drafts import Drafts
+from harness.entries import Checked, CriterionEntry
 from harness.errors import Problem, SpecError
 from harness.executors.base import executors
 from harness.plugins import load_plugins
-from harness.points import Axes, Point, assurance_faults, faults, points, uncompared
+from harness.points import Axes, assurance_faults, faults, points, uncompared
 from harness.questions import Scene, questions
 from harness.records import Asked, TrialInfo
 from harness.roots import place_artifacts
 from harness.runtimes import Runtime
 from harness.schema import Options, canonical
+from harness.sharing import Sharing
 from harness.spec import AMOUNTS, FileWeights, ModelSpec, Published, ReferenceModel, Study
 from harness.store import RESERVED
 from harness.study_file import StudyFile, absolute
-from harness.trials import Labels, TrialSpec, trial_info, uses_model_seed
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Plan:
     datasets: tuple[Dataset, ...]
     files: dict[str, str]
     is_synthetic: bool
-    structures: int
+    uneven: frozenset[tuple[str, str]]  # models and targets whose units are not all alike
     references: tuple[Options, ...] = ()
     plugins: tuple[str, ...] = ()
     test_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of data, by its canonical identity
@@ -48,9 +49,9 @@ class Plan:
         scene = self._scene(trial)
         return tuple(asked for collector in collectors for asked in questions(collector, scene))
 
-    def scene_word(self, trial: TrialInfo) -> str:
-        """Equal for trials that are asked the same."""
-        return str(self._scene(trial))
+    def kind_of(self, trial: TrialInfo) -> Hashable:
+        """Equal for trials that are asked the same: labels of models and runtimes are unique in a study."""
+        return trial.is_baseline, trial.runtime, trial.model
 
     def _scene(self, trial: TrialInfo) -> Scene:
         runtime = Runtime.model_validate(trial.spec.get("runtime") or {})
@@ -58,34 +59,12 @@ class Plan:
 
     def stage_counts(self) -> dict[str, int]:
         """How often each stage must be made; for recover, evaluate and cost an upper bound, since sets may coincide."""
-        specs = [TrialSpec.model_validate(trial.spec) for trial in self.trials]
-        plain = {canonical(spec.in_plain_runtime().identity()): spec for spec in specs}
-        prepared = {canonical(_prepared(spec)) for spec in specs}
-        selected = {canonical(_selected(spec)) for spec in specs if spec.removes}
-        return {
-            "prepare": len(prepared),
-            "select": len(selected),
-            "recover": sum(spec.recovery is not None for spec in plain.values()),
-            "evaluate": len(specs),
-            "cost": self.structures if self.study.costs == "shared" else len(specs),
-        }
+        return self.sharing.counts(self.trials)
 
-
-def _prepared(spec: TrialSpec) -> dict[str, Any]:
-    return spec.untouched().in_plain_runtime().identity()
-
-
-def _selected(spec: TrialSpec) -> dict[str, Any]:
-    free = {"count": None, "budget": None, "recovery": None, "recovery_seed": None, "runtime": None}
-    return spec.model_copy(update=free).identity()
-
-
-def _structure(spec: TrialSpec, point: Point) -> str:
-    """What a shared cost is keyed by, as far as it is known before selection: an upper bound."""
-    if spec.removes and (spec.budget is not None or not point.removable.is_uniform):
-        return canonical(spec.identity())  # which sublayers go decides what is left
-    built = [spec.architecture, spec.options, spec.data, list(spec.transforms), spec.runtime]
-    return canonical([*built, spec.target, spec.count, spec.removal])
+    @cached_property
+    def sharing(self) -> Sharing:
+        """What the trials share at each stage."""
+        return Sharing(self.trials, self.uneven, self.study.costs == "shared")
 
 
 def make_plan(file: StudyFile, results: Path) -> Plan:
@@ -158,7 +137,7 @@ def _point_problems(study: Study, axes: Axes, checked: Checked) -> list[Problem]
     counts: set[int | None] = set()
     trials = 0
     for index, point in points(study, axes, checked):
-        trials += len(point.criterion.draw_numbers)
+        trials += len(point.criterion.draw_numbers) * len(point.seeds)
         counts.add(point.count)
         for problem in (*faults(index, point), *assurance_faults(study, point)):
             found.setdefault(str(problem), problem)
@@ -180,32 +159,26 @@ def _too_many(trials: int, limit: int) -> Problem:
 
 
 def _planned(study: Study, axes: Axes, checked: Checked) -> Plan:
-    baselines: dict[str, TrialInfo] = {}
-    candidates: dict[str, TrialInfo] = {}
-    structures: set[str] = set()
+    drafts = Drafts(study.study)
+    uneven: set[tuple[str, str]] = set()
     for _, point in points(study, axes, checked):
-        for draw in point.criterion.draw_numbers:
-            spec, labels = _spec(point, draw), _labels(study, point)
-            bare = labels.model_copy(update={"criterion": None})
-            for other in (spec.untouched(), spec.unremoved()):
-                key = canonical(other.identity())
-                if key not in baselines:  # which many candidates share
-                    own = bare if other.recovery is not None else bare.model_copy(update={"recovery": "none"})
-                    structures.add(_structure(other, point))
-                    baselines[key] = trial_info(other, own)
-            structures.add(_structure(spec, point))
-            candidates.setdefault(canonical(spec.identity()), trial_info(spec, labels))
-    dense = {canonical(info.spec): info for info in _reference_trials(study, checked)}
+        drafts.add(point)
+        if not point.removable.is_uniform:
+            uneven.add((point.model.spec.name, point.target))
+    for model in checked.references.values():
+        for seeds in grid.seed_choices(study.seeds):
+            for runtime in checked.runtimes.values():
+                drafts.add_dense(model, runtime, seeds)
     models = [*checked.models.values(), *checked.references.values()]
     return Plan(
         study=study,
-        trials=tuple((dense | baselines | candidates).values()),
+        trials=drafts.trials,
         collectors=tuple(checked.collectors),
         criteria=tuple(checked.criteria.values()),
         datasets=tuple({canonical(model.dataset.identity()): model.dataset for model in models}.values()),
         files={m.sha256: m.spec.weights.file for m in models if m.sha256 and isinstance(m.spec.weights, FileWeights)},
         is_synthetic=any(model.description.is_synthetic for model in models),
-        structures=len(structures) + len(checked.references) * len(checked.runtimes),
+        uneven=frozenset(uneven),
         references=tuple(_reference_words(study)),
         plugins=study.plugins,
         test_sets={canonical(m.dataset.identity()): m.description.test_sets for m in models if m.description.test_sets},
@@ -217,52 +190,3 @@ def _reference_words(study: Study) -> Iterator[Options]:
         yield (
             {"published": reference.published} if isinstance(reference, Published) else {"model": reference.model.name}
         )
-
-
-def _reference_trials(study: Study, checked: Checked) -> Iterator[TrialInfo]:
-    """Dense networks beside the study: whole, untrained after preparing, one for each model seed."""
-    for model in checked.references.values():
-        for seeds in grid.seed_choices(study.seeds):
-            for entry in checked.runtimes.values():
-                spec = _whole(model, seeds).model_copy(update={"runtime": entry.identity()})
-                labels = Labels(study=study.study, model=model.spec.name, data=model.dataset.title)
-                yield trial_info(spec, labels.model_copy(update={"runtime": entry.label}))
-
-
-def _whole(model: ModelEntry, seeds: grid.SeedChoice) -> TrialSpec:
-    """A model with nothing done to it."""
-    whole = TrialSpec.model_validate(model.identity())
-    return whole.model_copy(update={"model_seed": seeds.model}) if uses_model_seed(whole.weights) else whole
-
-
-def _spec(point: Point, draw: int | None) -> TrialSpec:
-    criterion, recovery, budget = point.criterion, point.recovery.identity(), point.budget
-    return _whole(point.model, point.seeds).model_copy(
-        update={
-            "target": point.target,
-            "criterion": criterion.plugin.identity(),
-            "search": criterion.search.identity() if criterion.search else None,
-            "selection_seed": point.seeds.selection if criterion.plugin.is_random else None,
-            "draw": draw,
-            "count": point.count,
-            "budget": {budget.cost: budget.share} if budget else None,
-            "removal": point.removal,
-            "recovery": recovery,
-            "recovery_seed": None if recovery is None else point.seeds.recovery,
-            "transforms": point.transform.identity(),
-            "runtime": point.runtime.identity(),
-        }
-    )
-
-
-def _labels(study: Study, point: Point) -> Labels:
-    return Labels(
-        study=study.study,
-        model=point.model.spec.name,
-        data=point.model.dataset.title,
-        criterion=point.criterion.label,
-        recovery=point.recovery.label,
-        transform=point.transform.label,
-        runtime=point.runtime.label,
-        of=point.of,
-    )

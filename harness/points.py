@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import grid
@@ -19,7 +19,10 @@ Axes = dict[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Point:
-    """One point of the grid; `amount` is a count, a ratio, a budget, or None where the criterion brings its counts."""
+    """One point of the grid for all its seeds, by which nothing can be wrong with it.
+
+    `amount` is a count, a ratio, a budget, or None where the criterion brings its counts.
+    """
 
     model: ModelEntry
     target: str
@@ -29,7 +32,7 @@ class Point:
     recovery: RecoveryEntry
     transform: TransformEntry
     runtime: RuntimeEntry
-    seeds: grid.SeedChoice
+    seeds: tuple[grid.SeedChoice, ...]
 
     @property
     def removable(self) -> Removable:
@@ -54,7 +57,7 @@ class Point:
         return self.amount if isinstance(self.amount, int) else None
 
     def words(self) -> dict[str, Any]:
-        """The point as `exclude` names it."""
+        """The point as `exclude` names it, but for its seeds."""
         budget = self.budget
         return {
             "model": self.model.spec.name,
@@ -67,7 +70,6 @@ class Point:
             "recovery": self.recovery.label,
             "transform": self.transform.label,
             "runtime": self.runtime.label,
-            "seed": self.seeds.model,
         }
 
 
@@ -77,12 +79,13 @@ def points(study: Study, axes: Axes, checked: Checked) -> Iterator[tuple[dict[st
     A criterion that brings its counts meets each of them instead of the study's.
     """
     amounts = next(name for name in AMOUNTS if name in axes)
-    for index in grid.points(study, axes):
+    for index, numbers in grid.points(study, axes):
         model, criterion = checked.models.get(index["models"]), checked.criteria.get(index["criteria"])
         recovery, transform = checked.recoveries.get(index["recoveries"]), checked.transforms.get(index["transforms"])
         target = axes["targets"][index["targets"]]
         if model is None or criterion is None or recovery is None or transform is None or target in checked.strangers:
             continue
+        seeds = tuple(axes["seeds"][number] for number in numbers)
         own = criterion.plugin.own_counts
         for amount in (axes[amounts][index[amounts]],) if own is None else own:
             point = Point(
@@ -94,9 +97,13 @@ def points(study: Study, axes: Axes, checked: Checked) -> Iterator[tuple[dict[st
                 recovery=recovery,
                 transform=transform,
                 runtime=checked.runtimes[index["runtimes"]],
-                seeds=axes["seeds"][index["seeds"]],
+                seeds=seeds,
             )
-            if _is_wanted(point) and not grid.is_excluded(study, point.words()):
+            if study.exclude:
+                words = point.words()
+                left = (s for s in seeds if not grid.is_excluded(study, {**words, "seed": s.model}))
+                point = replace(point, seeds=tuple(left))
+            if point.seeds and _is_wanted(point):
                 yield index, point
 
 

@@ -88,9 +88,34 @@ def _listed(value: Any) -> Any:
 OneOrMany = _OneOrMany()
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(value: Any) -> str:
     """JSON with one spelling only: sorted keys, no spaces, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
+
+
+class Spelling:
+    """`canonical` of objects that share their values: a value that is met again is not spelled again.
+
+    Values are known by what they are in memory, so none may be changed while this lives.
+    """
+
+    def __init__(self) -> None:
+        self._met: dict[int, tuple[Any, str]] = {}
+
+    def canonical(self, parts: Mapping[str, Any]) -> str:
+        """The same as `canonical`; keys are plain names."""
+        return "{" + ",".join([f'"{key}":{self._spelled(parts[key])}' for key in sorted(parts)]) + "}"
+
+    def _spelled(self, value: Any) -> str:
+        if type(value) is int:
+            return str(value)
+        held = self._met.get(id(value))
+        if held is None:  # the value is kept with its text, so that no other one comes to lie in its place
+            held = self._met[id(value)] = (value, canonical(value))
+        return held[1]
 
 
 def sha256(value: Any) -> str:

@@ -27,7 +27,7 @@ from harness.stages.prepare import prepare
 from harness.stages.scoring import BEFORE, scoring_of
 from harness.stages.table import table
 from harness.tabular import Table
-from harness.trials import TrialSpec
+from harness.trials import TrialSpec, untouched
 
 Sets = dict[int, tuple[str, ...]]
 
@@ -91,8 +91,8 @@ def _subjects(plan: Plan) -> dict[str, TrialInfo]:
         if not spec.removes:
             continue
         before = [[stage, plugin.identity()] for stage, plugin in chain_of(spec) if stage in BEFORE]
-        bare = spec.untouched().model_copy(update={"transforms": ()})
-        key = canonical([bare.identity(), spec.target, spec.removal, before])
+        bare = untouched(spec.model_copy(update={"transforms": ()}).identity())
+        key = canonical([bare, spec.target, spec.removal, before])
         name = "-".join([*_words(trial, spec), *([trial.transform] if before else [])])
         found.setdefault(key, (name, trial))
     return dict(found.values())

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.records import TrialInfo
 from harness.runtimes import Runtime
-from harness.schema import Options, Schema, digest
+from harness.schema import Options, Schema
 from harness.spec import FileWeights, Pretrained, TrainedWeights, Weights
 
+OF_UNTOUCHED = ("architecture", "options", "weights", "data", "model_seed", "transforms", "runtime")
+OF_BASELINES = (*OF_UNTOUCHED, "recovery", "recovery_seed")
+DIGITS = 12  # of a digest in an id
 MAX_READABLE = 200  # characters of an id before its digest: folders, logs and leases are named after it
 
 
@@ -44,31 +49,19 @@ class TrialSpec(Schema):
         found: Options = self.model_dump(mode="json", exclude_defaults=True)
         return found
 
-    def unremoved(self) -> TrialSpec:
-        """The matching baseline: nothing removed, everything else equal."""
-        return TrialSpec(
-            architecture=self.architecture,
-            options=self.options,
-            weights=self.weights,
-            data=self.data,
-            model_seed=self.model_seed,
-            recovery=self.recovery,
-            recovery_seed=self.recovery_seed,
-            transforms=self.transforms,
-            runtime=self.runtime,
-        )
-
-    def untouched(self) -> TrialSpec:
-        """Nothing removed, and no recovery either."""
-        return self.unremoved().model_copy(update={"recovery": None, "recovery_seed": None})
-
-    def in_plain_runtime(self) -> TrialSpec:
-        """The same without its runtime, which weights and selections don't depend on."""
-        return self.model_copy(update={"runtime": None})
-
     def runs_in(self) -> Runtime:
         """Its runtime, defaults filled in."""
         return Runtime.model_validate(self.runtime or {})
+
+
+def unremoved(identity: Options) -> Options:
+    """The matching baseline: nothing removed, everything else equal."""
+    return {key: value for key, value in identity.items() if key in OF_BASELINES}
+
+
+def untouched(identity: Options) -> Options:
+    """Nothing removed, and no recovery either."""
+    return {key: value for key, value in identity.items() if key in OF_UNTOUCHED}
 
 
 class Labels(Schema):
@@ -95,8 +88,9 @@ def weights_identity(weights: Weights, sha256: str | None = None) -> Options:
     return {"pretrained": None} if weights == "pretrained" else {"random": True}
 
 
-def uses_model_seed(weights: Options) -> bool:
-    """Whether the weights depend on a seed at all."""
+def uses_model_seed(identity: Options) -> bool:
+    """Whether the weights of a network depend on a seed at all."""
+    weights: Any = identity["weights"]
     return "train" in weights or "random" in weights
 
 
@@ -116,55 +110,70 @@ def has_work_in(spec: Options, stage: str) -> bool:
     return needs is None or needs in spec
 
 
-def trial_info(spec: TrialSpec, labels: Labels) -> TrialInfo:
-    """The flat axes of a trial, its readable id, and the ids it is compared with."""
-    identity = spec.identity()
-    is_baseline = not spec.removes
-    count, of = 0 if is_baseline else spec.count, labels.of
-    return TrialInfo(
-        id=trial_id(spec, labels),
-        digest=digest(identity),
-        study=labels.study,
-        model=labels.model,
-        data=labels.data,
-        target=spec.target,
-        criterion=labels.criterion,
-        draw=spec.draw,
-        budget=budget_word(spec.budget),
-        count=count,
-        of=of,
-        ratio=None if is_baseline or count is None or not of else count / of,
-        removal=None if is_baseline else spec.removal,
-        recovery=labels.recovery,
-        transform=labels.transform,
-        runtime=labels.runtime,
-        model_seed=spec.model_seed,
-        selection_seed=spec.selection_seed,
-        recovery_seed=spec.recovery_seed,
-        baseline=None if is_baseline else trial_id(spec.unremoved(), labels),
-        untouched=None if spec == spec.untouched() else trial_id(spec.untouched(), labels),
-        spec=identity,
-    )
+def identity_of(fields: Options) -> Options:
+    """The identity of a trial from all its fields: what is at its default is left out."""
+    return {key: value for key, value in fields.items() if value is not None and value != _DEFAULTS.get(key)}
 
 
-def trial_id(spec: TrialSpec, labels: Labels) -> str:
+def trial_info(identity: Options, labels: Labels, found: str, compared: tuple[str | None, str] | None) -> TrialInfo:
+    """The flat axes of a trial with its readable id; `found` is the digest of its identity.
+
+    `compared` are the ids of the trials that it is compared with: its baseline, which a baseline has none of, and the
+    untouched one.
+    """
+    baseline, without = compared or (None, None)
+    is_baseline = "criterion" not in identity
+    count: Any = 0 if is_baseline else identity.get("count")
+    axes = {
+        "id": trial_id(identity, labels, found),
+        "digest": found,
+        "study": labels.study,
+        "model": labels.model,
+        "data": labels.data,
+        "target": identity.get("target"),
+        "criterion": labels.criterion,
+        "draw": identity.get("draw"),
+        "budget": budget_word(identity),
+        "count": count,
+        "of": labels.of,
+        "ratio": None if is_baseline or count is None or not labels.of else count / labels.of,
+        "removal": None if is_baseline else identity.get("removal", "skip"),
+        "recovery": labels.recovery,
+        "transform": labels.transform,
+        "runtime": labels.runtime,
+        "model_seed": identity.get("model_seed"),
+        "selection_seed": identity.get("selection_seed"),
+        "recovery_seed": identity.get("recovery_seed"),
+        "baseline": baseline,
+        "untouched": without,
+        "spec": identity,
+    }
+    return _BLANK.model_copy(update=axes)  # of a checked study; checked once more it would take five times as long
+
+
+def trial_id(identity: Options, labels: Labels, found: str) -> str:
     """`vit_digits-attention-entropy-k4-s0-3f9a1c02d4e7`: readable first, then the digest that decides."""
-    seed = spec.model_seed if spec.model_seed is not None else spec.selection_seed
-    parts = [labels.model]
-    if spec.removes:
-        parts += [str(spec.target), str(labels.criterion)]
-        parts += [f"d{spec.draw}"] if spec.draw is not None else []
-        parts += [budget_word(spec.budget) or f"k{spec.count}"]
-        parts += [spec.removal] if spec.removal != "skip" else []
+    has = identity.get
+    seed = has("model_seed", has("selection_seed"))
+    if "criterion" in identity:
+        parts = [labels.model, str(has("target")), str(labels.criterion)]
+        parts += [f"d{has('draw')}"] if "draw" in identity else []
+        parts += [budget_word(identity) or f"k{has('count')}"]
+        parts += [str(has("removal"))] if "removal" in identity else []
     else:
-        parts += ["baseline"]
-    parts += [labels.transform] if spec.transforms else []
-    parts += [labels.recovery] if spec.recovery is not None else []
-    parts += [labels.runtime] if spec.runtime is not None else []
+        parts = [labels.model, "baseline"]
+    parts += [labels.transform] if "transforms" in identity else []
+    parts += [labels.recovery] if "recovery" in identity else []
+    parts += [labels.runtime] if "runtime" in identity else []
     parts += [f"s{seed}"] if seed is not None else []
-    return f"{'-'.join(parts)[:MAX_READABLE]}-{digest(spec.identity())}"
+    return f"{'-'.join(parts)[:MAX_READABLE]}-{found}"
 
 
-def budget_word(budget: Options | None) -> str | None:
+def budget_word(identity: Options) -> str | None:
     """`macs0.1`: the cost and the share of it that is to be saved."""
+    budget: Any = identity.get("budget")
     return None if budget is None else "".join(f"{cost}{share}" for cost, share in budget.items())
+
+
+_DEFAULTS: Options = {"options": {}, "removal": "skip", "transforms": []}
+_BLANK = TrialInfo(id="", digest="", study="", model="", data="", spec={})

@@ -44,6 +44,7 @@ FLOORS = (
     ("entries", "answering", "following"),
     ("model_checks",),
     ("checks", "points"),
+    ("drafts", "sharing"),
     ("plan",),
     ("stages", "pending", "layouts", "editor", "doctor", "tables", "lint", "regressions"),
     ("run_trial", "layout_page", "compare", "plots", "place", "presence"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.fairness import Verdict, verdict
-from harness.trials import TrialSpec
+from harness.trials import TrialSpec, unremoved, untouched
 
 TRAINED: dict[str, Any] = {"train": {"epochs": 20, "lr": 2e-3}}
 NAMES = ("entropy", "similarity")
@@ -31,8 +31,9 @@ def trials(
                     recovery=recovery,
                     recovery_seed=None if recovery is None else 0,
                 )
-                found += [spec, spec.unremoved(), spec.untouched()]
-    return [spec.identity() for spec in found]
+                identity = spec.identity()
+                found += [identity, unremoved(identity), untouched(identity)]
+    return found
 
 
 def finetune(**options: Any) -> dict[str, Any]:

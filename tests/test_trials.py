@@ -10,8 +10,10 @@ from golden_files import assert_golden
 from small_studies import TINY_MODEL, small, written
 
 from harness.plan import make_plan
+from harness.records import TrialInfo
+from harness.schema import digest
 from harness.study_file import load_study
-from harness.trials import MAX_READABLE, Labels, TrialSpec, trial_id, trial_info
+from harness.trials import DIGITS, MAX_READABLE, Labels, TrialSpec, trial_info
 
 FIXED = small(
     study="fixed",
@@ -109,15 +111,16 @@ def test_a_new_field_at_its_default_changes_no_digest() -> None:
         transform: str = "none"
 
     given: dict[str, Any] = {"architecture": "a", "weights": {"random": True}, "data": {"name": "digits"}, "count": 2}
-    labels = Labels(study="s", model="m", data="digits", of=4)
-    assert trial_id(Later(**given), labels) == trial_id(TrialSpec(**given), labels)
-    assert trial_id(Later(**given, transform="tome"), labels) != trial_id(TrialSpec(**given), labels)
+    assert Later(**given).identity() == TrialSpec(**given).identity()
+    assert Later(**given, transform="tome").identity() != TrialSpec(**given).identity()
 
 
 def test_the_digest_of_a_kept_spec_is_found_again_from_the_record(kept: Path) -> None:
     for trial in make_plan(load_study(written(kept, FIXED)), kept).trials:
         spec = TrialSpec.model_validate(trial.spec)
         assert spec.identity() == trial.spec
+        assert digest(spec.identity()) == trial.digest
+        assert TrialInfo.model_validate(trial.model_dump()) == trial
         assert trial.id.endswith(trial.digest)
 
 
@@ -133,10 +136,8 @@ def test_a_candidate_is_compared_with_trials_of_the_same_plan(kept: Path) -> Non
 
 
 def test_a_long_id_still_fits_a_file_name() -> None:
-    spec = TrialSpec(
-        architecture="a", weights={}, data={}, target="attention", criterion={}, count=1, recovery={}, model_seed=1
-    )
+    identity: dict[str, Any] = {"target": "attention", "criterion": {}, "count": 1, "recovery": {}, "model_seed": 1}
     long = Labels(study="s", model="m" * 64, data="d", criterion="c" * 64, recovery="r" * 64)
-    info = trial_info(spec.model_copy(update={"draw": 999, "removal": "identity"}), long)
+    info = trial_info(identity | {"draw": 999, "removal": "identity"}, long, "0" * DIGITS, None)
     assert len(info.id) <= MAX_READABLE + 13
     assert info.id.endswith(info.digest)
