@@ -89,7 +89,7 @@ class Drafts:
             "removal": point.removal,
             "recovery": point.recovery.identity,
             "recovery_seed": None,
-            "transforms": point.transform.identity,
+            "transforms": [*point.transform.identity],
             "runtime": point.runtime.identity,
         }
 
