@@ -117,6 +117,10 @@ class Board:
         """Whether any of the others has certainly gone."""
         return any(self.is_left_by(rank) for rank in range(self.member.of) if rank != self.member.rank)
 
+    def lets_down(self) -> bool:
+        """Whether the training that is called cannot come to its end, because a follower said so or is gone."""
+        return self.member.of > 1 and (self.fault() is not None or self.is_broken())
+
     def close(self) -> None:
         """The leader's last word: the job is done."""
         if self.member.of > 1:

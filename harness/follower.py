@@ -36,6 +36,7 @@ class Follower:
 
     def _look(self, call: Call | None) -> None:
         is_another = call is None or self._call is None or call.token != self._call.token
+        self._call = self._call if is_another else call  # it may train for another stage by now
         if self._child is not None and is_another:
             self._child.kill()  # its leader is gone, and it holds nothing that anyone waits for
             self._child.join()

@@ -178,29 +178,32 @@ class Worker:
         trial = turn.assignment.trial.id
         child = self._start(turn.assignment, False)
         deadline = time.monotonic() + turn.limit_s
-        while child.is_alive() and time.monotonic() < deadline and self.board.fault() is None:
+        is_late = is_let_down = False
+        while child.is_alive() and not (is_late or is_let_down):
             child.join(min(0.2, max(deadline - time.monotonic(), 0.0)))
             self._heed()
-        is_late = child.is_alive() and self.board.fault() is None
+            is_late, is_let_down = time.monotonic() >= deadline, self.board.lets_down()
         if child.is_alive():
             child.kill()
             child.join()
-        failure = self._reason(child.exitcode or 0, f"logs/{trial}.log", turn.limit_s if is_late else None)
-        self.board.dismiss()
-        return failure
+        exit_code, log = child.exitcode or 0, f"logs/{trial}.log"
+        try:
+            if exit_code == WROTE_RECORD:
+                return None
+            if is_let_down or exit_code in (HALTED, ABANDONED):
+                return self._failure_of_others(exit_code, log)
+            return failure_of_exit(exit_code, None, log, turn.limit_s if is_late else None)
+        finally:
+            self.board.dismiss()
 
-    def _reason(self, exit_code: int, log: str, limit_s: float | None) -> Failure | None:
-        if exit_code in (HALTED, ABANDONED):  # of another's doing, and that one's word may come a moment later
-            deadline = time.monotonic() + WORD_S
-            while self.board.fault() is None and time.monotonic() < deadline:
-                self._heed()
-                time.sleep(0.1)
+    def _failure_of_others(self, exit_code: int, log: str) -> Failure:
+        """A training that another process has ended: what that one says of it may come a moment later."""
+        deadline = time.monotonic() + WORD_S
+        while not self.board.lets_down() and time.monotonic() < deadline:
+            self._heed()
+            time.sleep(0.1)
         told = self.board.fault()
-        if told is not None and exit_code != WROTE_RECORD:
-            return told
-        if exit_code in (HALTED, ABANDONED):
-            return halted(log) if exit_code == HALTED else abandoned(self.board.member.of, log)
-        return None if exit_code == WROTE_RECORD else failure_of_exit(exit_code, None, log, limit_s)
+        return told or (halted(log) if exit_code == HALTED else abandoned(self.board.member.of, log))
 
     def _start(self, assignment: Assignment, is_ahead: bool) -> ForkServerProcess:
         head = self.job.model_copy(update={"assignments": ()})

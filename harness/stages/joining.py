@@ -28,13 +28,7 @@ class Lent(Artifacts):
         self.call = call
 
     def obtain(
-        self,
-        stage: str,
-        asked: Options,
-        key: str,
-        maker: Maker,
-        make: Callable[[Path], str],
-        since: float = 0.0,
+        self, stage: str, asked: Options, key: str, maker: Maker, make: Callable[[Path], str], since: float = 0.0
     ) -> tuple[Artifact, bool]:
         """What the leader used; raises Joined after the training that it makes now."""
         if (stage, key) == (self.call.stage, self.call.key):
