@@ -37,7 +37,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     study = plan.study.study
     others, deaths = _still_running(store, study)
     follower = Follower(store, others, watcher, Summary(study, 0, 0))  # listens before the records are read
-    stand = standings(plan, store.records(study), place.machine_class)
+    stand = standings(plan, store.briefs(study), place.machine_class)
     asked = assignments(
         plan, stand, fresh=orders.fresh is not None, retry_failed=orders.retry_failed, limit=orders.limit
     )
@@ -88,9 +88,9 @@ def watch(store: Store, study: str, watcher: Watcher) -> Summary:
 
 def _outcomes(store: Store, planned: Sequence[str], study: str) -> tuple[set[str], dict[str, str]]:
     """The planned trials with a good record, and those that have only failed ones, with what the newest says."""
-    records = store.records(study)
-    good = {record.trial.id for record in records if record.status == "ok"} & {*planned}
-    newest = {record.trial.id: record.reason or "no reason is told" for record in records}
+    runs = store.briefs(study)
+    good = {run.trial for run in runs if run.status == "ok"} & {*planned}
+    newest = {run.trial: run.reason or "no reason is told" for run in runs}
     return good, {trial: newest[trial] for trial in planned if trial in newest and trial not in good}
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.briefs import Brief
 from harness.collectors.base import Collector, CostCollector
-from harness.collectors.metrics import is_failed
 from harness.jobs import Assignment
 from harness.plan import Plan
-from harness.records import Asked, Record, TrialInfo
+from harness.records import Asked, TrialInfo
 
 PATIENCE = 2  # runs in which a collector fails before its null counts as an answer
 
@@ -21,7 +21,7 @@ class Standing:
 
     trial: TrialInfo
     missing: tuple[Asked, ...]
-    failed: Record | None
+    failed: Brief | None
     attempts: int
 
     @property
@@ -31,32 +31,29 @@ class Standing:
     @property
     def is_held_back(self) -> bool:
         """Failed in a way that trying again does not cure."""
-        return bool(self.missing) and self.failed is not None and not _may_retry(self.failed)
+        return bool(self.missing) and self.failed is not None and not self.failed.may_retry
 
 
-def _may_retry(record: Record) -> bool:
-    return record.failure is None or record.failure.retry
-
-
-def standings(plan: Plan, records: Iterable[Record], machine_class: str | None) -> tuple[Standing, ...]:
+def standings(plan: Plan, briefs: Iterable[Brief], machine_class: str | None) -> tuple[Standing, ...]:
     """Where each trial of the plan stands.
 
     An exact measurement counts wherever it was made, a noisy one on this machine class only; with `machine_class`
     None (nobody knows yet where it will run) any counts.
     """
-    runs: dict[str, list[Record]] = {}
-    for record in records:
-        runs.setdefault(record.trial.id, []).append(record)
+    runs: dict[str, list[Brief]] = {}
+    for one in briefs:
+        runs.setdefault(one.trial, []).append(one)
     asked = _asked(plan)
-    return tuple(_standing(t, runs.get(t.id, []), asked[plan.kind_of(t)], machine_class) for t in plan.trials)
+    return tuple(_standing(t, runs.get(t.id, ()), asked[plan.kind_of(t)], machine_class) for t in plan.trials)
 
 
 @dataclass(frozen=True)
 class _Questions:
     """What a trial is asked: the same everywhere, or of this machine."""
 
-    exact: tuple[Asked, ...]
-    noisy: tuple[Asked, ...]
+    exact: dict[str, Asked]
+    noisy: dict[str, Asked]
+    all: tuple[Asked, ...]
 
 
 def _asked(plan: Plan) -> dict[Hashable, _Questions]:
@@ -65,34 +62,36 @@ def _asked(plan: Plan) -> dict[Hashable, _Questions]:
     noisy = [c for c in plan.collectors if _is_noisy(c)]
     kinds = {plan.kind_of(trial): trial for trial in plan.trials}
     return {
-        kind: _Questions(plan.questions(trial, exact), plan.questions(trial, noisy)) for kind, trial in kinds.items()
+        kind: _questions(plan.questions(trial, exact), plan.questions(trial, noisy)) for kind, trial in kinds.items()
     }
+
+
+def _questions(exact: Sequence[Asked], noisy: Sequence[Asked]) -> _Questions:
+    return _Questions({a.key: a for a in exact}, {a.key: a for a in noisy}, (*exact, *noisy))
 
 
 def _is_noisy(collector: Collector) -> bool:
     return isinstance(collector, CostCollector) and collector.kind == "noisy"
 
 
-def _standing(trial: TrialInfo, runs: list[Record], asked: _Questions, machine_class: str | None) -> Standing:
+def _standing(trial: TrialInfo, runs: Sequence[Brief], asked: _Questions, machine_class: str | None) -> Standing:
+    if not runs:
+        return Standing(trial, asked.all, None, 0)
     good = [run for run in runs if run.status == "ok"]
-    here = [run for run in good if machine_class is None or _class(run) == machine_class]
-    anywhere_keys, here_keys = _answered(good), _answered(here)
-    missing = [a for a in asked.exact if a.key not in anywhere_keys]
-    missing += [a for a in asked.noisy if a.key not in here_keys]
-    newest = max(runs, key=lambda run: (run.run.started, run.run.id), default=None)
-    failed = newest if newest is not None and newest.status == "failed" else None
-    return Standing(trial, tuple(missing), failed, len(runs))
+    anywhere = _answered(good)
+    here = [run for run in good if machine_class in (None, run.machine_class)]
+    missing = [a for key, a in asked.exact.items() if key not in anywhere]
+    answered_here = anywhere if len(here) == len(good) else _answered(here)
+    missing += [a for key, a in asked.noisy.items() if key not in answered_here]
+    newest = max(runs, key=lambda run: (run.started, run.run))
+    return Standing(trial, tuple(missing), newest if newest.status == "failed" else None, len(runs))
 
 
-def _answered(runs: Sequence[Record]) -> set[str]:
+def _answered(runs: Sequence[Brief]) -> set[str]:
     """The questions that have an answer; one whose collector failed is asked again, a few times."""
-    tries = Counter(m.asked.key for run in runs for m in run.measurements if is_failed(m))
-    answers = {m.asked.key for run in runs for m in run.measurements if not is_failed(m)}
+    answers = {key for run in runs for key in run.answered}
+    tries = Counter(key for run in runs for key in run.unanswered)
     return answers | {key for key, count in tries.items() if count >= PATIENCE}
-
-
-def _class(record: Record) -> str | None:
-    return record.environment.machine_class if record.environment else None
 
 
 def assignments(

@@ -12,6 +12,7 @@ SCHEMA_NUMBER = 1
 FailureClass: TypeAlias = Literal[
     "oom_gpu", "oom_host", "timeout", "preempted", "node_failure", "killed", "numerical", "error", "lost"
 ]
+COLLECTOR_FAILED = "collector_failed"  # begins the reason of a measurement whose collector raised
 STAGES = ("prepare", "select", "recover", "evaluate", "cost")
 
 
@@ -138,6 +139,11 @@ class Measurement(Schema):
     def asked(self) -> Asked:
         """Which question this measurement answers."""
         return Asked(metric=self.metric, split=self.split, at=self.at)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its collector raised, which another run may not; what cannot be measured here is an answer."""
+        return self.value is None and (self.reason or "").startswith(COLLECTOR_FAILED)
 
 
 class Outcome(Schema):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.briefs import age
 from harness.records import (
     Environment,
     Failure,
@@ -19,7 +20,6 @@ from harness.records import (
     TrialInfo,
     Warned,
 )
-from harness.store import age
 
 UNKNOWN_CLASS = "unknown"
 

@@ -8,18 +8,20 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from harness.briefs import Brief, age, brief, moment
 from harness.errors import Problem, SpecError, StoreError, suggestion
+from harness.index_file import Entry, add, kept, replace, stamp_of
 from harness.record_file import UnreadableError, believed, in_words, loaded
 from harness.records import Record, StudyIndex
 from harness.schema import NAME, problems_of
 
 INDEX = "trials.json"
+SUFFIX = ".json"
 RESERVED = ("artifacts", "snapshots")  # folders of results/ that are not studies
 NOT_TRIALS = ("logs", "jobs")  # folders of a study that are not trials
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}")
@@ -61,6 +63,9 @@ class Store:
         if path.exists():
             raise StoreError(f"{self._shown(path)}: this run already has a record; records are never rewritten")
         self._write(path, record.to_json())
+        with suppress(OSError, ValueError):
+            moment(run.finished)
+            add(self.folder(trial.study), [Entry(stamp_of(path.stat()), brief(record))])
         return path
 
     def write_index(self, index: StudyIndex) -> Path:
@@ -93,6 +98,28 @@ class Store:
                 damaged.append(Damaged(path.relative_to(self.root).as_posix(), str(error)))
         return Reading(tuple(sorted(records, key=age)), tuple(damaged))
 
+    def briefs(self, study: str) -> tuple[Brief, ...]:
+        """The trusted records of a study in brief, oldest run first.
+
+        A file that was read once and has not changed since is not read again.
+        """
+        held = kept(self.folder(study))
+        found: list[Entry] = []
+        fresh: list[Entry] = []
+        for path, place in self._places(study):
+            entry = held.entries.get(place)
+            with suppress(OSError, UnreadableError):
+                stamp = stamp_of(path.stat())  # before it is read, so that a change in between is seen the next time
+                if entry is None or entry.stamp != stamp:
+                    entry = Entry(stamp, brief(_record(Path(path), study)))
+                    fresh.append(entry)
+                found.append(entry)
+        if len(held.entries) + held.idle_lines > 2 * len(found):
+            replace(self.folder(study), found)
+        elif fresh:
+            add(self.folder(study), fresh)
+        return tuple(sorted((entry.brief for entry in found), key=lambda one: one.age))
+
     def records(self, study: str) -> tuple[Record, ...]:
         """The trusted records of a study, oldest run first; a study that never ran has none."""
         return self.read(study).records
@@ -106,12 +133,17 @@ class Store:
         return tuple(sorted(n for n in found if (self.root / n / INDEX).exists() or any(self._files(n))))
 
     def _files(self, study: str, only: str | None = None) -> Iterator[Path]:
+        return (Path(file) for file, _ in self._places(study, only))
+
+    def _places(self, study: str, only: str | None = None) -> Iterator[tuple[os.DirEntry[str], tuple[str, str]]]:
+        """The file of each run, with the names of its trial and run."""
         folder = self.folder(study)
-        if not folder.is_dir():
-            return
-        for trial in sorted(folder.iterdir() if only is None else [folder / _checked("trial.id", only)]):
-            if trial.is_dir() and trial.name not in NOT_TRIALS and not trial.name.startswith("."):
-                yield from sorted(p for p in trial.glob("*.json") if not p.name.startswith("."))
+        trials = _folders(folder) if only is None else [folder / _checked("trial.id", only)]
+        for trial in trials:
+            with suppress(OSError), os.scandir(trial) as files:
+                for file in sorted(files, key=lambda one: one.name):
+                    if file.name.endswith(SUFFIX) and not file.name.startswith("."):
+                        yield file, (trial.name, file.name.removesuffix(SUFFIX))
 
     def _write(self, path: Path, value: Mapping[str, Any]) -> None:
         temporary = path.parent / f".{path.stem}.{os.getpid()}.tmp"
@@ -131,20 +163,20 @@ class Store:
         return (Path(self.root.name) / path.relative_to(self.root)).as_posix()
 
 
-def age(record: Record) -> tuple[datetime, int, str, str]:
-    """What runs are ordered by, oldest first."""
-    finished = datetime.fromisoformat(record.run.finished)
-    return (finished if finished.tzinfo else finished.replace(tzinfo=UTC), record.run.attempt, *_ids(record))
-
-
-def _ids(record: Record) -> tuple[str, str]:
-    return record.run.id, record.trial.id
+def _folders(study: Path) -> list[os.DirEntry[str]]:
+    """The folders of a study's trials, by name."""
+    try:
+        with os.scandir(study) as entries:
+            found = [e for e in entries if not e.name.startswith(".") and e.name not in NOT_TRIALS and e.is_dir()]
+    except OSError:
+        return []
+    return sorted(found, key=lambda one: one.name)
 
 
 def _record(path: Path, study: str) -> Record:
     record = believed(loaded(path))
     try:
-        age(record)
+        moment(record.run.finished)
     except ValueError:
         raise UnreadableError("run.finished is no ISO 8601 time") from None
     if (record.trial.study, record.trial.id, record.run.id) != (study, path.parent.name, path.stem):

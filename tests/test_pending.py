@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from small_studies import small, written
 
+from harness.briefs import brief
 from harness.pending import Standing, assignments, standings, tally
 from harness.plan import Plan, make_plan
 from harness.records import Environment, Failure, Measurement, Record, Run, TrialInfo
@@ -56,7 +57,7 @@ def broken(retry: bool) -> Failure:
 
 
 def standing(plan: Plan, *runs: Record, machine: str | None = "here") -> Standing:
-    return standings(plan, runs, machine)[0]
+    return standings(plan, map(brief, runs), machine)[0]
 
 
 def test_everything_is_missing_before_the_first_run(plan: Plan) -> None:
@@ -78,7 +79,7 @@ def test_where_nobody_knows_the_machine_any_run_counts(plan: Plan) -> None:
 
 
 def test_an_error_is_held_back_until_it_is_asked_for(plan: Plan) -> None:
-    stand = standings(plan, [run(plan, plan.trials[0], failure=broken(retry=False))], "here")
+    stand = standings(plan, [brief(run(plan, plan.trials[0], failure=broken(retry=False)))], "here")
     assert stand[0].is_held_back
     assert len(assignments(plan, stand)) == 2
     again = assignments(plan, stand, retry_failed=True)
@@ -86,7 +87,7 @@ def test_an_error_is_held_back_until_it_is_asked_for(plan: Plan) -> None:
 
 
 def test_a_killed_trial_is_tried_again_by_itself(plan: Plan) -> None:
-    stand = standings(plan, [run(plan, plan.trials[0], failure=broken(retry=True))], "here")
+    stand = standings(plan, [brief(run(plan, plan.trials[0], failure=broken(retry=True)))], "here")
     assert len(assignments(plan, stand)) == 3
 
 
@@ -101,7 +102,7 @@ def test_a_limit_takes_the_first_candidates_with_what_they_are_compared_with(pla
 
 
 def test_fresh_asks_for_everything_again(plan: Plan) -> None:
-    stand = standings(plan, [run(plan, trial, number=n) for n, trial in enumerate(plan.trials)], "here")
+    stand = standings(plan, [brief(run(plan, trial, number=n)) for n, trial in enumerate(plan.trials)], "here")
     assert assignments(plan, stand) == ()
     assert [len(a.asked) for a in assignments(plan, stand, fresh=True)] == [3, 3, 3]
 

@@ -24,7 +24,7 @@ def show_plan(study: Path, site: Path | None, overrides: list[str], as_json: boo
     file = load_study(study, overrides, site)
     place = place_of(file.site, Orders())
     plan = make_plan(file, results)
-    stand = standings(plan, Store(results).records(plan.study.study), place.machine_class)
+    stand = standings(plan, Store(results).briefs(plan.study.study), place.machine_class)
     typer.echo(json.dumps(_as_json(plan, stand), indent=1) if as_json else _as_text(plan, stand))
     return FINE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from harness.records import Asked, Measurement
+from harness.records import COLLECTOR_FAILED, Asked, Measurement
 
 Better: TypeAlias = Literal["higher", "lower"]
 Kind: TypeAlias = Literal["exact", "noisy"]
@@ -32,14 +32,7 @@ METRICS: dict[str, tuple[str, Better]] = {
     "optimum_gain": ("1", "higher"),
 }
 STRANGE: tuple[str, Better] = ("unknown", "lower")  # a plug-in's metric that was never measured
-
-
-FAILED = "collector_failed"
-
-
-def is_failed(measurement: Measurement) -> bool:
-    """Whether its collector raised, which another run may not; what cannot be measured here is an answer."""
-    return measurement.value is None and (measurement.reason or "").startswith(FAILED)
+FAILED = COLLECTOR_FAILED
 
 
 def answer(asked: Asked, kind: Kind, value: float | None, **found: Any) -> Measurement:
