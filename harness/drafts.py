@@ -22,6 +22,9 @@ from harness.trials import (
 )
 
 
+SEEDS = ("model_seed", "selection_seed", "recovery_seed", "draw")  # what tells the trials of one point apart
+
+
 class Drafts:
     """Trials as they are added: each once, by what it is, under the labels that it was first met with."""
 
@@ -42,18 +45,15 @@ class Drafts:
     def add(self, point: Point) -> None:
         """The candidates of a point, one for each seed and draw, with what they are compared with."""
         labels, shared = _labels(self._study, point), self._shared(point)
-        has_seed, is_random, trains = uses_model_seed(shared), point.criterion.plugin.is_random, shared["recovery"]
+        names = sorted(name for name in SEEDS if name in shared)
+        pattern = self._spelling.pattern(shared, names)
         for seeds in point.seeds:
             for draw in point.criterion.draw_numbers:
-                used = {
-                    "model_seed": seeds.model if has_seed else None,
-                    "selection_seed": seeds.selection if is_random else None,
-                    "draw": draw,
-                    "recovery_seed": seeds.recovery if trains else None,
-                }
-                identity = identity_of({**shared, **used})
-                found = self._sha256(identity)
+                every = dict(zip(SEEDS, (seeds.model, seeds.selection, seeds.recovery, draw), strict=True))
+                used = {name: every[name] for name in names}
+                found = _sha256(pattern % tuple(used.values()))
                 if found not in self._candidates:
+                    identity = {**shared, **used}
                     compared = self._compared_with(identity, labels)
                     self._candidates[found] = trial_info(identity, labels, found[:DIGITS], compared)
 
@@ -63,7 +63,7 @@ class Drafts:
         whole = {**network, "model_seed": seeds.model if uses_model_seed(network) else None}
         labels = Labels(study=self._study, model=model.spec.name, data=model.dataset.title, runtime=runtime.label)
         identity = identity_of(whole | {"runtime": runtime.identity})
-        found = self._sha256(identity)
+        found = _sha256(self._spelling.canonical(identity))
         self._dense[found] = trial_info(identity, labels, found[:DIGITS], None)
 
     def _network(self, model: ModelEntry) -> Options:
@@ -74,24 +74,26 @@ class Drafts:
         return held
 
     def _shared(self, point: Point) -> Options:
-        """The fields of all trials of a point, with a place for what differs."""
-        criterion, budget = point.criterion.identity, point.budget
-        return {
-            **self._network(point.model),
-            "model_seed": None,
+        """What the identities of a point's trials have in common, with a zero for each seed that they use."""
+        criterion, budget, network = point.criterion.identity, point.budget, self._network(point.model)
+        is_random, recovery = point.criterion.plugin.is_random, point.recovery.identity
+        fields = {
+            **network,
+            "model_seed": 0 if uses_model_seed(network) else None,
             "target": point.target,
             "criterion": criterion["criterion"],
             "search": criterion["search"],
-            "selection_seed": None,
-            "draw": None,
+            "selection_seed": 0 if is_random else None,
+            "draw": 0 if is_random else None,
             "count": point.count,
             "budget": {budget.cost: budget.share} if budget else None,
             "removal": point.removal,
-            "recovery": point.recovery.identity,
-            "recovery_seed": None,
+            "recovery": recovery,
+            "recovery_seed": None if recovery is None else 0,
             "transforms": [*point.transform.identity],
             "runtime": point.runtime.identity,
         }
+        return identity_of(fields)
 
     def _compared_with(self, identity: Options, labels: Labels) -> tuple[str, str]:
         """The ids of the baseline and of the untouched trial, which many candidates share."""
@@ -108,13 +110,14 @@ class Drafts:
 
     def _whole(self, identity: Options, labels: Labels, without: str | None) -> str:
         """The id of a trial with nothing removed, which is kept."""
-        found = self._sha256(identity)
+        found = _sha256(self._spelling.canonical(identity))
         compared = None if without is None else (None, without)
         trial = self._baselines.setdefault(found, trial_info(identity, labels, found[:DIGITS], compared))
         return trial.id
 
-    def _sha256(self, identity: Options) -> str:
-        return hashlib.sha256(self._spelling.canonical(identity).encode()).hexdigest()
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _labels(study: str, point: Point) -> Labels:

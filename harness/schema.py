@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, TypeAlias, get_args
 
 from pydantic import (
@@ -108,6 +108,11 @@ class Spelling:
     def canonical(self, parts: Mapping[str, Any]) -> str:
         """The same as `canonical`; keys are plain names."""
         return "{" + ",".join([f'"{key}":{self._spelled(parts[key])}' for key in sorted(parts)]) + "}"
+
+    def pattern(self, parts: Mapping[str, Any], left: Collection[str]) -> str:
+        """The same with `%d` for the whole numbers that are `left` open, to be filled in by the order of their keys."""
+        fixed = {key: self._spelled(parts[key]).replace("%", "%%") for key in parts if key not in left}
+        return "{" + ",".join([f'"{key}":{fixed.get(key, "%d")}' for key in sorted(parts)]) + "}"
 
     def _spelled(self, value: Any) -> str:
         if type(value) is int:

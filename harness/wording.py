@@ -6,3 +6,19 @@ from __future__ import annotations
 def counted(count: int, noun: str) -> str:
     """`1 trial`, `3 trials`."""
     return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def lasting(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def sized(count: float) -> str:
+    """`300 kB`, `1.2 GB`; in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit in ("B", "kB") or count >= 10 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
 from harness.cli.exits import FINE
+from harness.estimates import Estimate, estimate
 from harness.pending import Standing, standings, tally
 from harness.place import Orders, place_of
 from harness.plan import Plan, make_plan
 from harness.store import Store
 from harness.study_file import load_study
-from harness.wording import counted
+from harness.wording import counted, lasting, sized
 
 SHOWN = 40
 AT_MOST = ("recover", "evaluate", "cost")
@@ -24,8 +27,11 @@ def show_plan(study: Path, site: Path | None, overrides: list[str], as_json: boo
     file = load_study(study, overrides, site)
     place = place_of(file.site, Orders())
     plan = make_plan(file, results)
-    stand = standings(plan, Store(results).briefs(plan.study.study), place.machine_class)
-    typer.echo(json.dumps(_as_json(plan, stand), indent=1) if as_json else _as_text(plan, stand))
+    store = Store(results)
+    briefs = store.briefs(plan.study.study)
+    stand = standings(plan, briefs, place.machine_class)
+    found = estimate(plan, stand, briefs, place, store)
+    typer.echo(json.dumps(_as_json(plan, stand, found), indent=1) if as_json else _as_text(plan, stand, found))
     return FINE
 
 
@@ -33,12 +39,14 @@ def _state(standing: Standing) -> str:
     return "done" if standing.is_done else "failed" if standing.is_held_back else "new"
 
 
-def _as_json(plan: Plan, stand: tuple[Standing, ...]) -> dict[str, object]:
+def _as_json(plan: Plan, stand: tuple[Standing, ...], found: Estimate) -> dict[str, object]:
+    stages = plan.stage_counts()
     return {
         "study": plan.study.study,
         "counts": tally(stand),
-        "stages": plan.stage_counts(),
-        "at_most": [stage for stage in AT_MOST if plan.stage_counts()[stage]],
+        "stages": stages,
+        "at_most": [stage for stage in AT_MOST if stages[stage]],
+        "estimate": asdict(found),
         "trials": [
             {**s.trial.model_dump(mode="json"), "state": _state(s), "missing": [a.model_dump() for a in s.missing]}
             for s in stand
@@ -46,7 +54,7 @@ def _as_json(plan: Plan, stand: tuple[Standing, ...]) -> dict[str, object]:
     }
 
 
-def _as_text(plan: Plan, stand: tuple[Standing, ...]) -> str:
+def _as_text(plan: Plan, stand: tuple[Standing, ...], found: Estimate) -> str:
     counts = tally(stand)
     lines = [
         f"{plan.study.study}: {counted(len(plan.trials), 'trial')}: {counts['done']} done, {counts['new']} new, "
@@ -57,8 +65,29 @@ def _as_text(plan: Plan, stand: tuple[Standing, ...]) -> str:
     for stage, number in plan.stage_counts().items():
         bound = "at most " if stage in AT_MOST and number else ""
         lines.append(f"  {stage:<9} {bound}{number}")
-    lines += ["", f"{'state':<7} trial"]
+    lines += ["", *_estimated(found), "", f"{'state':<7} trial"]
     lines += [f"{_state(s):<7} {s.trial.id}" for s in stand[:SHOWN]]
     if len(stand) > SHOWN:
         lines.append(f"        ... and {len(stand) - SHOWN} more (--json lists all)")
     return "\n".join(lines)
+
+
+def _estimated(found: Estimate) -> Iterator[str]:
+    """What is left in hours and bytes, from how many runs, and what could not be counted in."""
+    if not found.trials:
+        yield "estimate: nothing is left to run"
+        return
+    if found.work_s is None or found.wall_s is None:
+        yield "time: no estimate, for no good run on this class of machine is recorded"
+    else:
+        side = f", {found.at_a_time} at a time" if found.at_a_time > 1 else ""
+        gpu = f"; {lasting(found.gpu_s)} of GPUs" if found.gpu_s else ""
+        yield f"time: about {lasting(found.wall_s)}{side}{gpu} (from {counted(found.from_runs, 'run')})"
+        if found.untold:
+            yield f"      without {', '.join(found.untold)}, of which no run tells"
+    if found.disk_bytes is None:
+        yield "disk: no estimate, for nothing is kept here yet"
+    else:
+        yield f"disk: about {sized(found.disk_bytes)}"
+        if found.untold_on_disk:
+            yield f"      without {', '.join(found.untold_on_disk)}, of which nothing is kept yet"
