@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from harness.records import Record
 
-
 Age: TypeAlias = tuple[datetime, int, str, str]
 
 

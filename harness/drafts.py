@@ -21,7 +21,6 @@ from harness.trials import (
     uses_model_seed,
 )
 
-
 SEEDS = ("model_seed", "selection_seed", "recovery_seed", "draw")  # what tells the trials of one point apart
 
 

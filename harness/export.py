@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from harness import models
 from harness.artifacts import Artifact, Artifacts
-from harness.errors import DataError, StoreError, UnknownNameError, suggestion
+from harness.errors import DataError, SpecError, StoreError, UnknownNameError, suggestion
 from harness.families.catalogue import sublayers_named
 from harness.records import Measurement, PartInfo
 from harness.results import TrialResult, latest
@@ -143,9 +143,10 @@ def _found(results: Path, trial: str) -> tuple[TrialResult, Artifact]:
 
 
 def _records(store: Store, study: str, trial: str) -> Sequence[Any]:
-    # A name that could be no folder's is no trial's: it is told like any other that is not there.
-    is_name = trial in {path.name for path in store.folder(study).iterdir() if path.is_dir()}
-    return store.read(study, trial).records if is_name else ()
+    try:
+        return store.read(study, trial).records
+    except SpecError:  # a name that could be no folder's is no trial's: told like any other that is not there
+        return ()
 
 
 def _artifact(results: Path, result: TrialResult) -> Artifact | None:

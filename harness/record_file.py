@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -26,6 +27,21 @@ KNOWN = {
 }
 
 
+class RecordFile(Protocol):
+    """A record where it lies: a file, or a part of one."""
+
+    @property
+    def parent(self) -> PurePath:
+        """The folder, called after the trial."""
+
+    @property
+    def stem(self) -> str:
+        """The run."""
+
+    def read_text(self, encoding: str) -> str:
+        """What was written."""
+
+
 class UnreadableError(Exception):
     """Why a file is not taken for a record."""
 
@@ -41,7 +57,7 @@ def read_record(path: Path) -> Record:
         raise StoreError(f"{path.name}: {error}") from None
 
 
-def loaded(path: Path) -> dict[str, Json]:
+def loaded(path: RecordFile) -> dict[str, Json]:
     """The file's JSON object; raises UnreadableError for anything else, and for a schema newer than this harness."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
 from pydantic import ValidationError
 
+from harness import packs
 from harness.briefs import Brief, age, brief, moment
 from harness.errors import Problem, SpecError, StoreError, suggestion
-from harness.index_file import Entry, add, kept, replace, stamp_of
-from harness.record_file import UnreadableError, believed, in_words, loaded
+from harness.index_file import Entry, Stamp, add, kept, replace, stamp_of
+from harness.record_file import RecordFile, UnreadableError, believed, in_words, loaded
 from harness.records import Record, StudyIndex
 from harness.schema import NAME, problems_of
 
+T = TypeVar("T")
 INDEX = "trials.json"
 SUFFIX = ".json"
 RESERVED = ("artifacts", "snapshots")  # folders of results/ that are not studies
@@ -89,13 +91,18 @@ class Store:
 
     def read(self, study: str, trial: str | None = None) -> Reading:
         """Every record of a study (or of one trial), oldest run first; what cannot be trusted is listed, and left."""
+        return self._at_rest(study, lambda: self._read(study, trial))
+
+    def _read(self, study: str, trial: str | None) -> Reading:
         records: list[Record] = []
         damaged: list[Damaged] = []
-        for path in self._files(study, trial):
+        for place, source in self._sources(study, trial):
             try:
-                records.append(_record(path, study))
+                if isinstance(source, UnreadableError):
+                    raise source
+                records.append(_record(source, study))
             except UnreadableError as error:
-                damaged.append(Damaged(path.relative_to(self.root).as_posix(), str(error)))
+                damaged.append(Damaged(place, str(error)))
         return Reading(tuple(sorted(records, key=age)), tuple(damaged))
 
     def briefs(self, study: str) -> tuple[Brief, ...]:
@@ -103,15 +110,17 @@ class Store:
 
         A file that was read once and has not changed since is not read again.
         """
+        return self._at_rest(study, lambda: self._briefs(study))
+
+    def _briefs(self, study: str) -> tuple[Brief, ...]:
         held = kept(self.folder(study))
         found: list[Entry] = []
         fresh: list[Entry] = []
-        for path, place in self._places(study):
-            entry = held.entries.get(place)
-            with suppress(OSError, UnreadableError):
-                stamp = stamp_of(path.stat())  # before it is read, so that a change in between is seen the next time
+        for names, stamp, source in self._stamped(study):
+            entry = held.entries.get(names)
+            with suppress(UnreadableError):
                 if entry is None or entry.stamp != stamp:
-                    entry = Entry(stamp, brief(_record(Path(path), study)))
+                    entry = Entry(stamp, brief(_record(source, study)))
                     fresh.append(entry)
                 found.append(entry)
         if len(held.entries) + held.idle_lines > 2 * len(found):
@@ -119,6 +128,14 @@ class Store:
         elif fresh:
             add(self.folder(study), fresh)
         return tuple(sorted((entry.brief for entry in found), key=lambda one: one.age))
+
+    def _at_rest(self, study: str, look: Callable[[], T]) -> T:
+        """Looks again where records moved between files and pack meanwhile."""
+        while True:
+            before = packs.stamp(self.folder(study))
+            found = look()
+            if packs.stamp(self.folder(study)) == before:
+                return found
 
     def records(self, study: str) -> tuple[Record, ...]:
         """The trusted records of a study, oldest run first; a study that never ran has none."""
@@ -130,7 +147,39 @@ class Store:
             return ()
         names = (p.name for p in self.root.iterdir() if p.is_dir() and re.fullmatch(NAME, p.name))
         found = (name for name in names if name not in RESERVED)
-        return tuple(sorted(n for n in found if (self.root / n / INDEX).exists() or any(self._files(n))))
+        return tuple(sorted(n for n in found if self._is_study(n)))
+
+    def _is_study(self, name: str) -> bool:
+        known = (self.root / name / INDEX, self.root / name / packs.PACK)
+        return any(path.exists() for path in known) or any(self._files(name))
+
+    def _sources(self, study: str, only: str | None) -> Iterator[tuple[str, RecordFile | UnreadableError]]:
+        """Every record with the place to tell of it: files first, then what is packed and no file as well."""
+        loose: set[str] = set()
+        for path in self._files(study, only):
+            loose.add(f"{path.parent.name}/{path.stem}")
+            yield path.relative_to(self.root).as_posix(), path
+        pack = f"{study}/{packs.PACK}"
+        try:
+            for source in packs.packed(self.folder(study), only):
+                name = f"{source.parent.name}/{source.stem}"
+                if name not in loose:
+                    yield f"{pack}/{name}.json", source
+        except UnreadableError as error:
+            yield pack, error
+
+    def _stamped(self, study: str) -> Iterator[tuple[tuple[str, str], Stamp, RecordFile]]:
+        """Every record with the names of its trial and run, and a stamp taken before it is read."""
+        loose: set[tuple[str, str]] = set()
+        for file, names in self._places(study):
+            loose.add(names)
+            with suppress(OSError):
+                yield names, stamp_of(file.stat()), Path(file)
+        with suppress(UnreadableError):
+            for source in packs.packed(self.folder(study)):
+                names = (source.parent.name, source.stem)
+                if names not in loose:
+                    yield names, Stamp(source.size, source.crc, 0), source
 
     def _files(self, study: str, only: str | None = None) -> Iterator[Path]:
         return (Path(file) for file, _ in self._places(study, only))
@@ -148,8 +197,7 @@ class Store:
     def _write(self, path: Path, value: Mapping[str, Any]) -> None:
         temporary = path.parent / f".{path.stem}.{os.getpid()}.tmp"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8") as file:
+            with _opened(temporary) as file:
                 file.write(_text(value))
                 file.flush()
                 os.fsync(file.fileno())
@@ -173,7 +221,7 @@ def _folders(study: Path) -> list[os.DirEntry[str]]:
     return sorted(found, key=lambda one: one.name)
 
 
-def _record(path: Path, study: str) -> Record:
+def _record(path: RecordFile, study: str) -> Record:
     record = believed(loaded(path))
     try:
         moment(record.run.finished)
@@ -182,6 +230,16 @@ def _record(path: Path, study: str) -> Record:
     if (record.trial.study, record.trial.id, record.run.id) != (study, path.parent.name, path.stem):
         raise UnreadableError(f"holds run {record.run.id} of trial {record.trial.id}, which belongs elsewhere")
     return record
+
+
+def _opened(path: Path) -> TextIO:
+    """A new file; a folder that is taken away as empty at this very moment is made again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return path.open("w", encoding="utf-8")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", encoding="utf-8")
 
 
 def _text(value: Mapping[str, Any]) -> str:

@@ -160,6 +160,18 @@ def gc(
 
 
 @app.command()
+def pack(
+    study: StudyArgument,
+    undo: Annotated[bool, typer.Option("--undo", help="Each record a file of its own again.")] = False,
+    results: Results = RESULTS,
+) -> None:
+    """Put a study's records into one file, for disks that count files; every command reads them there."""
+    from harness.cli.pack import pack_study
+
+    raise typer.Exit(pack_study(study, undo, results))
+
+
+@app.command()
 def report(study: StudyArgument, results: Results = RESULTS, reports: Reports = REPORTS) -> None:
     """Write tables, figures and pages again, from records alone."""
     from harness.cli.report import report_study

@@ -1,0 +1,91 @@
+"""Records of a study in one file: an uncompressed zip beside their folders, read as if they lay there."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.record_file import UnreadableError, in_words
+
+PACK = "records.zip"
+MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}/[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}\.json")
+
+
+@dataclass(frozen=True)
+class PackedRecord:
+    """One record in an open pack; has what is read of a file's path, and `size` and `crc` to know it again by."""
+
+    pack: zipfile.ZipFile
+    info: zipfile.ZipInfo
+
+    @property
+    def parent(self) -> PurePosixPath:
+        """Its last part is the trial."""
+        return PurePosixPath(self.info.filename).parent
+
+    @property
+    def stem(self) -> str:
+        """The run."""
+        return PurePosixPath(self.info.filename).stem
+
+    @property
+    def size(self) -> int:
+        """Bytes of the record."""
+        return self.info.file_size
+
+    @property
+    def crc(self) -> int:
+        """CRC-32 of the record."""
+        return self.info.CRC
+
+    def read_bytes(self) -> bytes:
+        """The record as it was written; raises UnreadableError where it is not that any more."""
+        if self.info.compress_type != zipfile.ZIP_STORED or self.info.flag_bits & 1:
+            raise UnreadableError("is compressed, which harness never does: something else wrote it")
+        try:
+            return self.pack.read(self.info)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+            raise UnreadableError("is damaged in its pack") from None
+        except OSError as error:
+            raise UnreadableError(in_words(error, "read")) from None
+
+    def read_text(self, encoding: str) -> str:
+        """The same as text."""
+        return self.read_bytes().decode(encoding)
+
+
+def stamp(study: Path) -> tuple[int, int, int] | None:
+    """What changes when the pack of a study's folder does; None without one.
+
+    Packing takes files away and undoing takes the pack away: who read while the stamp changed reads again.
+    """
+    try:
+        found = (study / PACK).stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def packed(study: Path, trial: str | None = None) -> Iterator[PackedRecord]:
+    """The records in the pack of a study's folder, or those of one trial, to be read while they are given.
+
+    Raises UnreadableError for a pack that is none any more. A name that leads elsewhere is no record's: passed over.
+    """
+    path = study / PACK
+    if not path.exists():
+        return
+    try:
+        pack = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
+        raise UnreadableError("a damaged pack: none of its records can be read") from None
+    except OSError as error:
+        raise UnreadableError(in_words(error, "read")) from None
+    with pack:
+        names = {info.filename: info for info in pack.infolist() if MEMBER.fullmatch(info.filename)}
+        for name, info in sorted(names.items()):
+            if trial is None or name.partition("/")[0] == trial:
+                yield PackedRecord(pack, info)
