@@ -44,6 +44,7 @@ class Job(Schema):
     side_by_side: int = 1  # workers of one launch on one machine, which share no core
     executor: str = "inline"
     paths: dict[str, str] = {}
+    stage_data: bool = False  # data are copied to `paths["scratch"]` of the node, and read there
     files: dict[str, str] = {}
     plugins: tuple[str, ...] = ()  # files of the user's own plug-ins
     workers: int = 0

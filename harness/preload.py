@@ -22,4 +22,4 @@ from harness.transforms.base import transforms
 for registry in (collectors, criteria, datasets, recoveries, searches, transforms):
     registry.members()
 families()
-container()  # reads a file of gigabytes once for all children
+container()  # what is read of gigabytes is read once for all children

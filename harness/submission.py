@@ -69,6 +69,7 @@ def _head(plan: Plan, place: Place, store: Store, orders: Orders) -> Job:
         remeasure=plan.study.noise.remeasure,
         executor=place.executor.name,
         paths=site.paths,
+        stage_data=site.stage_data,
         files=plan.files,
         plugins=plan.plugins,
         workers=site.workers,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from given_files import config, npz_folder
 from small_studies import launched, records, small, written
 
+from harness.datasets.base import datasets
 from harness.errors import SpecError, StoreError
 from harness.export import export
 from harness.gathering import merge
@@ -77,13 +79,19 @@ def test_data_are_staged_to_a_place_that_is_named(tmp_path: Path) -> None:
         make_plan(load_study(written(tmp_path, small(stage_data=True))), tmp_path / "results")
 
 
-def test_a_study_keeps_its_artifacts_elsewhere_and_everything_finds_them(tmp_path: Path) -> None:
-    study = written(tmp_path, small(paths={"artifacts": "large"}))
-    launched(study, tmp_path / "results")
+def test_a_study_keeps_artifacts_and_data_elsewhere_and_everything_finds_them(tmp_path: Path) -> None:
+    home = npz_folder(tmp_path / "there")
+    data = {"name": "npz", "label": "mine", "splits": {"calibration": 10, "validation": 10}}
+    paths = {"mine": "there", "artifacts": "large", "scratch": "near"}
+    launched(written(tmp_path, small(data=data, paths=paths, stage_data=True)), tmp_path / "results")
     assert list((tmp_path / "large").glob("results-*/prepare/*/*/weights.safetensors"))
+    assert len(list((tmp_path / "near").glob("harness-*/mine-*/train.npz"))) == 1
     found = records(tmp_path / "results", "small")
-    assert {run.status for runs in found.values() for run in runs} == {"ok"}
-    assert str(tmp_path) not in "".join(run.model_dump_json() for runs in found.values() for run in runs)
+    runs = [run for of_trial in found.values() for run in of_trial]
+    assert {run.status for run in runs} == {"ok"}
+    assert str(tmp_path) not in "".join(run.model_dump_json() for run in runs)
+    part = datasets.create(data, "data").load({"mine": home}, config()).info()["test"]
+    assert {run.data["test"].sha256 for run in runs} == {part.sha256}
     export(tmp_path / "results", next(iter(found)), tmp_path / "home")
     assert merge(tmp_path / "results", tmp_path / "elsewhere").artifacts == len(
         list((tmp_path / "large").glob("results-*/*/*/*/manifest.json"))

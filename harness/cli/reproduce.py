@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def reproduce_record(path: Path, asking: Asking, is_json: bool) -> int:
     """Checks the record, runs its trial in an empty folder, compares, prints, and gives the exit code."""
     record = read_record(path)
     means = Means(read_site(asking.site), asking.device, asking.weights, asking.plugins)
-    with _results(asking.keep) as results, _watcher(is_json) as watcher:
+    with _results(asking.keep, means.site.paths.get("scratch")) as results, _watcher(is_json) as watcher:
         again = reproduction(record, results, means)
         new = again.run(watcher)
     found = Reproduced(record, new, compare(record, new, asking.margin, again.unanswered), again.notes)
@@ -47,13 +48,18 @@ def reproduce_record(path: Path, asking: Asking, is_json: bool) -> int:
 
 
 @contextmanager
-def _results(keep: Path | None) -> Iterator[Path]:
-    """The folder that is to be kept, or one that is gone afterwards."""
+def _results(keep: Path | None, scratch: str | None) -> Iterator[Path]:
+    """The folder that is to be kept, or one that is gone afterwards, on the scratch disk where the site has one."""
     if keep is not None:
         yield keep
         return
     try:
-        made = tempfile.TemporaryDirectory(prefix="harness-reproduce-", ignore_cleanup_errors=True)
+        place = os.path.expandvars(scratch or "")
+        made = tempfile.TemporaryDirectory(
+            prefix="harness-reproduce-",
+            dir=place if place and Path(place).is_dir() else None,
+            ignore_cleanup_errors=True,
+        )
     except OSError as error:
         raise StoreError(f"no temporary folder can be made: {error.strerror}; --keep DIR names one") from None
     with made as folder:

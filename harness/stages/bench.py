@@ -14,6 +14,7 @@ from harness.jobs import Assignment, Job
 from harness.plugins import load_plugins
 from harness.records import Environment
 from harness.stages.base import Bench, chain_of
+from harness.staging import staged
 from harness.tasks.catalogue import task_called
 from harness.trials import TrialSpec
 
@@ -31,6 +32,7 @@ def bench_of(
     task_options = task.model_options(description)
     shell = models.create(spec.architecture, spec.options, task_options)
     config = task.input_config(shell)
+    near = staged(dataset, paths, lambda note: progress("prepare", note)) if job.stage_data else paths
     results = Path(job.results)
     return Bench(
         job=job,
@@ -39,7 +41,7 @@ def bench_of(
         task=task,
         task_options=task_options,
         config=config,
-        data=dataset.load(paths, config, job.workers),
+        data=dataset.load(near, config, job.workers),
         inventory=kept_inventory(results / "artifacts" / "inventory", spec.architecture, spec.options, task_options),
         shell=shell,
         artifacts=Artifacts(results),

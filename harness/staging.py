@@ -1,0 +1,150 @@
+"""Data copied to a disk of the node, once for all its trials, and read there; fingerprints stay the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.artifacts import file_digest
+from harness.datasets.base import Dataset
+from harness.errors import StoreError
+from harness.leases import lease
+from harness.record_file import in_words
+from harness.schema import digest
+
+CHUNK = 1 << 22
+GB = 1e9
+SPARE = 1.05  # of the room that the files take
+
+
+class UnstagedError(Exception):
+    """Why data are read where they lie."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files of a folder by their path in it, each with its size and its time of change, in nanoseconds."""
+
+    root: Path
+    files: Mapping[str, tuple[int, int]]
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(size for size, _ in self.files.values())
+
+    def is_whole(self, copy: Path) -> bool:
+        """Whether a copy has every file in its size: such disks are swept now and then."""
+        try:
+            return all((copy / name).stat().st_size == size for name, (size, _) in self.files.items())
+        except OSError:
+            return False
+
+
+def staged(dataset: Dataset, paths: Mapping[str, Path], tell: Callable[[str], None]) -> dict[str, Path]:
+    """The paths, with the data set's folder replaced by its copy in `paths['scratch']`.
+
+    Where it cannot be copied the folder stays, with a warning.
+    """
+    found = dict(paths)
+    if not dataset.has_path or dataset.title not in paths:
+        return found
+    try:
+        found[dataset.title] = _copy_of(paths[dataset.title], _home(paths["scratch"]), dataset.title, tell)
+    except UnstagedError as error:
+        message = f"data {dataset.title} are read where they lie: {error}"
+        tell(message)
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+    return found
+
+
+def _home(scratch: Path) -> Path:
+    """A folder of this user's own, for such disks are everybody's."""
+    place = os.path.expandvars(scratch)
+    if "$" in place:
+        raise UnstagedError(f"this node has no variable for the scratch folder {scratch.name}")
+    home = Path(place) / f"harness-{os.getuid()}"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_own = home.stat().st_uid == os.getuid()
+    except OSError as error:
+        raise UnstagedError(f"the scratch folder {in_words(error, 'written')}") from None
+    if not is_own:
+        raise UnstagedError("the folder for them on the scratch disk is somebody else's")
+    return home
+
+
+def _copy_of(source: Path, home: Path, title: str, tell: Callable[[str], None]) -> Path:
+    try:
+        listing = _listing(source)
+    except OSError as error:
+        raise UnstagedError(f"their folder {in_words(error, 'read')}") from None
+    name = f"{re.sub(r'[^A-Za-z0-9_-]', '_', title)}-{digest([str(source), sorted(listing.files.items())])}"
+    copy = home / name
+    try:
+        with lease(home / f"{name}.lease", lambda: listing.is_whole(copy)) as is_mine:
+            if is_mine:
+                _check_room(listing, home)
+                tell(f"copying {listing.bytes / GB:.1f} GB of data {title} to this node")
+                _fill(listing, copy)
+    except StoreError as error:
+        raise UnstagedError(str(error)) from None
+    except OSError as error:
+        raise UnstagedError(f"the copy {in_words(error, 'written')}") from None
+    return copy
+
+
+def _listing(source: Path) -> Listing:
+    """Links are followed, each folder once."""
+    files: dict[str, tuple[int, int]] = {}
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(source, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for path in (Path(folder) / name for name in names):
+            status = path.stat()
+            files[path.relative_to(source).as_posix()] = (status.st_size, status.st_mtime_ns)
+    return Listing(source, files)
+
+
+def _check_room(listing: Listing, home: Path) -> None:
+    free = shutil.disk_usage(home).free
+    if listing.bytes * SPARE > free:
+        raise UnstagedError(f"they take {listing.bytes / GB:.1f} GB, and the scratch disk has {free / 1e9:.1f} GB left")
+
+
+def _fill(listing: Listing, copy: Path) -> None:
+    draft = copy.with_name(f".draft-{secrets.token_hex(6)}")
+    try:
+        for name in listing.files:
+            target = draft / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _copy(listing.root / name, target)
+        if not listing.is_whole(draft):
+            raise UnstagedError("they changed while they were copied")
+        if copy.exists():  # swept in part, or cut short by a full disk
+            shutil.rmtree(copy)
+        draft.rename(copy)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Raises UnstagedError where what can be read back is not what was written."""
+    found = hashlib.sha256()
+    with source.open("rb") as one, target.open("wb") as other:
+        while chunk := one.read(CHUNK):
+            found.update(chunk)
+            other.write(chunk)
+    if file_digest(target) != found.hexdigest():
+        raise UnstagedError("what the scratch disk gives back is not what was written to it")
