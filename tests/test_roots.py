@@ -14,6 +14,7 @@ from harness.export import export
 from harness.gathering import merge
 from harness.plan import make_plan
 from harness.roots import foreign_owner, place_artifacts
+from harness.schema import Options
 from harness.study_file import load_study
 
 
@@ -81,7 +82,7 @@ def test_data_are_staged_to_a_place_that_is_named(tmp_path: Path) -> None:
 
 def test_a_study_keeps_artifacts_and_data_elsewhere_and_everything_finds_them(tmp_path: Path) -> None:
     home = npz_folder(tmp_path / "there")
-    data = {"name": "npz", "label": "mine", "splits": {"calibration": 10, "validation": 10}}
+    data: Options = {"name": "npz", "label": "mine", "splits": {"calibration": 10, "validation": 10}}
     paths = {"mine": "there", "artifacts": "large", "scratch": "near"}
     launched(written(tmp_path, small(data=data, paths=paths, stage_data=True)), tmp_path / "results")
     assert list((tmp_path / "large").glob("results-*/prepare/*/*/weights.safetensors"))

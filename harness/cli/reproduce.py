@@ -55,11 +55,8 @@ def _results(keep: Path | None, scratch: str | None) -> Iterator[Path]:
         return
     try:
         place = os.path.expandvars(scratch or "")
-        made = tempfile.TemporaryDirectory(
-            prefix="harness-reproduce-",
-            dir=place if place and Path(place).is_dir() else None,
-            ignore_cleanup_errors=True,
-        )
+        home = place if place and Path(place).is_dir() else None
+        made = tempfile.TemporaryDirectory(prefix="harness-reproduce-", dir=home, ignore_cleanup_errors=True)
     except OSError as error:
         raise StoreError(f"no temporary folder can be made: {error.strerror}; --keep DIR names one") from None
     with made as folder:
