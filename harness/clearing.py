@@ -17,9 +17,10 @@ from pydantic import ValidationError
 from harness.artifacts import MANIFEST, Manifest
 from harness.errors import StoreError
 from harness.leases import held_in, is_held
-from harness.records import StudyIndex
+from harness.packs import PACK
+from harness.records import Record
 from harness.roots import foreign_owner
-from harness.store import Store
+from harness.store import INDEX, Store
 
 Keep: TypeAlias = Literal["newest", "records", "plans", "nothing"]
 KEEPS: tuple[Keep, ...] = ("newest", "records", "plans", "nothing")
@@ -127,7 +128,10 @@ def _removed(entry: Entry, leases: Path, done: Cleared) -> bool:
         raise StoreError(f"{entry.place}: cannot be removed: {error.strerror}") from None
     held = held_in(leases)
     if held:
-        aside.rename(entry.folder)
+        try:
+            aside.rename(entry.folder)
+        except OSError:  # that trial has made it anew
+            shutil.rmtree(aside, ignore_errors=True)
         done.held_by = held[0]
         return False
     shutil.rmtree(aside, ignore_errors=True)
@@ -137,7 +141,7 @@ def _removed(entry: Entry, leases: Path, done: Cleared) -> bool:
 def _uses(store: Store) -> Uses:
     uses = Uses()
     for study in store.studies():
-        for record in store.records(study):
+        for record in _records(store, study):
             uses.recorded.setdefault(record.trial.id, set()).add(study)
             for stage, run in record.run.stages.items():
                 uses.named.setdefault((stage, run.key, run.content), set()).add(record.trial.id)
@@ -146,12 +150,18 @@ def _uses(store: Store) -> Uses:
     return uses
 
 
+def _records(store: Store, study: str) -> tuple[Record, ...]:
+    found = store.read(study)
+    lost = next((one for one in found.damaged if one.path == f"{study}/{PACK}"), None)
+    if lost is not None:
+        raise StoreError(f"{lost.path}: {lost.reason}, so what its trials use is unknown")
+    return found.records
+
+
 def _planned(store: Store, study: str) -> list[str]:
-    try:
-        index: StudyIndex = store.read_index(study)
-    except StoreError:
-        return []
-    return [trial.id for trial in index.trials]
+    """A plan that cannot be read is told: what it needs would go."""
+    has_plan = (store.folder(study) / INDEX).exists()
+    return [trial.id for trial in store.read_index(study).trials] if has_plan else []
 
 
 def _of_key(key: Path, results: Path, uses: Uses, wish: Wish) -> Iterator[Entry]:

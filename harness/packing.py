@@ -90,7 +90,9 @@ def _trusted(folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
 
 def _written(folder: Path, files: Mapping[str, Path]) -> dict[str, str]:
     """A new pack in place of the old one, with these files and what that held; gives SHA-256 by name."""
-    draft = folder / f".records.{secrets.token_hex(6)}.tmp"
+    for left in folder.glob(".pack-*.tmp"):  # by a process that was killed
+        left.unlink(missing_ok=True)
+    draft = folder / f".pack-{secrets.token_hex(6)}.tmp"
     try:
         with draft.open("wb") as stream:
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as new:

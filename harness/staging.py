@@ -124,7 +124,9 @@ def _check_room(listing: Listing, home: Path) -> None:
 
 
 def _fill(listing: Listing, copy: Path) -> None:
-    draft = copy.with_name(f".draft-{secrets.token_hex(6)}")
+    for left in copy.parent.glob(f".{copy.name}-*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    draft = copy.with_name(f".{copy.name}-{secrets.token_hex(6)}")
     try:
         for name in listing.files:
             target = draft / name

@@ -70,6 +70,20 @@ def test_while_a_trial_runs_every_artifact_stays(tmp_path: Path) -> None:
     assert not old.exists()
 
 
+def test_what_a_trial_made_anew_meanwhile_is_not_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, _ = made(tmp_path, "a1a1"), made(tmp_path, "b2b2")
+
+    def held(_: Path) -> list[str]:
+        (old / "weights").parent.mkdir()
+        (old / "weights").write_bytes(b"new")
+        return ["trial-x"]
+
+    monkeypatch.setattr("harness.clearing.held_in", held)
+    assert clear(tmp_path, entries(tmp_path, Wish())).held_by == "trial-x"
+    assert (old / "weights").read_bytes() == b"new"
+    assert not list(old.parent.glob(".removed-*"))
+
+
 def test_a_lease_that_a_dead_process_left_holds_nothing_up(tmp_path: Path) -> None:
     old, _ = made(tmp_path, "a1a1"), made(tmp_path, "b2b2")
     left = tmp_path / ".leases" / "trial-x.lease"
@@ -130,6 +144,18 @@ def test_an_unknown_study_or_stage_is_told(tmp_path: Path) -> None:
         entries(tmp_path, Wish(study="smal"))
     with pytest.raises(StoreError, match="--stage prepar: no artifacts of that stage here; known: prepare"):
         entries(tmp_path, Wish(stages=("prepar",)))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("trials.json", "small/trials.json: not JSON"), ("records.zip", "what its trials use is unknown")],
+)
+def test_where_nobody_knows_what_is_used_nothing_goes(tmp_path: Path, name: str, sentence: str) -> None:
+    made(tmp_path)
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / name).write_text("{")
+    with pytest.raises(StoreError, match=sentence):
+        entries(tmp_path, Wish("records"))
 
 
 def test_what_trials_use_stays_for_as_long_as_it_is_asked_to(

@@ -75,6 +75,12 @@ def test_what_comes_later_is_packed_beside_it(store: Store) -> None:
     assert (store.root / STUDY / PACK).read_bytes() == first
 
 
+def test_what_a_killed_packing_left_is_cleared_away(store: Store) -> None:
+    (store.root / STUDY / ".pack-0123.tmp").write_text("half a pack")
+    pack(store, STUDY)
+    assert sorted(path.name for path in (store.root / STUDY).iterdir()) == [PACK, "trials.json"]
+
+
 def test_a_file_goes_before_what_is_packed(store: Store) -> None:
     before = files(store)
     pack(store, STUDY)

@@ -55,6 +55,14 @@ def test_a_copy_that_was_swept_in_part_is_made_again(paths: dict[str, Path]) -> 
     assert (near / "test.npz").read_bytes() == (paths["mine"] / "test.npz").read_bytes()
 
 
+def test_what_a_killed_copy_left_is_cleared_away(paths: dict[str, Path]) -> None:
+    near = copied(paths)
+    shutil.rmtree(near)
+    (near.parent / f".{near.name}-0123").mkdir()
+    assert copied(paths) == near
+    assert [path.name for path in near.parent.iterdir()] == [near.name]
+
+
 def test_links_are_followed_once(paths: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     (tmp_path / "far/more.npz").write_bytes(b"more")
