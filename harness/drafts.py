@@ -76,7 +76,7 @@ class Drafts:
         """What the identities of a point's trials have in common, with a zero for each seed that they use."""
         criterion, budget, network = point.criterion.identity, point.budget, self._network(point.model)
         is_random, recovery = point.criterion.plugin.is_random, point.recovery.identity
-        fields = {
+        fields: Options = {
             **network,
             "model_seed": 0 if uses_model_seed(network) else None,
             "target": point.target,
