@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import shutil
 import time
@@ -13,9 +14,10 @@ from pathlib import Path
 
 from harness.errors import StoreError
 from harness.leases import lease
-from harness.schema import Json, Options, Schema, digest
+from harness.schema import Json, Options, Schema, digest, sealed, unsealed
 
 MANIFEST = "manifest.json"
+_NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 
 class Manifest(Schema):
@@ -79,6 +81,8 @@ class Artifacts:
 
     def exact(self, stage: str, key: str, content: str) -> Artifact | None:
         """The intact artifact of this very content, as a record names it."""
+        if not all(_NAME.fullmatch(part) for part in (stage, key, content)):
+            return None  # no name of an artifact: it could lead out of the folder
         folder = self.root / stage / key / content
         return self._read(folder) if folder.is_dir() else None
 
@@ -146,7 +150,7 @@ class Artifacts:
         if "." in folder.name:
             return None
         manifest = intact(folder)
-        if manifest is None:
+        if manifest is None or (manifest.stage, manifest.key, manifest.content) != folder.parts[-3:]:
             _set_aside(folder)
             return None
         return Artifact(folder, manifest)
@@ -155,9 +159,9 @@ class Artifacts:
 def intact(folder: Path) -> Manifest | None:
     """The manifest of an artifact whose files are all as it says; the folder is left as it is."""
     try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest.model_validate(unsealed(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))))
         is_whole = all(file_digest(folder / Path(name).name) == known for name, known in manifest.files.items())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return manifest if is_whole else None
 
@@ -173,10 +177,10 @@ def _placed(draft: Path, final: Path, manifest: Manifest) -> Artifact:
     try:
         draft.rename(final)
     except OSError:
-        if not (final / MANIFEST).is_file():
+        held = intact(final)
+        if held is None:
             raise
         # The same content is there already: its files stand, newly attested, and ours go with the draft.
-        held = Manifest.model_validate_json((final / MANIFEST).read_text(encoding="utf-8"))
         manifest = manifest.model_copy(update={"files": held.files})
         _write(draft, manifest)
         (draft / MANIFEST).replace(final / MANIFEST)
@@ -184,7 +188,7 @@ def _placed(draft: Path, final: Path, manifest: Manifest) -> Artifact:
 
 
 def _write(folder: Path, manifest: Manifest) -> None:
-    (folder / MANIFEST).write_text(manifest.model_dump_json(), encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(sealed(manifest.model_dump(mode="json"))), encoding="utf-8")
 
 
 def _set_aside(folder: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
 from pathlib import Path
 
 from harness import nvml
+from harness.privacy import is_private
 from harness.schema import digest
 
 FOLDER = "HARNESS_DEVICE_LEASES"  # names another folder than the one below the system's temporary folder
@@ -21,11 +21,9 @@ def lease_folder(otherwise: Path) -> Path:
     place = Path(os.environ.get(FOLDER) or Path(tempfile.gettempdir()) / f"harness-{os.getuid()}")
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = place.lstat()
     except OSError:
         return otherwise
-    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-    return place if is_own else otherwise
+    return place if place.is_dir() and is_private(place) else otherwise
 
 
 def lease_name(device: str, slot: int) -> str:

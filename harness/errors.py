@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LONGEST_NAME = 60  # characters of a value that are shown
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -15,7 +17,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" if self.where else self.message
+        message = "\n".join(visible(line) for line in self.message.split("\n"))
+        return f"{visible(self.where)}: {message}" if self.where else message
 
     def under(self, prefix: str) -> Problem:
         """The same problem, seen from one level further out."""
@@ -24,6 +27,11 @@ class Problem:
     def in_file(self, file: object) -> Problem:
         """The same problem with the file that it stands in: `studies/layers.yaml: criteria.0.name`."""
         return Problem(": ".join(part for part in (str(file), self.where) if part), self.message)
+
+
+def visible(text: str) -> str:
+    """A text as one line whose every character is seen: what would steer a terminal is shown by its number."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class HarnessError(Exception):
@@ -69,7 +77,7 @@ class MissingExtraError(HarnessError):
 def suggestion(name: str, known: Iterable[str], most: int = 12) -> str:
     """`did you mean 'entropy'? known: entropy, last, ...`, the nearest known name first."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name[:LONGEST_NAME], names, n=1, cutoff=0.6)
     listed = ", ".join(names[:most]) + (", ..." if len(names) > most else "")
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}known: {listed or 'none'}"
@@ -77,4 +85,10 @@ def suggestion(name: str, known: Iterable[str], most: int = 12) -> str:
 
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Problem:
     """The one sentence for every unknown name."""
-    return Problem(where, f"unknown {kind} {name!r}; {suggestion(name, known)}")
+    return Problem(where, f"unknown {kind} {short(name)}; {suggestion(name, known)}")
+
+
+def short(value: object) -> str:
+    """A value of the user's as a sentence shows it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 3] + "..."

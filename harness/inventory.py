@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -9,16 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
 from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, units
-from harness.schema import Options, Schema, digest
+from harness.schema import Options, Schema, digest, sealed, unsealed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 REVISION = 3  # raised when an inventory of the same network would say something else
+
+MOST_ITEM, MOST_VALUES = 1 << 22, 1 << 31  # numbers of an item, and of weights, that are made up for a count
 
 
 class SublayerInfo(Schema):
@@ -101,6 +103,8 @@ def take_inventory(architecture: str, options: Options, task_options: Options) -
         return inventory_of(net, architecture, size)
     except SpecError:
         # What looks at values to find its way (experts, early exits) has none to look at without weights.
+        if math.prod(size) > MOST_ITEM or sum(p.numel() for p in net.parameters()) > MOST_VALUES:
+            raise  # memory would not suffice, and nobody waits so long for a plan
         return inventory_of(create(architecture, options, task_options, seed=0), architecture, size)
 
 
@@ -147,7 +151,7 @@ def kept_inventory(
         taken = take_inventory(architecture, options, task_options)
     except HarnessError as error:
         raise type(error)(problem.under(where) for problem in error.problems) from None
-    write_kept(path, taken.model_dump_json(indent=1))
+    write_kept(path, json.dumps(sealed(taken.model_dump(mode="json")), indent=1))
     return taken
 
 
@@ -157,8 +161,8 @@ def _key(architecture: str, options: Options, task_options: Options) -> str:
 
 def _read(path: Path) -> Inventory | None:
     try:
-        return Inventory.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return Inventory.model_validate(unsealed(json.loads(path.read_bytes())))
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -10,9 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from harness.errors import StoreError
+from harness.privacy import is_private, made_private
+from harness.record_file import in_words
 from harness.records import STAGES, Asked, FailureClass, TrialInfo
-from harness.schema import Json, Options, Schema
+from harness.schema import Json, Options, Schema, sealed, unsealed
 
+WITH_TRIAL = ("started", "ended", "made", "again", "stage")
+NOT_OURS = "is a link, another user's, or open to others, so nothing is handed over there"
 MAX_TEXT = 500  # characters of a field of an event; the record has the whole
 
 
@@ -74,21 +79,40 @@ class JobFolder:
         self.logs = results / study / "logs"
 
     def create(self) -> None:
-        """Both folders, readable by their owner alone."""
+        """Both folders, for their owner alone; raises StoreError where they cannot be had so."""
         for folder in (self.jobs, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o700)
+            try:
+                is_private = made_private(folder)
+            except OSError as error:
+                raise StoreError(f"{_shown(folder)}: {in_words(error, 'written')}") from None
+            if not is_private:
+                raise StoreError(f"{_shown(folder)}: {NOT_OURS}; take another results folder (--results DIR)")
 
     def write(self, job: Job) -> Path:
         """The job as a file; its path is all that an executor is told."""
         path = self.jobs / f"{job.id}.json"
-        path.write_text(job.model_dump_json(by_alias=True), encoding="utf-8")
+        text = json.dumps(sealed(job.model_dump(mode="json", by_alias=True)))
+        try:
+            path.unlink(missing_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise StoreError(f"{_shown(path)}: {in_words(error, 'written')}") from None
         return path
 
 
+def _shown(path: Path) -> str:
+    return "/".join(path.parts[-3:])
+
+
 def read_job(path: Path) -> Job:
-    """The job of a file that this user's own launcher wrote."""
-    return Job.model_validate_json(path.read_text(encoding="utf-8"))
+    """The job of a file that this user's own launcher wrote; raises StoreError for any other, ValueError if damaged.
+
+    A job names files of plug-ins, which are run: only a private file in a private folder is believed.
+    """
+    if not (is_private(path) and is_private(path.parent)):
+        raise StoreError(f"{_shown(path)}: {NOT_OURS}; run the study again")
+    return Job.model_validate(unsealed(json.loads(path.read_text(encoding="utf-8"))))
 
 
 def events_path(job_file: Path) -> Path:
@@ -130,5 +154,18 @@ class EventTail:
         whole = data.rfind(b"\n") + 1
         self._offset += whole
         for line in data[:whole].splitlines():
-            with suppress(ValueError):  # half a line, where the disk was full
-                yield json.loads(line)
+            with suppress(ValueError, RecursionError):  # half a line, where the disk was full
+                event = json.loads(line)
+                if _is_event(event):
+                    yield event
+
+
+def _is_event(found: object) -> bool:
+    """Whether a line says what every line says; a damaged one says nothing."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("event"), str)
+        and isinstance(found.get("time"), int | float)
+        and isinstance(found.get("trial", ""), str)
+        and (found["event"] not in WITH_TRIAL or "trial" in found)
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.executors.base import Executor, Handle, executors
 from harness.jobs import Job, JobFolder, read_job
+from harness.privacy import is_private
 from harness.schema import Options, canonical
 
 SUFFIX = ".where.json"
@@ -47,7 +48,9 @@ def live_jobs(folder: JobFolder) -> list[Live]:
     groups: dict[str, list[tuple[Path, Options]]] = {}
     for place in sorted(folder.jobs.glob(f"*{SUFFIX}")):
         file = place.with_name(f"{place.name.removesuffix(SUFFIX)}.json")
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            if not (is_private(place) and is_private(folder.jobs)):
+                continue  # nobody else says which processes or jobs of this user are to be ended
             held = json.loads(place.read_text(encoding="utf-8"))
             groups.setdefault(canonical(dict(held["executor"])), []).append((file, dict(held["where"])))
     found = [one for executor, jobs in groups.items() for one in _attached(executor, jobs)]
@@ -58,13 +61,14 @@ def _attached(executor: str, jobs: Sequence[tuple[Path, Options]]) -> list[Live]
     """The jobs of one executor, asked after together."""
     try:
         plugin = executors.create(json.loads(executor), "executor")
-    except HarnessError:
+    except (HarnessError, KeyError):
         return []
     found = []
     for (file, _), handle in zip(jobs, plugin.attach(jobs), strict=True):
-        if handle is not None:
-            with suppress(OSError, ValueError):
-                found.append(Live(read_job(file), file, handle))
+        with suppress(OSError, ValueError, HarnessError):
+            job = read_job(file)
+            if handle is not None and job.id == file.stem:
+                found.append(Live(job, file, handle))
     return found
 
 

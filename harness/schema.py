@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from harness.errors import Problem, suggestion
+from harness.errors import LONGEST_NAME, Problem, short, suggestion
 
 Json: TypeAlias = JsonValue
 Options: TypeAlias = dict[str, Json]
@@ -26,6 +26,7 @@ NAME = r"^[a-z0-9_-]{1,64}$"
 SHA256 = "^[0-9a-f]{64}$"
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
 Label = Annotated[str, StringConstraints(pattern=LABEL, max_length=64)]
+MOST_PROBLEMS = 100  # of one file that are told
 _SPELLED = {
     NAME: "must hold only a-z, 0-9, _ and -, at most 64 of them",
     LABEL: "must start with a letter or digit and hold only letters, digits and _ . + -",
@@ -133,6 +134,21 @@ def digest(value: Any, length: int = 12) -> str:
     return sha256(value)[:length]
 
 
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The value with a checksum of the rest, for a file that only programs write."""
+    return {"checksum": sha256(value), **value}
+
+
+def unsealed(raw: Any) -> dict[str, Any]:
+    """What was sealed; raises ValueError where it was changed since. One that never had a seal is taken as it is."""
+    if not isinstance(raw, dict):
+        raise ValueError("not a JSON object")
+    rest = {key: value for key, value in raw.items() if key != "checksum"}
+    if "checksum" in raw and raw["checksum"] != sha256(rest):
+        raise ValueError("its checksum does not fit its content: it was changed after it was written")
+    return rest
+
+
 def problems_of(
     error: ValidationError, shape: type[BaseModel] | None = None, where: str = "", also: Iterable[str] = ()
 ) -> list[Problem]:
@@ -141,12 +157,15 @@ def problems_of(
     `also` names keys that stand beside the shape's own in the same file.
     """
     found: dict[str, Problem] = {}
-    for item in error.errors(include_url=False):
+    items = error.errors(include_url=False)
+    for item in items[:MOST_PROBLEMS]:
         place = _place(item["loc"])
         fields = _fields_at(shape, item["loc"]) | (set(also) if len(item["loc"]) == 1 else set())
         problem = Problem(place, _sentence(item, fields)).under(where)
         found.setdefault(str(problem), problem)
-    return [p for p in found.values() if not any(_repeats(p, other) for other in found.values())]
+    told = [p for p in found.values() if not any(_repeats(p, other) for other in found.values())]
+    more = len(items) - MOST_PROBLEMS
+    return told + ([Problem(where, f"{more} more problems; mend these first")] if more > 0 else [])
 
 
 def _fields_at(shape: type[BaseModel] | None, loc: Sequence[int | str]) -> set[str]:
@@ -173,7 +192,9 @@ def _repeats(problem: Problem, other: Problem) -> bool:
 
 def _place(loc: Sequence[int | str]) -> str:
     # Pydantic names the branch of a union inside the path; a user's file has no such step.
-    return ".".join(str(part) for part in loc if not str(part).startswith(("function-", "list[", "tuple[")))
+    return ".".join(
+        str(part)[:LONGEST_NAME] for part in loc if not str(part).startswith(("function-", "list[", "tuple["))
+    )
 
 
 def _sentence(item: Any, fields: Iterable[str]) -> str:
@@ -188,10 +209,5 @@ def _sentence(item: Any, fields: Iterable[str]) -> str:
         return _SPELLED.get(context["pattern"], f"must match {context['pattern']}")
     message = str(item["msg"])
     got = item["input"]
-    shown = f"; got {_short(got)}" if not isinstance(got, Mapping) else ""
+    shown = f"; got {short(got)}" if not isinstance(got, Mapping) else ""
     return message[0].lower() + message[1:] + shown
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

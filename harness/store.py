@@ -19,7 +19,7 @@ from harness.errors import Problem, SpecError, StoreError, suggestion
 from harness.index_file import Entry, Stamp, add, kept, replace, stamp_of
 from harness.record_file import RecordFile, UnreadableError, believed, in_words, loaded
 from harness.records import Record, StudyIndex
-from harness.schema import NAME, problems_of
+from harness.schema import NAME, problems_of, sealed, unsealed
 
 T = TypeVar("T")
 INDEX = "trials.json"
@@ -73,7 +73,7 @@ class Store:
     def write_index(self, index: StudyIndex) -> Path:
         """Puts down the present plan of a study, in place of the last one."""
         path = self.folder(index.study) / INDEX
-        self._write(path, index.model_dump(mode="json", by_alias=True))
+        self._write(path, sealed(index.model_dump(mode="json", by_alias=True)))
         return path
 
     def read_index(self, study: str) -> StudyIndex:
@@ -83,11 +83,14 @@ class Store:
             known = suggestion(study, self.studies())
             raise StoreError(f"{self._shown(path)}: no plan of a study {study!r} here; {known}")
         try:
-            return StudyIndex.model_validate(loaded(path))
+            index = StudyIndex.model_validate(unsealed(loaded(path)))
         except ValidationError as error:
             raise StoreError(problems_of(error, where=self._shown(path))) from None
-        except UnreadableError as error:
-            raise StoreError(f"{self._shown(path)}: {error}") from None
+        except (UnreadableError, ValueError) as error:
+            raise StoreError(f"{self._shown(path)}: {error}; run the study again, which writes it anew") from None
+        if index.study != study:
+            raise StoreError(f"{self._shown(path)}: is the plan of a study {index.study!r}, which belongs elsewhere")
+        return index
 
     def read(self, study: str, trial: str | None = None) -> Reading:
         """Every record of a study (or of one trial), oldest run first; what cannot be trusted is listed, and left."""

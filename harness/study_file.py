@@ -20,7 +20,7 @@ from harness.schema import problems_of
 from harness.site import Site
 from harness.spec import Study
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 17
 MAX_NODES = 100_000
 MAX_DEPTH = 50
 MAX_INTEGER = 2**63 - 1
@@ -57,9 +57,11 @@ class StudyFile:
 def read_yaml(path: Path) -> dict[str, Any]:
     """One mapping of JSON-like values; raises SpecError with the line of the fault."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)  # never more: a device has no end, whatever size it tells
+        if len(data) > MAX_BYTES:
             raise SpecError(f"{path}: larger than {MAX_BYTES} bytes; a study file is a few kilobytes")
-        text = path.read_text(encoding="utf-8")
+        text = data.decode("utf-8")
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -78,8 +80,10 @@ def _check_plain(path: Path, found: Any) -> None:
 
 
 def _parsed(path: Path, text: str) -> Any:
+    reader = YAML(typ="safe", pure=True)
+    reader.composer.warn_double_anchors = False  # YAML allows an anchor to be set anew
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        return reader.load(text)
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise SpecError(f"{path}: line {line}: {str(error.problem).partition(' with')[0]}; each key once") from None
@@ -89,7 +93,7 @@ def _parsed(path: Path, text: str) -> Any:
         raise SpecError(f"{path}: {place}not valid YAML: {error.problem or error.context}") from None
     except RecursionError:
         raise SpecError(f"{path}: nested more than {MAX_DEPTH} levels deep") from None
-    except (YAMLError, ValueError, TypeError, OverflowError) as error:
+    except (YAMLError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
         raise SpecError(f"{path}: not valid YAML: {str(error).partition(chr(10))[0]}") from None
 
 
@@ -196,9 +200,11 @@ def _without(raw: dict[str, Any], places: list[tuple[int | str, ...]]) -> tuple[
     """
     kept = dict(raw)
     left: dict[str, list[int]] = {}
-    for key in {str(place[0]) for place in places if place}:
+    inside: dict[str, set[int | str]] = {}
+    for place in filter(None, places):
+        inside.setdefault(str(place[0]), set()).update(place[1:2])
+    for key, broken in inside.items():
         value = kept.pop(key, None)
-        broken = {place[1] for place in places if place[:1] == (key,) and len(place) > 1}
         if isinstance(value, list) and broken and all(isinstance(index, int) for index in broken):
             left[key] = [index for index in range(len(value)) if index not in broken]
             kept |= {key: [value[index] for index in left[key]]} if left[key] else {}

@@ -16,7 +16,7 @@ HOME = Path(__file__).parent.parent / "harness"
 
 # From the ground up. A module, or every module of a folder, imports from the lines before its own only.
 FLOORS = (
-    ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code", "containers"),
+    ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code", "containers", "privacy"),
     ("schema", "topology"),
     ("slurm_options",),
     ("registry", "process_mark"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _distinct(value: object) -> object:
-    if isinstance(value, list | tuple) and len(set(value)) < len(value):
+    if isinstance(value, list | tuple) and len(set(map(repr, value))) < len(value):
         raise ValueError("names a size twice")
     return value
 
