@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LONGEST_NAME = 60  # characters of a value that are shown
+LONGEST_LINE = 1_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Problem:
 
 def visible(text: str) -> str:
     """A text as one line whose every character is seen: what would steer a terminal is shown by its number."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    shown = text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
 
 
 class HarnessError(Exception):

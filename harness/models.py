@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import DataError, Problem, SpecError, UnknownNameError, suggestion, unknown
+from harness.errors import LONGEST_NAME, DataError, Problem, SpecError, UnknownNameError, suggestion, unknown
 from harness.pretrained import absent, published, tags
 from harness.schema import Json, Options
 
@@ -230,7 +230,7 @@ def _refusals(architecture: str, options: Options) -> Iterator[None]:
         if name and name[1] in options:
             known = suggestion(name[1], _option_names(architecture), most=40)
             raise SpecError(Problem(f"options.{name[1]}", f"no such option of {architecture}; {known}")) from None
-        given = ", ".join(f"{key}: {value}" for key, value in options.items())
+        given = ", ".join(f"{key}: {str(value)[:LONGEST_NAME]}" for key, value in options.items())
         why = f"{type(error).__name__}: {_first_line(error)}"
         raise SpecError(Problem("options", f"{architecture} refuses {{{given}}}: {why}")) from None
 
