@@ -57,11 +57,12 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     return bytes(found) if bytes(found) != data else data[:place]
 
 
-def called(folder: Path, *words: str) -> int:
-    """Exit code of a command."""
+def called(folder: Path, *words: str) -> tuple[int, str]:
+    """Exit code of a command, and what it complained of."""
     command = [sys.executable, "-m", "harness", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False).returncode
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
 
 
 def exact(results: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -80,12 +81,13 @@ def main() -> int:
     arguments.add_argument("--seed", type=int, default=0)
     asked = arguments.parse_args()
     chance, seen, files = random.Random(asked.seed), Counter[str](), 0
+    complaints: list[str] = []
     with tempfile.TemporaryDirectory() as place:
         whole = Path(place) / "whole"
         whole.mkdir()
         (whole / "damaged.yaml").write_text(STUDY)
         run = ("run", "damaged.yaml", "--device", "cpu")
-        seen[f"undisturbed run: {called(whole, *run)}"] += 1
+        seen[f"undisturbed run: {called(whole, *run)[0]}"] += 1
         right = exact(whole / "results")
         for _ in range(asked.rounds):
             home = shutil.copytree(whole, Path(place) / "round")
@@ -93,14 +95,21 @@ def main() -> int:
                 path.write_bytes(damaged(path.read_bytes(), chance))
                 files += 1
             for words in (("status", "damaged"), ("report", "damaged"), run):
-                code = called(home, *words)
+                code, said = called(home, *words)
                 seen[f"{words[0]} ends with {code}"] += 1
+                if words == run and code:
+                    complaints.append(said)
                 seen["tracebacks"] += code not in FINE
             found = exact(home / "results")
             seen["trials left undone"] += len(right.keys() - found.keys())
             seen["trials whose exact values differ"] += sum(found[t] != v for t, v in right.items() if t in found)
             shutil.rmtree(home)
-    print(json.dumps({"seed": asked.seed, "files damaged": files, "trials": len(right), **seen}, indent=1))
+    print(
+        json.dumps(
+            {"seed": asked.seed, "files damaged": files, "trials": len(right), **seen, "said by run": complaints},
+            indent=1,
+        )
+    )
     return int(any(seen[name] for name in ("tracebacks", "trials left undone", "trials whose exact values differ")))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.errors import StoreError
 from harness.leases import lease
+from harness.record_file import why
 from harness.schema import Json, Options, Schema, digest, sealed, unsealed
 
 MANIFEST = "manifest.json"
@@ -142,7 +143,7 @@ class Artifacts:
             shutil.rmtree(self.unfinished(stage, key, maker), ignore_errors=True)
             return placed
         except OSError as error:
-            raise StoreError(f"the artifact {stage}/{key} cannot be written: {error.strerror or error}") from error
+            raise StoreError(f"the artifact {stage}/{key} cannot be written: {why(error)}") from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 

@@ -7,10 +7,12 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.board import Board, Call, Member
+from harness.errors import StoreError
+from harness.failures import UNWRITTEN
 from harness.jobs import Assignment, EventLog, Job, events_path
 from harness.records import Record
 from harness.shared_failures import SharedFailures
@@ -41,8 +43,7 @@ def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool, m
         team = Team(Board(Path(job_file), member), assignment.trial.id) if member.of > 1 else None
         company = Company(companion.collect, team)
         record = run_trial(job, assignment, voice.tell, f"logs/{log.name}", company)
-        _put_down(job, record, voice.events)
-    _leave(0)
+        _leave(_put_down(job, record, voice.events))
 
 
 def follow_child(job: Job, assignment: Assignment, job_file: str, call: Call, member: Member) -> None:
@@ -77,8 +78,9 @@ def _ended_early() -> Iterator[None]:
 
 
 def _leave(exit_code: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(exit_code)  # what a library left behind (threads, handlers) must not hold a finished trial
 
 
@@ -86,20 +88,29 @@ def _silent(stage: str, note: str) -> None:
     """The leader speaks for all."""
 
 
-def _put_down(job: Job, record: Record, events: EventLog) -> None:
-    """What came of it: a record, but where a later job goes on with what was made."""
+def _put_down(job: Job, record: Record, events: EventLog) -> int:
+    """What came of it: a record, but where a later job goes on with what was made; the exit code that says so."""
     trial = record.trial
     if not job.is_last and record.failure is None:
         events.add("made", trial=trial.id, stage=job.stages[-1])
-        return
-    Store(Path(job.results)).write_record(record)
-    if not job.is_last and record.failure is not None:
-        SharedFailures(job).add(trial.id, trial.spec, record.failure)
+        return 0
+    try:
+        Store(Path(job.results)).write_record(record)
+        if not job.is_last and record.failure is not None:
+            SharedFailures(job).add(trial.id, trial.spec, record.failure)
+    except (StoreError, OSError) as error:
+        with suppress(OSError):
+            sys.stderr.write(f"{error}\n")
+        return UNWRITTEN
     events.add("ended", trial=trial.id, status=record.status, message=record.reason or "")
+    return 0
 
 
 def _speak_into(log: Path) -> None:
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:  # the results folder is gone
+        os._exit(UNWRITTEN)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(descriptor, 1)

@@ -37,7 +37,9 @@ def visible(text: str) -> str:
 
 
 class HarnessError(Exception):
-    """The user's to fix: shown without a traceback, exit code 2."""
+    """The user's to fix: shown without a traceback, exit code 2; `after` says what was run before it came to that."""
+
+    after = "nothing was run"
 
     def __init__(self, problems: str | Problem | Iterable[Problem]) -> None:
         if isinstance(problems, str):

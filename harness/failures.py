@@ -8,7 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from harness.errors import StageAbsentError
+from harness.errors import StageAbsentError, StoreError
 from harness.records import Failure, FailureClass
 
 # What CUDA says when the GPU, or its context in this process, is gone for good.
@@ -18,6 +18,7 @@ LOST = re.compile(
     r"|.*(?:unavailable|fallen off|lost|context is destroyed))|GPU is lost|no CUDA-capable device",
     re.IGNORECASE,
 )
+UNWRITTEN = 74  # exit code of a child that could not write its record, as sysexits.h calls it
 RETRIED: frozenset[FailureClass] = frozenset({"preempted", "node_failure", "killed", "lost"})
 
 
@@ -49,7 +50,8 @@ def failure_of(error: BaseException, stage: str | None, log: str | None) -> Fail
         message=without_paths(f"{type(error).__name__}: {error}")[:2000],
         traceback=without_paths("".join(lines))[-20_000:],
         log=log,
-        retry=kind in RETRIED,
+        # A results folder that is full or gone is no fault of the trial, and is cured without a word to this command.
+        retry=kind in RETRIED or isinstance(error, StoreError),
     )
 
 
@@ -64,6 +66,8 @@ def failure_of_exit(exit_code: int, stage: str | None, log: str | None, timeout_
         message = (
             f"killed by {signal.Signals(number).name}; out of memory is the usual reason when nobody did it by hand"
         )
+    elif exit_code == UNWRITTEN:
+        kind, message = "lost", "its record could not be written; its log says why"
     else:
         kind, message = "error", f"the process ended with exit code {exit_code} and wrote no record"
     return Failure(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
 from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, units
+from harness.record_file import why
 from harness.schema import Options, Schema, digest, sealed, unsealed
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def write_kept(path: Path, text: str) -> None:
             draft.write(text)
         Path(draft.name).replace(path)
     except OSError as error:
-        raise StoreError(f"{path.name}: an inventory cannot be kept: {error.strerror}") from None
+        raise StoreError(f"{path.name}: an inventory cannot be kept: {why(error)}") from None
 
 
 def _sublayer(info: SublayerInfo) -> Sublayer:

@@ -127,14 +127,18 @@ class EventLog:
         self.path = path
 
     def add(self, event: str, **fields: Json) -> None:
-        """One write of one line, so that lines of two writers never mix; long texts are cut."""
+        """One write of one line, so that lines of two writers never mix; long texts are cut.
+
+        Where the disk does not take it, it is left unsaid: a trial is done when its record is there.
+        """
         short = {key: value[:MAX_TEXT] if isinstance(value, str) else value for key, value in fields.items()}
         line = json.dumps({"event": event, "time": time.time(), **short}) + "\n"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(descriptor, line.encode())
+            finally:
+                os.close(descriptor)
 
 
 class EventTail:

@@ -56,7 +56,7 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
             summary.is_detached, summary.left = True, len(asked)
         else:
             follower.add(own)
-            follower.follow()
+            _follow(follower)
     return summary
 
 
@@ -69,6 +69,15 @@ def _make_ready(file: StudyFile, plan: Plan, place: Place, routes: Sequence[Sequ
     check_presence(trials, paths, results, str(file.path))
     for dataset in plan.datasets:
         dataset.fetch(paths)
+
+
+def _follow(follower: Follower) -> None:
+    """To the end; raises StoreError where the results folder can be written no more."""
+    try:
+        follower.follow()
+    except StoreError as error:
+        error.after = "finished trials are kept; give the command again once that is put right"
+        raise
 
 
 def watch(store: Store, study: str, watcher: Watcher) -> Summary:

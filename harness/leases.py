@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.errors import StoreError
 from harness.process_mark import is_gone, mark
+from harness.record_file import why
 
 BEAT_S = 5.0
 STALE_S = 60.0
@@ -74,13 +75,17 @@ def _created(path: Path, token: str) -> bool:
         return False
     except OSError as error:
         raise _unwritable(path, error) from None
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump({"token": token, **mark()}, stream)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump({"token": token, **mark()}, stream)
+    except OSError as error:  # a full disk: nobody would know whose it is
+        path.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
     return True
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"the lease {path.name} cannot be written: {error.strerror}")
+    return StoreError(f"the lease {path.name} cannot be written: {why(error)}")
 
 
 def _owner(path: Path) -> dict[str, Any] | None:

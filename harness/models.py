@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -113,16 +114,28 @@ _FOREIGN_SENTENCE = "is no option of an architecture; weights are asked for by '
 
 
 def save_weights(net: nn.Module, path: Path) -> None:
-    """Writes the state of a network, tensors only; what shares memory is written once for each name."""
-    from safetensors.torch import save_file
-
+    """Writes the state of a network, tensors only; what shares memory is written once for each name. Raises OSError."""
     seen: set[int] = set()
     state: dict[str, Tensor] = {}
     for name, tensor in net.state_dict().items():
         plain = tensor.detach().cpu().contiguous()
         state[name] = plain.clone() if plain.data_ptr() in seen else plain
         seen.add(plain.data_ptr())
-    save_file(state, path)
+    save_tensors(state, path)
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Writes tensors by name; raises OSError where the disk does not take them."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(dict(tensors), path)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), path.name) from None
 
 
 def load_weights(net: nn.Module, path: Path) -> None:

@@ -88,5 +88,10 @@ def in_words(error: OSError, done: str) -> str:
     return KNOWN.get(error.errno or 0, f"cannot be {done}: {error.strerror or error}")
 
 
+def why(error: OSError) -> str:
+    """The reason alone."""
+    return KNOWN.get(error.errno or 0, error.strerror or str(error))
+
+
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")

@@ -24,7 +24,7 @@ def main() -> int:
         error.show()  # type: ignore[attr-defined]  # every usage error can
         code = USER
     except HarnessError as error:
-        typer.echo(f"{error}\n{_count(len(error.problems))}; nothing was run", err=True)
+        typer.echo(f"{error}\n{_count(len(error.problems))}; {error.after}", err=True)
         code = USER
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)

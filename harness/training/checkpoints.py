@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from harness.errors import StoreError
-from harness.models import file_sha256
+from harness.models import file_sha256, save_tensors
+from harness.record_file import why
 from harness.schema import SHA256, Schema
 
 if TYPE_CHECKING:
@@ -67,13 +68,11 @@ class Checkpoints:
 
     def write(self, position: Position, tensors: Mapping[str, Tensor]) -> None:
         """Replaces the last position; its `state` is filled in here."""
-        from safetensors.torch import save_file
-
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             draft = self.folder / f".{secrets.token_hex(6)}.tmp"
             # Cloned, because safetensors refuses tensors that share memory.
-            save_file({name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}, draft)
+            save_tensors({name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}, draft)
             state = file_sha256(draft)
             draft.replace(_tensors(self.folder, state))
             draft.write_text(position.model_copy(update={"state": state}).model_dump_json(), encoding="utf-8")
@@ -82,7 +81,7 @@ class Checkpoints:
                 if old != _tensors(self.folder, state):
                     old.unlink(missing_ok=True)
         except OSError as error:
-            raise StoreError(f"a checkpoint cannot be written: {error.strerror or error}") from error
+            raise StoreError(f"a checkpoint cannot be written: {why(error)}") from error
         self.written = time.monotonic()
 
 

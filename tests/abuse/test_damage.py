@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Iterator
@@ -9,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.damage import damaged
 from small_studies import launched, small, written
 
+from benchmarks.damage import damaged
 from harness.artifacts import Artifacts
 from harness.cli.status import show_status
 from harness.errors import HarnessError
+from harness.executors.inline import Inline, Process
 from harness.following import Unwatched
 from harness.launch import watch
+from harness.live import remember
 from harness.plan import make_plan
+from harness.process_mark import mark
 from harness.report.view import view
 from harness.store import Store
 from harness.study_file import load_study
@@ -33,6 +37,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("finished")
     study = small(recoveries=[{"name": "finetune", "steps": 2}], collectors=["accuracy", "macs", "params"])
     launched(written(home, study), home / "results")
+    gone = mark() | {"born": "0"}
+    for job in (home / "results" / "small" / "jobs").glob("*-0.json"):
+        remember(job, Inline(), Process(job, gone))
+    (home / "results" / ".leases" / "prepare-0123456789ab.lease").write_text(json.dumps({"token": "ab", **gone}))
     return home
 
 
