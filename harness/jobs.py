@@ -14,6 +14,7 @@ from harness.errors import StoreError
 from harness.privacy import is_private, made_private
 from harness.record_file import in_words
 from harness.records import STAGES, Asked, FailureClass, TrialInfo
+from harness.retries import Retry
 from harness.schema import Json, Options, Schema, sealed, unsealed
 
 WITH_TRIAL = ("started", "ended", "made", "again", "stage")
@@ -57,7 +58,7 @@ class Job(Schema):
     checkpoint_s: float | None = None  # between two checkpoints of a training; None: its own default
     stages: tuple[str, ...] = STAGES
     chain: str = ""  # shared by the jobs that carry out one launch
-    retries: dict[FailureClass, int] = {}  # further attempts of a trial whose child ended so
+    retries: dict[FailureClass, Retry] = {}  # further attempts of a trial whose child ended so
     fresh: tuple[str, ...] = ()
     submitted: float = 0.0
     limited: bool = False

@@ -8,20 +8,10 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from harness.resources import StageResources
+from harness.retries import Retries
 from harness.schema import Options, Schema
 
 OWN_PATHS = ("artifacts", "scratch", "cache")  # folders in `paths` that are no data set's
-
-
-class Retries(Schema):
-    """How often the worker tries a trial again that ended without a word, after all others had their turn.
-
-    What an own record tells (an error, a number that is none, memory that does not suffice) would only come again; what
-    Slurm takes away it queues again by itself.
-    """
-
-    killed: int = Field(1, ge=0, le=10, description="further attempts after a kill")
-    timeout: int = Field(1, ge=0, le=10, description="further attempts after a time-out, each with twice the time")
 
 
 class Site(Schema):

@@ -74,7 +74,7 @@ def _head(plan: Plan, place: Place, store: Store, orders: Orders) -> Job:
         plugins=plan.plugins,
         workers=site.workers,
         checkpoint_s=site.checkpoint_min * 60.0,
-        retries=site.retries.model_dump(),
+        retries=site.retries.by_class(),
         fresh=() if orders.fresh is None else STAGES if orders.fresh == "all" else (orders.fresh,),
         submitted=time.time(),
         limited=orders.limit is not None,

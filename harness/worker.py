@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType
@@ -28,15 +27,16 @@ from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
 from harness.own_code import code_digest
 from harness.pretrained import go_offline
-from harness.records import STAGES, Failure, FailureClass
+from harness.records import STAGES, Failure
 from harness.runs import failed_record, run_id_at
 from harness.schema import canonical
 from harness.shared_failures import SharedFailures
 from harness.store import Store
 from harness.training.halting import ABANDONED, HALTED
+from harness.turns import Turn
 
 WROTE_RECORD = 0  # the exit code of a child that has
-MORE_TIME = 2.0
+TOLD: set[FailureClass] = {"oom_gpu", "oom_host", "numerical", "error"}  # classes of failures that a child writes down itself
 WORD_S = 10.0  # for a reason to come after its consequence
 
 
@@ -57,20 +57,6 @@ def main(arguments: list[str]) -> int:
     finally:
         worker.end_children()
     return 0
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A trial that is to be run, how long it may take, and how often it was tried again."""
-
-    assignment: Assignment
-    limit_s: float
-    retries: int = 0
-
-    def next(self, after: FailureClass) -> Turn:
-        """The turn after a failed one; where the time did not suffice there is twice as much."""
-        more = self.assignment.model_copy(update={"attempt": self.assignment.attempt + 1})
-        return Turn(more, self.limit_s * MORE_TIME if after == "timeout" else self.limit_s, self.retries + 1)
 
 
 class Worker:
@@ -130,12 +116,24 @@ class Worker:
                 held.enter_context(lease(self.devices / name, self._is_waited_for_in_vain))
             failure = self._run(turn)
         if failure is None:
-            return None
-        is_over = turn.retries >= self.job.retries.get(failure.kind, 0)
-        self._write_failure(turn.assignment, failure, is_over)
+            return self._after_record(turn)
+        following = turn.after(failure.kind, self.job.retries)
+        self._write_failure(turn.assignment, failure, following is None)
         if self.board.is_broken():  # whoever started the job ends the rest of it
             raise Stopped
-        return None if is_over else turn.next(failure.kind)
+        return following
+
+    def _after_record(self, turn: Turn) -> Turn | None:
+        """The turn after one whose child wrote what came of it; none but where the policy tries such failures again."""
+        if not any(self.job.retries[kind].times for kind in TOLD & self.job.retries.keys()):
+            return None
+        runs = self.store.read(self.job.study, turn.assignment.trial.id).records
+        failure = runs[-1].failure if runs else None
+        following = None if failure is None else turn.after(failure.kind, self.job.retries)
+        if following is not None and failure is not None:
+            message = failure.message
+            self.events.add("again", trial=turn.assignment.trial.id, status="failed", message=message)
+        return following
 
     def _refuse(self) -> None:
         """Numbers of two versions of the code must not stand in one study as if they were of one."""

@@ -17,6 +17,7 @@ from small_studies import called, command, environment, launched, records, small
 from harness.executors.base import worker_command
 from harness.jobs import EventLog, EventTail, Job, JobFolder, events_path, read_job
 from harness.records import Record
+from harness.retries import Retries
 from harness.store import Store
 
 pytestmark = pytest.mark.slow
@@ -166,7 +167,8 @@ def test_a_killed_trial_is_tried_again_behind_all_others(tmp_path: Path) -> None
 def test_after_a_time_out_there_is_twice_the_time_and_every_attempt_is_a_record(tmp_path: Path) -> None:
     launched(written(tmp_path, small()), tmp_path / "results", limit=1)
     (path,) = JobFolder(tmp_path / "results", "small").jobs.glob("*-0.json")
-    changes = {"id": "late", "timeout_s": 0.001, "retries": {"timeout": 1}, "submitted": time.time() + 5}
+    policy = Retries().by_class()
+    changes = {"id": "late", "timeout_s": 0.001, "retries": policy, "submitted": time.time() + 5}
     file = JobFolder(tmp_path / "results", "small").write(read_job(path).model_copy(update=changes))
     assert subprocess.call(worker_command(file)) == 0
     for runs in records(tmp_path / "results", "small").values():

@@ -19,6 +19,7 @@ from harness.executors.slurm_queue import Queue, end_of, run
 from harness.jobs import EventTail, events_path, read_job
 from harness.records import Failure
 from harness.resources import Resources
+from harness.retries import Retries
 from harness.schema import Options
 from harness.slurm_options import PREFIX, SlurmOptions
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import submitit
 
 JOB_ID = re.compile(r"\d+(_\d+)?")
-MOST_RESTARTS = 20  # submitit takes any signal in a job under ten minutes for a time-out, so its own 3 would end it
 MARGIN_MIN = 15  # for the start of a worker and the models that are trained ahead
 KEEPING = 0.8  # share of the time between a warning and the end in which a training may keep where it stands
 MB_PER_GB = 1024
@@ -101,7 +101,9 @@ class Slurm(SlurmOptions, Executor):
             raise DeviceError(
                 f"executor slurm: not on PATH here: {', '.join(missing)}; log in where jobs are submitted"
             )
-        most = max(len(read_job(job).assignments) for job in jobs)
+        read = [read_job(job) for job in jobs]
+        most = max(len(job.assignments) for job in read)
+        restarts = read[0].retries.get("preempted", Retries().preempted).times
         behind = [one.job_id for one in after if isinstance(one, ArrayElement)]
         parameters = self.parameters(resources, device, most, behind)
         largest = _largest_array()
@@ -111,7 +113,7 @@ class Slurm(SlurmOptions, Executor):
             # A folder of its own for every array: submitit gives back an old result where ids repeat.
             folder = f"submitit-{part[0].stem}-{number}"
             try:
-                found = self._submitted(part, logs / folder, parameters)
+                found = self._submitted(part, logs / folder, parameters, restarts)
             except BaseException:
                 if submitted:  # all or nothing: nobody would know of the arrays before this one
                     run(["scancel", *(job_id for job_id, _ in submitted)])
@@ -129,11 +131,13 @@ class Slurm(SlurmOptions, Executor):
             for job_id, (file, where) in zip(ids, jobs, strict=True)
         ]
 
-    def _submitted(self, jobs: Sequence[Path], folder: Path, parameters: dict[str, Any]) -> list[submitit.Job[int]]:
+    def _submitted(
+        self, jobs: Sequence[Path], folder: Path, parameters: dict[str, Any], restarts: int
+    ) -> list[submitit.Job[int]]:
         from submitit.core.utils import FailedJobError, FailedSubmissionError
         from submitit.slurm.slurm import SlurmExecutor
 
-        executor = SlurmExecutor(folder=folder, max_num_timeout=MOST_RESTARTS, python=self.python)
+        executor = SlurmExecutor(folder=folder, max_num_timeout=restarts, python=self.python)
         executor.update_parameters(**parameters)
         try:
             return executor.map_array(Element(self._patience_s), [self._command(job) for job in jobs])
