@@ -27,7 +27,7 @@ from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
 from harness.own_code import code_digest
 from harness.pretrained import go_offline
-from harness.records import STAGES, Failure
+from harness.records import STAGES, Failure, FailureClass
 from harness.runs import failed_record, run_id_at
 from harness.schema import canonical
 from harness.shared_failures import SharedFailures
