@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REVISION = 3  # raised when an inventory of the same network would say something else
 
-MOST_ITEM, MOST_VALUES = 1 << 22, 1 << 31  # numbers of an item, and of weights, that are made up for a count
+MOST_ITEM, MOST_VALUES = 1 << 22, 1 << 28  # numbers of an item, and of weights, that are made up for a count
 
 
 class SublayerInfo(Schema):
@@ -117,7 +117,7 @@ def inventory_of(net: nn.Module, architecture: str, size: tuple[int, ...]) -> In
     family = family_of(net)
     try:
         count = count_macs(net, _item(net, size))
-    except RuntimeError as error:  # a size that the network can be built for is not always one that it can run at
+    except (RuntimeError, TypeError) as error:  # what the network can be built for is not always one that it can run at
         why = str(error).partition("\n")[0]
         raise SpecError(Problem("options", f"{architecture} cannot be run at {size}: {why}")) from None
     return Inventory(

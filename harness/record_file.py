@@ -75,7 +75,11 @@ def loaded(path: RecordFile) -> dict[str, Json]:
 
 def believed(raw: dict[str, Json]) -> Record:
     """The record in a JSON object; raises UnreadableError where it was changed since it was written, or is none."""
-    if raw.get("checksum") != sha256({key: value for key, value in raw.items() if key != "checksum"}):
+    try:
+        is_whole = raw.get("checksum") == sha256({key: value for key, value in raw.items() if key != "checksum"})
+    except UnicodeEncodeError:  # half a character: JSON can spell it, and no file can hold it
+        is_whole = False
+    if not is_whole:
         raise UnreadableError("its checksum does not fit its content: it was changed or cut short after it was written")
     try:
         return Record.model_validate(raw)

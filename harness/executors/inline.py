@@ -29,7 +29,8 @@ class Process:
         return self._child.poll() is None if self._child is not None else not is_gone(self._found)
 
     def end(self, now: bool) -> None:
-        if self._child is None and not is_here(self._found):  # its number may be another's, here or by now
+        # Its number may be another's, here or by now; and a note can name any process that there is.
+        if self._child is None and not (is_here(self._found) and self._is_worker()):
             return
         pid = int(str(self._found["pid"]))
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -39,6 +40,14 @@ class Process:
                 os.kill(pid, signal.SIGTERM)
         if now and self._child is not None:
             self._child.wait()
+
+    def _is_worker(self) -> bool:
+        """Whether the process says of itself that it is the worker of this job."""
+        try:
+            words = Path(f"/proc/{int(str(self._found['pid']))}/cmdline").read_text(encoding="utf-8").split("\0")
+        except (OSError, ValueError):
+            return False
+        return "harness.worker" in words and any(Path(word).stem == self._job for word in words)
 
     def state(self) -> str:
         return "running here"

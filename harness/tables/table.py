@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,9 @@ LATEX = {
     "≥": r"$\geq$",
     "§": r"\S{}",
 }
-MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|_#~"} | {"\n": " ", "\r": " "})
+MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*[]|_#~"})
+# Ends of lines, and what steers a terminal or turns the direction of the text that follows it.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,12 @@ class Table:
 
 def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it is, HTML included."""
-    return html.escape(text, quote=False).translate(MARKDOWN)
+    return html.escape(UNSEEN.sub(" ", text), quote=False).translate(MARKDOWN)
 
 
 def escape_latex(text: str) -> str:
     """Text that LaTeX shows as it is."""
-    return "".join(LATEX.get(character, character) for character in text)
+    return "".join(LATEX.get(character, character) for character in UNSEEN.sub(" ", text))
 
 
 def markdown(table: Table) -> str:

@@ -36,7 +36,7 @@ def mounted(tmp_path: Path) -> Iterator[Mount]:
         pytest.skip("only root can mount a small disk")
     mount("-t", "tmpfs", "-o", "size=220k", "tmpfs")
     yield mount
-    subprocess.run(["umount", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def test_a_study_whose_disk_is_full_is_completed_by_the_same_command_once_there_is_room(
