@@ -2,8 +2,9 @@
 
     OMP_WAIT_POLICY=passive .venv/bin/python -m benchmarks.abuse [--files 10000] [--seed 0]
 
-The files are seeded changes of the studies of this repository. Each is read and planned by a worker; one that takes longer
-than the limit is killed. Prints one JSON object; exit code 1 where a file met a traceback, a hang, or a message that is none.
+The files are seeded changes of the studies of this repository. Each is read and planned by a worker; one that takes
+longer than the limit is killed. Prints one JSON object; exit code 1 where a file met a traceback, a hang, or a message
+that is none.
 """
 
 from __future__ import annotations

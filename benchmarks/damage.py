@@ -2,9 +2,9 @@
 
     OMP_WAIT_POLICY=passive .venv/bin/python -m benchmarks.damage [--rounds 20] [--seed 0]
 
-Each round copies the results of a finished study, cuts or changes every file of them with a seed, gives `status`, `report` and
-`run` again, and compares every exact value with the undisturbed run. Prints one JSON object; exit code 1 where one differs, a
-command ends in a traceback, or a trial stays undone.
+Each round copies the results of a finished study, cuts or changes every file of them with a seed, gives `status`,
+`report` and `run` again, and compares every exact value with the undisturbed run. Prints one JSON object; exit code 1
+where one differs, a command ends in a traceback, or a trial stays undone.
 """
 
 from __future__ import annotations

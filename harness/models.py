@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import LONGEST_NAME, DataError, Problem, SpecError, UnknownNameError, suggestion, unknown
+from harness.network_size import bounded, too_large
 from harness.pretrained import absent, published, tags
-from harness.schema import Json, Options
+from harness.schema import Options
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,8 +36,6 @@ FOREIGN = (
 )
 FOLLOW_THE_DATA = ("num_classes", "in_chans")
 MOST_LISTED = 3  # names that an error lists
-LARGEST_OPTION = 1 << 20
-MOST_MODULES = 10_000  # the largest published networks have a fifth of them
 
 
 def architectures() -> list[str]:
@@ -92,22 +91,9 @@ def check_architecture(architecture: str, options: Options, where: str = "") -> 
     problems += [
         Problem(f"options.{key}", "follows the data; leave it out") for key in FOLLOW_THE_DATA if key in options
     ]
-    problems += [
-        Problem(f"options.{key}", f"{number} is larger than any network needs; at most {LARGEST_OPTION}")
-        for key, value in options.items()
-        for number in _numbers(value)
-        if abs(number) > LARGEST_OPTION
-    ][:MOST_LISTED]
+    problems += too_large(options)
     if problems:
         raise SpecError(problem.under(where) for problem in problems)
-
-
-def _numbers(value: Json) -> Iterator[float]:
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _numbers(inner)
-    elif isinstance(value, int | float):
-        yield value
 
 
 _FOREIGN_SENTENCE = "is no option of an architecture; weights are asked for by 'weights', places by the site file"
@@ -207,28 +193,8 @@ def _arguments(options: Options, task_options: Options) -> dict[str, Any]:
 def _weightless(architecture: str, options: Options, task_options: Options) -> nn.Module:
     import torch
 
-    with torch.random.fork_rng(devices=[]), torch.device("meta"), _bounded(architecture):
+    with torch.random.fork_rng(devices=[]), torch.device("meta"), bounded(architecture):
         return _built(architecture, options, task_options)
-
-
-@contextmanager
-def _bounded(architecture: str) -> Iterator[None]:
-    """Within it, a network that grows without end (ten million blocks) is refused while it is built."""
-    from torch.nn.modules.module import register_module_module_registration_hook
-
-    made = 0
-
-    def count(*_: Any) -> None:
-        nonlocal made
-        made += 1
-        if made > MOST_MODULES:
-            raise SpecError(Problem("options", f"{architecture} would have more than {MOST_MODULES} modules"))
-
-    hook = register_module_module_registration_hook(count)
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 @contextmanager

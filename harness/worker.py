@@ -36,7 +36,12 @@ from harness.training.halting import ABANDONED, HALTED
 from harness.turns import Turn
 
 WROTE_RECORD = 0  # the exit code of a child that has
-TOLD: set[FailureClass] = {"oom_gpu", "oom_host", "numerical", "error"}  # classes of failures that a child writes down itself
+TOLD: set[FailureClass] = {
+    "oom_gpu",
+    "oom_host",
+    "numerical",
+    "error",
+}  # classes of failures that a child writes down itself
 WORD_S = 10.0  # for a reason to come after its consequence
 
 

@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code", "containers", "privacy"),
     ("schema", "topology"),
     ("slurm_options",),
-    ("registry", "process_mark"),
+    ("registry", "process_mark", "network_size"),
     ("records", "recipes", "runtimes"),
     ("resources", "retries", "briefs"),
     ("history", "index_file", "spec", "site", "record_file"),

@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or gone: a sentence, nothing lost that was written, and the same command completes it."""
+"""A disk that is full, read-only or gone: a sentence, nothing written is lost, and the same command completes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several launchers of one study at once: every trial runs once, all of them end well, and the numbers are those of one."""
+"""Several launchers of one study at once: every trial runs once, all end well, and the numbers are those of one."""
 
 from __future__ import annotations
 
@@ -32,4 +32,6 @@ def test_launchers_of_one_study_at_once_run_every_trial_once(tmp_path: Path) -> 
     assert len(found) == summary.total
     for trial, runs in found.items():
         (run,) = runs
-        assert [(m.metric, m.value) for m in run.measurements] == [(m.metric, m.value) for m in right[trial][0].measurements]
+        assert [(m.metric, m.value) for m in run.measurements] == [
+            (m.metric, m.value) for m in right[trial][0].measurements
+        ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from benchmarks.abuse import LIMIT_S, sources, tried
 from benchmarks.mutations import mutant
 

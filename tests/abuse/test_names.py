@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import Plan as Made
+from builders import failed, index_of, records_of, stored
 from PIL import Image
-from builders import Plan, failed, index_of, records_of, stored
 from small_studies import small, written
 
 from harness.artifacts import Artifacts
 from harness.errors import HarnessError
-from harness.plan import make_plan
+from harness.plan import Plan, make_plan
 from harness.report import write_report
 from harness.store import Store
 from harness.study_file import load_study
 from harness.tables.table import Table, latex, markdown
 
-TINY = Plan(seeds=(0,), criteria=("entropy",), contrast=None, counts=(2,), question=None)
+TINY = Made(seeds=(0,), criteria=("entropy",), contrast=None, counts=(2,), question=None)
 NAMES = {
     "up": "../../escaped",
     "root": "/tmp/escaped",
@@ -54,16 +55,21 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("kept")
 
 
+def planned(study: Path, results: Path) -> tuple[Plan | None, str]:
+    """The plan of a study file, or why there is none."""
+    try:
+        return make_plan(load_study(study), results), ""
+    except HarnessError as error:
+        return None, str(error)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_name_in_a_study_is_refused_in_a_sentence_or_fit_for_a_file(kept: Path, tmp_path: Path, place: str) -> None:
     for name in NAMES.values():
-        try:
-            plan = make_plan(load_study(written(tmp_path, small(**PLACES[place](name)))), kept)
-        except HarnessError as error:
-            assert str(error)
-            assert all(c.isprintable() or c == "\n" for c in str(error))
-            continue
-        for word in (plan.study.study, *(trial.id for trial in plan.trials)):
+        plan, told = planned(written(tmp_path, small(**PLACES[place](name))), kept)
+        assert (plan is None) == bool(told)
+        assert all(c.isprintable() or c == "\n" for c in told)
+        for word in () if plan is None else (plan.study.study, *(trial.id for trial in plan.trials)):
             assert not set(word) & set("/\\\0\n<>:\"' {}")
             assert word.isascii()
             assert len(word) < 240
@@ -82,8 +88,12 @@ class Page(HTMLParser):
         named = {key: value or "" for key, value in attrs}
         self.active += [tag] if tag in ("script", "iframe", "object", "embed", "base", "form", "img") else []
         self.active += [key for key in named if key.startswith("on") or key == "src"]
-        self.active += [v for key, v in named.items() if key == "href" and not v.startswith(("#", "figures/", "tables/"))
-                        and not v.endswith((".csv", ".md"))]  # fmt: skip
+        self.active += [v for key, v in named.items() if key == "href" and not v.startswith("#") and not is_beside(v)]
+
+
+def is_beside(link: str) -> bool:
+    """Whether a link leads to a file of the report itself."""
+    return link.startswith(("figures/", "tables/")) or link in ("trials.csv", "report.md", "checkpoint_tests.csv")
 
 
 def test_a_report_of_records_that_hold_any_name_runs_nothing_and_stays_in_its_folder(tmp_path: Path) -> None:
@@ -101,7 +111,7 @@ def test_a_report_of_records_that_hold_any_name_runs_nothing_and_stays_in_its_fo
     assert {p.name for p in (tmp_path / "reports").iterdir()} == {TINY.study}
     for path in (tmp_path / "reports").rglob("*"):
         assert path.name.isascii()
-        assert not set(path.name) & set("<>:\"\\|?*\n")
+        assert not set(path.name) & set('<>:"\\|?*\n')
     for path in (tmp_path / "reports").rglob("*.tex"):
         text = path.read_text(encoding="utf-8")
         assert "\\input" not in text
@@ -118,7 +128,9 @@ def test_a_table_keeps_its_rows_and_its_words_whatever_a_cell_holds() -> None:
 
 
 def test_folders_of_classes_may_have_any_name_that_a_folder_can_have(tmp_path: Path) -> None:
-    classes = [name for name in NAMES.values() if "/" not in name and "\0" not in name and name != ".." and len(name) < 250]
+    classes = [
+        name for name in NAMES.values() if "/" not in name and "\0" not in name and name != ".." and len(name) < 250
+    ]
     for number, name in enumerate(classes):
         (tmp_path / "images" / name).mkdir(parents=True)
         for copy in range(12):

@@ -17,10 +17,9 @@ from small_studies import called, environment, launched, small, written
 
 from harness.device_queue import FOLDER, lease_folder
 from harness.errors import StoreError
-from harness.executors.inline import Process
+from harness.executors.inline import Inline, Process
 from harness.jobs import JobFolder, read_job
 from harness.live import live_jobs, remember
-from harness.executors.inline import Inline
 from harness.privacy import is_private, made_private
 from harness.process_mark import mark
 
@@ -51,13 +50,15 @@ def test_no_module_reads_a_pickle_or_hands_text_to_a_shell() -> None:
     named = {f"{module}.{name}" for module, names in CALLS.items() for name in names.split()}
     found = {(path, name) for path, name, _ in _calls() if name in named | {"eval", "__import__"}}
     assert found - KNOWN == set()
-    assert [(p, n) for p, n, call in _calls() for k in call.keywords if k.arg == "shell" or k.arg == "allow_pickle"
-            and ast.unparse(k.value) != "False"] == []  # fmt: skip
+    assert [(p, n) for p, n, call in _calls() for k in call.keywords if k.arg == "shell" or (k.arg == "allow_pickle"
+            and ast.unparse(k.value) != "False")] == []  # fmt: skip
 
 
 def test_torch_reads_weights_only() -> None:
     loads = [(path, call) for path, name, call in _calls() if name == "torch.load"]
-    assert all(any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in call.keywords) for _, call in loads)
+    assert all(
+        any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in call.keywords) for _, call in loads
+    )
 
 
 def test_only_a_users_own_plug_ins_are_run_as_code() -> None:
@@ -100,10 +101,8 @@ def test_a_job_that_others_could_have_written_is_not_run(folder: JobFolder, tmp_
         job.symlink_to(moved)
     with pytest.raises(StoreError, match="nothing is handed over there"):
         read_job(job)
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.worker", str(job)], env=environment(tmp_path), capture_output=True, text=True
-    )
-    assert done.returncode != 0
+    words = [sys.executable, "-m", "harness.worker", str(job)]
+    assert subprocess.run(words, env=environment(tmp_path), capture_output=True, check=False).returncode != 0
 
 
 def test_a_folder_for_jobs_is_closed_to_others_and_never_a_link(tmp_path: Path) -> None:
@@ -153,7 +152,10 @@ def test_nothing_of_a_hostile_results_folder_is_executed(folder: JobFolder, fini
     held = {**json.loads(job.read_text()), "plugins": [str(evil)], "id": job.stem, "code": ""}
     held.pop("checksum")
     job.write_text(json.dumps(held))
-    note = {"executor": {"name": "slurm", "python": f"{sys.executable} {evil}"}, "where": {"job_id": "1", "folder": "x"}}
+    note = {
+        "executor": {"name": "slurm", "python": f"{sys.executable} {evil}"},
+        "where": {"job_id": "1", "folder": "x"},
+    }
     place = job.with_name(f"{job.stem}.where.json")
     place.write_text(json.dumps(note))
     place.chmod(0o600)
@@ -162,7 +164,13 @@ def test_nothing_of_a_hostile_results_folder_is_executed(folder: JobFolder, fini
     (submitted / "1_0_result.pkl").write_bytes(pickle.dumps(_Touch(str(tmp_path / "owned"))))
     (folder.jobs.parent / "study.resolved.yaml").write_text("!!python/object/apply:os.system ['touch owned']")
     shutil.copy(finished / "study.yaml", tmp_path)
-    for words in (["status", "small"], ["watch", "small"], ["report", "small"], ["cancel", "small"], ["run", "study.yaml"]):
+    for words in (
+        ["status", "small"],
+        ["watch", "small"],
+        ["report", "small"],
+        ["cancel", "small"],
+        ["run", "study.yaml"],
+    ):
         assert called(tmp_path, *words).returncode in (0, 1, 2)
     assert not (tmp_path / "owned").exists()
 
@@ -175,7 +183,9 @@ class _Touch:
         return (open, (self.path, "w"))
 
 
-def test_leases_of_devices_lie_in_a_private_folder_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leases_of_devices_lie_in_a_private_folder_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
