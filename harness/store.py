@@ -92,6 +92,10 @@ class Store:
             raise StoreError(f"{self._shown(path)}: is the plan of a study {index.study!r}, which belongs elsewhere")
         return index
 
+    def planned(self, study: str) -> tuple[str, ...]:
+        """The ids of the trials of the present plan."""
+        return tuple(trial.id for trial in self.read_index(study).trials)
+
     def read(self, study: str, trial: str | None = None) -> Reading:
         """Every record of a study (or of one trial), oldest run first; what cannot be trusted is listed, and left."""
         return self._at_rest(study, lambda: self._read(study, trial))

@@ -40,7 +40,7 @@ FLOORS = (
     ("criteria", "recoveries", "transforms"),
     ("searches", "collectors", "executors", "export", "formats"),
     ("stability", "plugins", "notebook", "questions", "live"),
-    ("entries", "answering", "following"),
+    ("entries", "activity", "answering", "following"),
     ("model_checks",),
     ("checks", "points"),
     ("drafts", "sharing"),
