@@ -26,15 +26,15 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def limited() -> Iterator[None]:
-    """Whatever hangs is stopped."""
+    """Whatever computes without end is stopped."""
 
     def stop(_number: int, _frame: object) -> None:
         raise TimeoutError("a study file was read for too long")
 
-    before = signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGPROF, stop)
     yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.signal(signal.SIGPROF, before)
 
 
 @pytest.mark.usefixtures("limited")
@@ -42,6 +42,6 @@ def limited() -> Iterator[None]:
 def test_a_mutated_study_is_planned_or_refused_in_words(kept: Path, batch: int) -> None:
     texts, each = sources(), FILES // BATCHES
     for number in range(batch * each, (batch + 1) * each):
-        signal.alarm(int(LIMIT_S))
+        signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
         assert tried(mutant(SEED, number, texts), kept) in ("planned", "refused"), number
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < BOUND
