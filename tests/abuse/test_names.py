@@ -137,8 +137,8 @@ def test_folders_of_classes_may_have_any_name_that_a_folder_can_have(tmp_path: P
             Image.new("RGB", (8, 8), (number * 9, copy * 20, 90)).save(tmp_path / "images" / name / f"{copy}\n<b>.png")
     study = small(data={"name": "folder", "label": "own"}, paths={"own": str(tmp_path / "images")})
     plan = make_plan(load_study(written(tmp_path, study)), tmp_path / "results")
-    data = plan.datasets[0].describe({"own": tmp_path / "images"})
-    assert data.classes == len(classes)
+    described = plan.datasets[0].describe({"own": tmp_path / "images"})
+    assert described.outputs == len(classes)
 
 
 @pytest.mark.parametrize("place", ["../../x", "/etc", "..", "", "a/b", "A" * 65, "a\nb"])

@@ -215,6 +215,6 @@ socket.getaddrinfo = socket.gethostbyname = refused
 def test_a_study_that_asks_for_nothing_from_the_network_uses_none(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(OFFLINE)
     path = os.pathsep.join([str(tmp_path), str(HOME), os.environ.get("PYTHONPATH", "")])
-    study = written(tmp_path, small(collectors=["accuracy", "macs", "params"]))
+    study = written(tmp_path, small())
     done = called(tmp_path, "run", study, "--device", "cpu", PYTHONPATH=path)
     assert (done.returncode, "network" in done.stderr, "looked up" in done.stderr) == (0, False, False)
