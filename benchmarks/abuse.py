@@ -117,7 +117,8 @@ def _lines(worker: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 def main() -> int:
     """Tries every file and counts what became of them."""
     if sys.argv[1:2] == ["--worker"]:
-        _worker(*map(int, sys.argv[2:5]), Path(sys.argv[5]))
+        seed, first, last = map(int, sys.argv[2:5])
+        _worker(seed, first, last, Path(sys.argv[5]))
         return 0
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--files", type=int, default=10_000)

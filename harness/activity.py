@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.jobs import EventTail, JobFolder, events_path, read_job
+from harness.jobs import EventTail, Job, JobFolder, events_path, read_job
 from harness.live import live_jobs
 from harness.schema import Json
 
@@ -46,7 +46,7 @@ def activity(folder: JobFolder, now: float) -> Activity:
     for one in running:
         state = one.handle.state()
         found.jobs[state] += 1
-        trials = [assignment.trial.id for assignment in one.job.assignments]
+        trials = _waiting_in(one.job)
         _take(found, _heard(events_path(one.file)), trials, state)
     known = {events_path(one.file) for one in running}
     for path in sorted(folder.jobs.glob("*.events.jsonl"))[-NEWEST:]:
@@ -83,7 +83,7 @@ def _hear(found: _Heard, event: Mapping[str, Json]) -> None:
     if kind in ("started", "stage"):
         since = found.running[trial][2] if trial in found.running else moment
         found.running[trial] = (str(event.get("stage", "")), str(event.get("note", "")), since)
-    elif kind in ("ended", "again"):
+    elif kind in ("ended", "made", "again"):
         found.running.pop(trial, None)
         found.ended |= {trial} if kind == "ended" else set()
         found.done += kind == "ended" and not event.get("elsewhere")
@@ -111,5 +111,10 @@ def _take(found: Activity, heard: _Heard, trials: Iterable[str], state: str) -> 
 def _trials_of(events: Path) -> list[str]:
     file = events.with_name(events.name.removesuffix(".events.jsonl") + ".json")
     with suppress(OSError, ValueError):
-        return [assignment.trial.id for assignment in read_job(file).assignments]
+        return _waiting_in(read_job(file))
     return []
+
+
+def _waiting_in(job: Job) -> list[str]:
+    """The trials that end in this job; those of another wait in a later one of its chain."""
+    return [assignment.trial.id for assignment in job.assignments] if job.is_last else []
