@@ -29,9 +29,8 @@ def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool, m
     from harness.stages.alone import Companion
     from harness.training.team import Team
 
-    # The launcher decides what a Ctrl-C means; it ends the worker, and the worker ends this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     log = Path(job.results) / job.study / "logs" / f"{assignment.trial.id}.log"
+    _hear()
     _speak_into(log)
     voice = Voice(EventLog(events_path(Path(job_file))), assignment.trial.id)
     with _ended_early():
@@ -51,8 +50,8 @@ def follow_child(job: Job, assignment: Assignment, job_file: str, call: Call, me
     from harness.run_trial import join_trial
     from harness.training.team import Team
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     log = Path(job.results) / job.study / "logs" / f"{assignment.trial.id}.rank-{member.rank}.log"
+    _hear()
     _speak_into(log)
     board = Board(Path(job_file), member)
     with _ended_early():
@@ -104,6 +103,13 @@ def _put_down(job: Job, record: Record, events: EventLog) -> int:
         return UNWRITTEN
     events.add("ended", trial=trial.id, status=record.status, message=record.reason or "")
     return 0
+
+
+def _hear() -> None:
+    # The launcher decides what a Ctrl-C means; it ends the worker, and the worker ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Blocked in the server that this was forked from.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _speak_into(log: Path) -> None:

@@ -26,7 +26,10 @@ class Children:
         self._context.set_forkserver_preload(["harness.preload", *preload])
         self._started: list[ForkServerProcess] = []
         signal.signal(WARNING, signal.SIG_IGN)  # goes to every process of a job: children must not die of it
+        # Slurm's SIGTERM too: the server must outlast its children, or the worker would not see them end. They hear it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         forkserver.ensure_running()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def start(self, run: Callable[..., None], *about: Any) -> ForkServerProcess:
         """A fresh process that runs a function of a module."""
