@@ -128,7 +128,7 @@ def device_of(name: str, local: int) -> str:
 def joined(rank: int, size: int, local: int, place: tuple[str, int], device: str) -> Circle:
     """This process among the others that come to `place`, a host and a port; a process does this once in its life.
 
-    accelerate chooses how they speak: nccl between GPUs, gloo between CPUs. Raises Abandoned when not all come in time.
+    They speak by nccl between GPUs and by gloo between CPUs. Raises Abandoned when not all come in time.
     """
     from accelerate.state import PartialState
 
@@ -137,7 +137,8 @@ def joined(rank: int, size: int, local: int, place: tuple[str, int], device: str
     told = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": number, "MASTER_ADDR": host, "MASTER_PORT": port}
     # Unset, accelerate would take all cores; a training sets its threads itself.
     with _variables({**told, "OMP_NUM_THREADS": torch.get_num_threads()}), _together():
-        PartialState(cpu=not is_gpu(device), timeout=timedelta(seconds=PATIENCE_S))
+        backend = "nccl" if is_gpu(device) else "gloo"
+        PartialState(cpu=not is_gpu(device), backend=backend, timeout=timedelta(seconds=PATIENCE_S))
     return Circle(rank, size, device)
 
 
