@@ -95,7 +95,7 @@ class _Followed:
             self.has_finished = True
 
 
-class Follower:
+class Following:
     """Follows jobs to their end: those that others left running, and those of one launch as they are added."""
 
     def __init__(self, store: Store, others: Sequence[Live], watcher: Watcher, summary: Summary) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from harness.errors import SpecError, StoreError
-from harness.following import Follower, Summary, Unwatched, Watcher
+from harness.following import Following, Summary, Unwatched, Watcher
 from harness.jobs import Assignment, JobFolder
 from harness.live import Live, live_jobs
 from harness.pending import Standing, assignments, standings
@@ -36,17 +36,17 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
     store = Store(results)
     study = plan.study.study
     others, deaths = _still_running(store, study)
-    follower = Follower(store, others, watcher, Summary(study, 0, 0))  # listens before the records are read
+    following = Following(store, others, watcher, Summary(study, 0, 0))  # listens before the records are read
     stand = standings(plan, store.briefs(study), place.machine_class)
     asked = assignments(
         plan, stand, fresh=orders.fresh is not None, retry_failed=orders.retry_failed, limit=orders.limit
     )
-    awaited = {} if orders.fresh else follower.awaited()
+    awaited = {} if orders.fresh else following.awaited()
     todo = [a for a in asked if not {each.key for each in a.asked} <= awaited.get(a.trial.id, frozenset())]
     routes = batches_of(plan, place, todo, store, orders)
     if todo:
         _make_ready(file, plan, place, routes, results)
-    summary = follower.summary = _summary(plan, stand, asked)
+    summary = following.summary = _summary(plan, stand, asked)
     summary.deaths += deaths
     _write_plan(store, plan, file, orders)
     if todo or others:
@@ -55,8 +55,8 @@ def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> 
         if orders.detach:
             summary.is_detached, summary.left = True, len(asked)
         else:
-            follower.add(own)
-            _follow(follower)
+            following.add(own)
+            _follow(following)
     return summary
 
 
@@ -71,10 +71,10 @@ def _make_ready(file: StudyFile, plan: Plan, place: Place, routes: Sequence[Sequ
         dataset.fetch(paths)
 
 
-def _follow(follower: Follower) -> None:
+def _follow(following: Following) -> None:
     """To the end; raises StoreError where the results folder can be written no more."""
     try:
-        follower.follow()
+        following.follow()
     except StoreError as error:
         error.after = "finished trials are kept; give the command again once that is put right"
         raise
@@ -86,10 +86,10 @@ def watch(store: Store, study: str, watcher: Watcher) -> Summary:
     planned = [trial.id for trial in index.trials]
     others, deaths = _still_running(store, study)
     summary = Summary(study, len(planned), 0, deaths=deaths)
-    follower = Follower(store, others, watcher, summary)
+    following = Following(store, others, watcher, summary)
     summary.done_before = len(_outcomes(store, planned, study)[0])
-    watcher.begins(len(planned), len(follower.awaited()), "watching")
-    follower.follow()
+    watcher.begins(len(planned), len(following.awaited()), "watching")
+    following.follow()
     good, summary.failed = _outcomes(store, planned, study)
     summary.left = len(planned) - len(good) - len(summary.failed)
     return summary
@@ -110,7 +110,7 @@ def _still_running(store: Store, study: str) -> tuple[list[Live], list[str]]:
     ended = [one for one in found if one not in running]
     summary = Summary(study, 0, 0)
     if ended:
-        Follower(store, ended, Unwatched(), summary).close()
+        Following(store, ended, Unwatched(), summary).close()
     return running, summary.deaths
 
 

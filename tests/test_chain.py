@@ -10,7 +10,7 @@ import pytest
 from small_studies import Silent, records, small, written
 
 from harness import worker
-from harness.following import Follower, Summary
+from harness.following import Following, Summary
 from harness.jobs import EventTail, Job, JobFolder, events_path
 from harness.launch import launch
 from harness.live import Live
@@ -133,10 +133,10 @@ def test_the_end_of_a_job_that_made_not_all_is_told(tmp_path: Path) -> None:
     (prepare,), _ = legs(tmp_path, TWO)
     file = JobFolder(tmp_path / "results", "small").write(prepare)
     summary = Summary("small", 2, 0)
-    follower = Follower(Store(tmp_path / "results"), [], Silent(), summary)
-    follower.add([Live(prepare, file, Gone())])
-    assert follower.awaited() == {}
-    follower.follow()
+    following = Following(Store(tmp_path / "results"), [], Silent(), summary)
+    following.add([Live(prepare, file, Gone())])
+    assert following.awaited() == {}
+    following.follow()
     (told,) = summary.deaths
     assert "not all was made that others wait for; see logs/there" in told
     assert summary.left == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_studies import Silent, launched, records, small, written
 
-from harness.following import Follower, Summary
+from harness.following import Following, Summary
 from harness.jobs import EventLog, Job, JobFolder, events_path, read_job
 from harness.live import Live
 from harness.records import Failure
@@ -66,9 +66,9 @@ def job(ran: Path, tmp_path: Path) -> tuple[Job, Path]:
 def followed(tmp_path: Path, job: tuple[Job, Path], why: Failure | None) -> Summary:
     summary = Summary("small", 2, 0)
     store = Store(tmp_path / "results")
-    follower = Follower(store, [], Silent(), summary)
-    follower.add([Live(*job, Gone(why))])
-    follower.follow()
+    following = Following(store, [], Silent(), summary)
+    following.add([Live(*job, Gone(why))])
+    following.follow()
     return summary
 
 
