@@ -76,14 +76,14 @@ def test_a_fine_tune_of_two_processes_is_preempted_and_goes_on_from_where_it_was
 
 
 def test_a_fine_tune_that_outlasts_its_job_goes_on_in_the_next(tmp_path: Path) -> None:
-    # Two minutes less seventy seconds, and Slurm warns early: after some 35 seconds, in the middle of the fine-tune.
+    # Two minutes less seventy seconds, and Slurm warns early: after some 35 seconds, in the middle of a fine-tune.
     minute = {"default": {"mem_gb": 1, "timeout_min": 1}}
-    path = paced_study(tmp_path, 1.2, minute, timeout_min=2, slurm_signal_delay_s=70)
-    summary = launched(path, tmp_path / "r", limit=2)
-    assert (len(summary.ok), summary.failed) == (2, {})
-    assert steps(tmp_path) == [*range(STEPS)]  # none was done twice
+    path = paced_study(tmp_path, 0.5, minute, timeout_min=2, slurm_signal_delay_s=70)
+    summary = launched(path, tmp_path / "r")
+    assert (len(summary.ok), summary.failed) == (3, {})
+    assert steps(tmp_path) == [*range(STEPS), *range(STEPS)]  # none was done twice
     log = "".join(found.read_text() for found in (tmp_path / "r/small/logs").rglob("*.err"))
-    assert "Requeued job" in log
+    assert "this job is timed-out" in log
     told = "".join(found.read_text() for found in (tmp_path / "r/small/jobs").glob("*.events.jsonl"))
     assert "halted after step" in told
     assert "goes on after step" in told
