@@ -157,10 +157,15 @@ class Artifacts:
         return Artifact(folder, manifest)
 
 
+def read_manifest(folder: Path) -> Manifest:
+    """What the manifest of an artifact says; raises OSError or ValueError where it cannot be read or was changed."""
+    return Manifest.model_validate(unsealed(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))))
+
+
 def intact(folder: Path) -> Manifest | None:
     """The manifest of an artifact whose files are all as it says; the folder is left as it is."""
     try:
-        manifest = Manifest.model_validate(unsealed(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))))
+        manifest = read_manifest(folder)
         is_whole = all(file_digest(folder / Path(name).name) == known for name, known in manifest.files.items())
     except (OSError, ValueError, RecursionError):
         return None

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import ValidationError
-
-from harness.artifacts import MANIFEST, Manifest
+from harness.artifacts import Manifest, read_manifest
 from harness.errors import StoreError
 from harness.leases import held_in, is_held
 from harness.packs import PACK
@@ -242,8 +240,8 @@ def _newest(manifests: list[Manifest]) -> set[str]:
 
 def _manifest(folder: Path) -> Manifest | None:
     try:
-        return Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError):
+        return read_manifest(folder)
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -18,6 +18,7 @@ from harness.cli import main
 from harness.errors import StoreError
 from harness.leases import lease
 from harness.roots import place_artifacts
+from harness.schema import unsealed
 
 HERE = Maker("nobody-3f9a1c02d4e7", "r1", "here", "s")
 
@@ -167,10 +168,10 @@ def test_what_trials_use_stays_for_as_long_as_it_is_asked_to(
     files = sorted(results.glob("small/*/*.json"))
     loose = made(results, key="1234")
     shutil.copytree(results / "small", results / "second")  # its records are not its own, so they count for nothing
+    (results / "second/trials.json").unlink()
     assert [place for place, goes in fates(results).items() if goes] == []
     assert [place for place, goes in fates(results, "plans").items() if goes] == ["prepare/1234/c0ffee"]
-    other = json.loads(index) | {"trials": []}
-    (results / "small/trials.json").write_text(json.dumps(other))
+    other = unsealed(json.loads(index)) | {"trials": []}
     for study in ("small", "second"):
         (results / study / "trials.json").write_text(json.dumps({**other, "study": study}))
     assert [place for place, goes in fates(results, "records").items() if goes] == ["prepare/1234/c0ffee"]

@@ -52,7 +52,7 @@ def test_half_an_event_is_left_for_the_next_look(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     tail = EventTail(path)
     assert list(tail.new()) == []
-    path.write_text('{"event": "a"}\n{"event"')
+    path.write_text('{"event": "a", "time": 1}\n{"time": 2, "event"')
     assert [event["event"] for event in tail.new()] == ["a"]
     with path.open("a") as stream:
         stream.write(': "b"}\n')

@@ -138,7 +138,7 @@ class _Training:
     def run(self, shuffled: Shuffled, progress: Progress, checkpoints: Checkpoints | None) -> Position:
         """Every step that is left, and where that leads."""
         position = self._resumed(checkpoints)
-        if position.steps:
+        if 0 < position.steps < self.steps:
             progress(f"goes on after step {position.steps} of {self.steps}")
         told, self.begun = -math.inf, perf_counter() - position.elapsed_s
         epochs = math.ceil(self.steps / len(shuffled))

@@ -101,7 +101,8 @@ def test_a_killed_recovery_goes_on_to_the_same_weights_to_the_bit(
     rest: list[str] = []
     second = replace(recovering_from(checkpoints=tmp_path, drop_path=0.2), progress=rest.append)
     figures = chosen(name, **RICH).recover(second)
-    assert len(rest) == 1
+    assert rest[0] == "goes on after step 9 of 12"
+    assert [note.partition(",")[0] for note in rest[1:]] == ["epoch 4/4"]
     assert are_equal(weights(plain.net), weights(second.net))
     assert figures["loss"] == expected["loss"]
 
