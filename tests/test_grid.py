@@ -55,6 +55,16 @@ def test_what_is_excluded_is_not_planned(kept: Path) -> None:
     ]
 
 
+def test_a_rule_for_a_seed_leaves_the_others(kept: Path) -> None:
+    plan = planned(kept, counts=[1, 2], seeds=[0, 1, 2], exclude=[{"seed": [0, 2], "count": 1}])
+    assert [(p[4], p[5]) for p in points(plan)] == [(1, 1), (2, 0), (2, 1), (2, 2)]
+
+
+def test_zipped_seeds_move_with_their_axis(kept: Path) -> None:
+    plan = planned(kept, counts=[1, 2], seeds=[3, 4], zip=[["counts", "seeds"]])
+    assert [(p[4], p[5]) for p in points(plan)] == [(1, 3), (2, 4)]
+
+
 def test_a_criterion_may_be_for_some_targets_only(kept: Path) -> None:
     choice = {"name": "last", "for": {"targets": ["mlp"]}}
     assert [p[1] for p in points(planned(kept, criteria=[choice], targets=["attention", "mlp"]))] == ["mlp"]

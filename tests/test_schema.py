@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field, ValidationError
 
-from harness.schema import OneOrMany, Plugin, Schema, canonical, digest, problems_of, sha256
+from harness.schema import OneOrMany, Plugin, Schema, Spelling, canonical, digest, problems_of, sha256
 
 
 class Inner(Schema):
@@ -78,3 +78,12 @@ def test_a_plug_ins_identity_holds_what_is_not_at_its_default_and_its_revision()
     assert Twice().identity() == {"name": "twice", "revision": 2}
     assert Twice(times=3).identity() == {"name": "twice", "times": 3, "revision": 2}
     assert Twice.summary() == "Says it twice."
+
+
+def test_shared_values_are_spelled_as_if_alone() -> None:
+    shared = {"b": [1, 2.5, None], "a": "50 % \N{GREEK SMALL LETTER PI}"}
+    spelling = Spelling()
+    for number in range(3):
+        whole = {"z": shared, "number": number, "flag": True, "name": "x%d"}
+        assert spelling.canonical(whole) == canonical(whole)
+        assert spelling.pattern(whole, ("number",)) % number == canonical(whole)
