@@ -93,7 +93,10 @@ class Store:
         return index
 
     def planned(self, study: str) -> tuple[str, ...]:
-        """The ids of the trials of the present plan."""
+        """The ids of the trials of the present plan, whose other fields are not looked at; raises as `read_index`."""
+        with suppress(UnreadableError, KeyError, TypeError):
+            raw: Any = loaded(self.folder(study) / INDEX)
+            return tuple(str(trial["id"]) for trial in raw["trials"])
         return tuple(trial.id for trial in self.read_index(study).trials)
 
     def read(self, study: str, trial: str | None = None) -> Reading:
