@@ -11,7 +11,7 @@ from builders import Plan, records_of
 
 from harness.executors.slurm import Slurm
 from harness.jobs import Assignment, Job, JobFolder
-from harness.site import Resources
+from harness.resources import Resources
 
 SCRIPTS = {
     "scontrol": "echo 'MaxArraySize            = {largest}'",
