@@ -22,7 +22,7 @@ from harness.store import Store
 pytestmark = pytest.mark.slow
 
 
-def detached(folder: Path, draws: int = 40) -> tuple[Path, JobFolder]:
+def detached(folder: Path, draws: int = 16) -> tuple[Path, JobFolder]:
     """A study of some seconds that runs without a launcher."""
     path = written(folder, small(criteria=[{"name": "random", "draws": draws}]))
     done = called(folder, "run", path.name, "--device", "cpu", "--detach")
@@ -46,7 +46,7 @@ def test_another_run_waits_for_what_runs_and_does_it_not_again(tmp_path: Path) -
     summary = launched(path, tmp_path / "results")
     assert summary.failed == {}
     found = records(tmp_path / "results", "small")
-    assert [len(runs) for runs in found.values()] == [1] * 41
+    assert [len(runs) for runs in found.values()] == [1] * 17
     assert len(list(folder.jobs.glob("*-0.json"))) == 1  # nothing was handed over a second time
 
 
@@ -118,7 +118,7 @@ def test_a_damaged_note_of_where_a_job_went_is_passed_over(tmp_path: Path) -> No
 
 
 def test_one_damaged_note_hides_no_other(tmp_path: Path) -> None:
-    _, folder = detached(tmp_path, draws=40)
+    _, folder = detached(tmp_path)
     (place,) = folder.jobs.glob("*.where.json")
     (folder.jobs / "j.where.json").write_text(place.read_text().replace('"pid"', '"dip"'))
     (one,) = live_jobs(folder)
