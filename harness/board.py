@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pydantic import Field, ValidationError
 from harness.process_mark import is_gone, mark
 from harness.records import Failure
 from harness.schema import Options, Schema
+from harness.whole_file import OWNER, write_whole
 
 S = TypeVar("S", bound=Schema)
 CALL, OVER = "call.json", "over"
@@ -132,15 +131,9 @@ class Board:
         """Whether the leader has done all that it had to do, or is gone."""
         return (self.folder / OVER).exists() or self.is_left_by(0)
 
-    def forget(self) -> None:
-        """Takes the folder away."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _write(self, name: str, note: Schema) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        draft = self.folder / f".{secrets.token_hex(6)}.tmp"
-        draft.write_text(note.model_dump_json(by_alias=True), encoding="utf-8")
-        draft.replace(self.folder / name)
+        write_whole(self.folder / name, note.model_dump_json(by_alias=True), OWNER)
 
 
 def _read(path: Path, schema: type[S]) -> S | None:

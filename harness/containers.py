@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from harness.whole_file import write_whole
 
 OWN_WORD = "HARNESS_CONTAINER_DIGEST"  # what the user says of the image; it goes before what is found
 IMAGE_FILES = ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER")  # apptainer names its image by its path
@@ -78,9 +79,7 @@ def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
             known[key] = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
         with suppress(OSError):  # then the next process reads the image again
             kept.parent.mkdir(parents=True, exist_ok=True)
-            draft = kept.with_suffix(f".{secrets.token_hex(4)}.tmp")
-            draft.write_text(json.dumps(known), encoding="utf-8")
-            draft.replace(kept)
+            write_whole(kept, json.dumps(known))
     return known[key]
 
 

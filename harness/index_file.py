@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.briefs import Brief, StageBrief
+from harness.whole_file import write_whole
 
 NAME = ".records.jsonl"
 REVISION = 1  # raised with `Brief`, and when a record is believed that was not, or the other way round
@@ -79,13 +79,8 @@ def add(folder: Path, entries: Iterable[Entry]) -> None:
 
 def replace(folder: Path, entries: Iterable[Entry]) -> None:
     """Puts entries in place of the whole file; what another writer adds meanwhile is lost, and read anew."""
-    temporary = folder / f"{NAME}.{secrets.token_hex(4)}.tmp"
     with suppress(OSError):
-        try:
-            temporary.write_bytes(b"".join(map(_line, entries)))
-            temporary.replace(folder / NAME)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(folder / NAME, b"".join(map(_line, entries)))
 
 
 def _line(entry: Entry) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from harness.errors import HarnessError, Problem, SpecError, StoreError, Unknown
 from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, units
 from harness.record_file import why
 from harness.schema import Options, Schema, digest, sealed, unsealed
+from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -171,9 +171,7 @@ def write_kept(path: Path, text: str) -> None:
     """Keeps a text: a reader sees all of it or nothing, and of two writers either may win, for both hold the same."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False) as draft:
-            draft.write(text)
-        Path(draft.name).replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise StoreError(f"{path.name}: an inventory cannot be kept: {why(error)}") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -18,10 +17,12 @@ from harness.pending import Standing, assignments, standings
 from harness.place import Orders, Place, check_device, place_of
 from harness.plan import Plan, make_plan
 from harness.presence import check_presence
+from harness.record_file import in_words
 from harness.records import StudyIndex
 from harness.store import Store
 from harness.study_file import StudyFile
 from harness.submission import Batch, batches_of, started
+from harness.whole_file import write_whole
 
 
 def launch(file: StudyFile, results: Path, orders: Orders, watcher: Watcher) -> Summary:
@@ -152,9 +153,7 @@ def _write_resolved(path: Path, file: StudyFile) -> None:
     text = StringIO()
     places: dict[str, Any] = {"models": {"__all__": {"resources"}}, "references": {"__all__": {"model": {"resources"}}}}
     YAML(typ="safe", pure=True).dump(file.study.model_dump(mode="json", by_alias=True, exclude=places), text)
-    temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")  # another launcher may write the same at this moment
     try:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, text.getvalue())  # another launcher may write the same at this moment
     except OSError as error:
-        raise StoreError(f"{path.name}: cannot be written: {error.strerror}") from None
+        raise StoreError(f"{path.name}: {in_words(error, 'written')}") from None

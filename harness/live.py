@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from harness.executors.base import Executor, Handle, executors
 from harness.jobs import Job, JobFolder, read_job
 from harness.privacy import is_private
 from harness.schema import Options, canonical
+from harness.whole_file import OWNER, write_whole
 
 SUFFIX = ".where.json"
 
@@ -31,11 +30,7 @@ class Live:
 def remember(file: Path, executor: Executor, handle: Handle) -> None:
     """Keeps where a job went; only its owner can read it."""
     found = {"executor": {"name": executor.name, **executor.options()}, "where": handle.where()}
-    place = _place(file)
-    temporary = place.with_suffix(f".{secrets.token_hex(4)}.tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-        json.dump(found, stream)
-    temporary.replace(place)
+    write_whole(_place(file), json.dumps(found), OWNER)
 
 
 def forget(file: Path) -> None:

@@ -16,6 +16,7 @@ from harness.leases import is_held, lease
 from harness.packs import MEMBER, PACK, PackedRecord, packed
 from harness.record_file import UnreadableError, believed, in_words, loaded
 from harness.store import NOT_TRIALS, Store
+from harness.whole_file import write_whole
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every record in a pack: when it was packed says nothing
 
@@ -142,9 +143,4 @@ def _put_back(path: Path, content: bytes) -> None:
     if path.exists():  # a file goes before what is packed
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, content)

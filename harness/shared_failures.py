@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from harness.jobs import Job
 from harness.records import STAGES, Failure
 from harness.schema import Options, Schema, digest
 from harness.trials import up_to
+from harness.whole_file import OWNER, write_whole
 
 
 class SharedFailure(Schema):
@@ -34,10 +34,8 @@ class SharedFailures:
         stage = self._stages[-1]
         self._folder.mkdir(mode=0o700, exist_ok=True)
         place = self._place(spec, stage)
-        temporary = place.with_suffix(f".{secrets.token_hex(4)}.tmp")
         found = SharedFailure(trial=trial, stage=stage, failure=failure)
-        temporary.write_text(found.model_dump_json(by_alias=True), encoding="utf-8")
-        temporary.replace(place)
+        write_whole(place, found.model_dump_json(by_alias=True), OWNER)
 
     def before(self, spec: Options) -> SharedFailure | None:
         """What failed of the stages that this job goes on from, for a trial of this identity."""

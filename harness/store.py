@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ from harness.index_file import Entry, Stamp, add, kept, replace, stamp_of
 from harness.record_file import RecordFile, UnreadableError, believed, in_words, loaded
 from harness.records import Record, StudyIndex
 from harness.schema import NAME, problems_of, sealed, unsealed
+from harness.whole_file import write_whole
 
 T = TypeVar("T")
 INDEX = "trials.json"
@@ -205,16 +206,15 @@ class Store:
                         yield file, (trial.name, file.name.removesuffix(SUFFIX))
 
     def _write(self, path: Path, value: Mapping[str, Any]) -> None:
-        temporary = path.parent / f".{path.stem}.{os.getpid()}.tmp"
+        text = _text(value)
         try:
-            with _opened(temporary) as file:
-                file.write(_text(value))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                write_whole(path, text, is_synced=True)
+            except FileNotFoundError:  # the folder was taken away as empty at this very moment
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, text, is_synced=True)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise StoreError(f"{self._shown(path)}: {in_words(error, 'written')}") from error
 
     def _shown(self, path: Path) -> str:
@@ -240,16 +240,6 @@ def _record(path: RecordFile, study: str) -> Record:
     if (record.trial.study, record.trial.id, record.run.id) != (study, path.parent.name, path.stem):
         raise UnreadableError(f"holds run {record.run.id} of trial {record.trial.id}, which belongs elsewhere")
     return record
-
-
-def _opened(path: Path) -> TextIO:
-    """A new file; a folder that is taken away as empty at this very moment is made again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return path.open("w", encoding="utf-8")
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w", encoding="utf-8")
 
 
 def _text(value: Mapping[str, Any]) -> str:

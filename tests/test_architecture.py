@@ -16,8 +16,8 @@ HOME = Path(__file__).parent.parent / "harness"
 
 # From the ground up. A module, or every module of a folder, imports from the lines before its own only.
 FLOORS = (
-    ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code", "containers", "privacy"),
-    ("schema", "topology"),
+    ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code", "privacy", "whole_file"),
+    ("schema", "topology", "containers"),
     ("slurm_options",),
     ("registry", "process_mark", "network_size"),
     ("records", "recipes", "runtimes"),

@@ -15,6 +15,7 @@ from harness.errors import StoreError
 from harness.models import file_sha256, save_tensors
 from harness.record_file import why
 from harness.schema import SHA256, Schema
+from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,8 +76,7 @@ class Checkpoints:
             save_tensors({name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}, draft)
             state = file_sha256(draft)
             draft.replace(_tensors(self.folder, state))
-            draft.write_text(position.model_copy(update={"state": state}).model_dump_json(), encoding="utf-8")
-            draft.replace(self.folder / POSITION)
+            write_whole(self.folder / POSITION, position.model_copy(update={"state": state}).model_dump_json())
             for old in self.folder.glob("*.safetensors"):
                 if old != _tensors(self.folder, state):
                     old.unlink(missing_ok=True)
