@@ -42,7 +42,7 @@ def run_child(job: Job, assignment: Assignment, job_file: str, is_ahead: bool, m
         team = Team(Board(Path(job_file), member), assignment.trial.id) if member.of > 1 else None
         company = Company(companion.collect, team)
         record = run_trial(job, assignment, voice.tell, f"logs/{log.name}", company)
-        _leave(_put_down(job, record, voice.events))
+        _leave(_put_down(job, assignment, record, voice.events))
 
 
 def follow_child(job: Job, assignment: Assignment, job_file: str, call: Call, member: Member) -> None:
@@ -87,7 +87,7 @@ def _silent(stage: str, note: str) -> None:
     """The leader speaks for all."""
 
 
-def _put_down(job: Job, record: Record, events: EventLog) -> int:
+def _put_down(job: Job, assignment: Assignment, record: Record, events: EventLog) -> int:
     """What came of it: a record, but where a later job goes on with what was made; the exit code that says so."""
     trial = record.trial
     if not job.is_last and record.failure is None:
@@ -96,7 +96,7 @@ def _put_down(job: Job, record: Record, events: EventLog) -> int:
     try:
         Store(Path(job.results)).write_record(record)
         if not job.is_last and record.failure is not None:
-            SharedFailures(job).add(trial.id, trial.spec, record.failure)
+            SharedFailures(job).add(assignment, record.failure)
     except (StoreError, OSError) as error:
         with suppress(OSError):
             sys.stderr.write(f"{error}\n")

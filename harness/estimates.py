@@ -13,6 +13,7 @@ from harness.pending import Standing
 from harness.place import Place
 from harness.plan import Plan
 from harness.records import STAGES, TrialInfo
+from harness.resources import Resources
 from harness.store import Store
 
 
@@ -46,13 +47,12 @@ def estimate(plan: Plan, stand: Sequence[Standing], briefs: Sequence[Brief], pla
         lambda: (one for study in store.studies() if study != own for one in store.briefs(study)),
         place.machine_class,
     )
-    work, kept = _Work(plan, history, done), bytes_of_artifacts(store.root)
+    work, kept = _Work(plan, history, done, place), bytes_of_artifacts(store.root)
     if history.tells() or kept:
         for trial in todo:
             work.add(trial)
     at_a_time = _at_a_time(place, len(todo))
     work_s = work.seconds if history.tells() else None
-    gpus = 0 if place.device == "cpu" else gpus_for(place.site.resources.default, place.device)
     record = bytes_of_records(store.root, own, briefs)
     made = {stage: number for stage, number in work.made.items() if number}
     disk = (record or 0.0) * len(todo) + sum(kept.get(stage, 0.0) * number for stage, number in made.items())
@@ -62,7 +62,7 @@ def estimate(plan: Plan, stand: Sequence[Standing], briefs: Sequence[Brief], pla
         at_a_time=at_a_time,
         work_s=work_s,
         wall_s=None if work_s is None else work_s / at_a_time,
-        gpu_s=None if work_s is None else work_s * gpus,
+        gpu_s=None if work_s is None else work.gpu_seconds,
         disk_bytes=disk if record is not None or kept else None,
         untold=tuple(sorted(work.untold)),
         untold_on_disk=("records",) * (record is None) + tuple(stage for stage in made if stage not in kept),
@@ -72,8 +72,14 @@ def estimate(plan: Plan, stand: Sequence[Standing], briefs: Sequence[Brief], pla
 class _Work:
     """The stages of trials, one after another: what an earlier one made, a later one finds."""
 
-    def __init__(self, plan: Plan, history: History, done: Sequence[TrialInfo]) -> None:
+    def __init__(self, plan: Plan, history: History, done: Sequence[TrialInfo], place: Place) -> None:
         self.seconds = 0.0
+        self.gpu_seconds = 0.0
+        self._gpus = {
+            (model, stage): _gpus(place, needs.of(stage))
+            for model, needs in place.needs(plan.study).items()
+            for stage in STAGES
+        }
         self.untold: set[str] = set()
         self.made: dict[str, int] = dict.fromkeys(STAGES, 0)
         self._history = history
@@ -103,6 +109,13 @@ class _Work:
             self.untold.add(stage if stage == REST else f"{stage} ({'found' if is_reused else 'made'})")
         else:
             self.seconds += seconds
+            self.gpu_seconds += seconds * self._gpus[model, STAGES[-1] if stage == REST else stage]
+
+
+def _gpus(place: Place, resources: Resources) -> int:
+    """GPUs that a job holds on all of its nodes."""
+    device = place.device_for(resources)
+    return 0 if device == "cpu" else gpus_for(resources, device) * (resources.nodes or 1)
 
 
 def _at_a_time(place: Place, trials: int) -> int:

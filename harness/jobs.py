@@ -23,11 +23,16 @@ MAX_TEXT = 500  # characters of a field of an event; the record has the whole
 
 
 class Assignment(Schema):
-    """One trial, what is still to be measured of it, and which attempt this is."""
+    """One trial, what is still to be measured of it, and which attempt this is.
+
+    `makers` names by stage the trial that makes it for all who share it; a stage that this one has no use of is not
+    there.
+    """
 
     trial: TrialInfo
     asked: tuple[Asked, ...]
     attempt: int = 1
+    makers: dict[str, str] = {}
 
 
 class Job(Schema):

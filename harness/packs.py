@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import zipfile
 import zlib
@@ -12,6 +13,8 @@ from pathlib import Path, PurePosixPath
 from harness.record_file import UnreadableError, in_words
 
 PACK = "records.zip"
+# What reading a damaged zip raises; the last for a compression or a version of which Python's own module has none.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}/[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}\.json")
 
 
@@ -48,7 +51,7 @@ class PackedRecord:
             raise UnreadableError("is compressed, which harness never does: something else wrote it")
         try:
             return self.pack.read(self.info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+        except DAMAGED:
             raise UnreadableError("is damaged in its pack") from None
         except OSError as error:
             raise UnreadableError(in_words(error, "read")) from None
@@ -75,17 +78,30 @@ def packed(study: Path, trial: str | None = None) -> Iterator[PackedRecord]:
 
     Raises UnreadableError for a pack that is none any more. A name that leads elsewhere is no record's: passed over.
     """
-    path = study / PACK
-    if not path.exists():
+    path, known = study / PACK, stamp(study)
+    if known is None or (trial is not None and trial not in _trials(path, known)):
         return
+    with _opened(path) as pack:
+        for name, info in sorted(_members(pack).items()):
+            if trial is None or name.partition("/")[0] == trial:
+                yield PackedRecord(pack, info)
+
+
+@functools.lru_cache(maxsize=4)
+def _trials(path: Path, _stamp: tuple[int, int, int]) -> frozenset[str]:
+    """The trials of a pack: a worker asks for each of its own, and a list of a hundred thousand takes a second."""
+    with _opened(path) as pack:
+        return frozenset(name.partition("/")[0] for name in _members(pack))
+
+
+def _members(pack: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    return {info.filename: info for info in pack.infolist() if MEMBER.fullmatch(info.filename)}
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        pack = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
+        return zipfile.ZipFile(path)
+    except (*DAMAGED, ValueError):
         raise UnreadableError("a damaged pack: none of its records can be read") from None
     except OSError as error:
         raise UnreadableError(in_words(error, "read")) from None
-    with pack:
-        names = {info.filename: info for info in pack.infolist() if MEMBER.fullmatch(info.filename)}
-        for name, info in sorted(names.items()):
-            if trial is None or name.partition("/")[0] == trial:
-                yield PackedRecord(pack, info)

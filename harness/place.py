@@ -13,9 +13,10 @@ from harness.executors.base import Executor, executors
 from harness.hardware import machine_class
 from harness.numerics import fault
 from harness.records import STAGES
+from harness.resources import Resources, StageResources
 from harness.schema import problems_of
 from harness.site import Site
-from harness.spec import Study, TrainedWeights
+from harness.spec import ReferenceModel, Study, TrainedWeights
 from harness.study_file import StudyFile
 
 
@@ -45,6 +46,22 @@ class Place:
         """Known before for this machine; None where an executor finds the machine later."""
         return machine_class(self.device) if self.executor.is_here else None
 
+    def device_for(self, resources: Resources) -> str:
+        """The device of jobs with such resources.
+
+        Elsewhere it is a GPU where one is asked for: a node may show GPUs that were given to others.
+        """
+        if self.executor.is_here:
+            return self.device
+        if self.site.device == "auto":
+            return "cuda" if resources.wants_gpu else "cpu"
+        return "cpu" if resources.gpus_per_node == 0 else self.site.device
+
+    def needs(self, study: Study) -> dict[str, StageResources]:
+        """What the jobs of each model of a study may take, those beside it included, by its name."""
+        references = [one.model for one in study.references if isinstance(one, ReferenceModel)]
+        return {model.name: model.resources.over(self.site.resources) for model in (*references, *study.models)}
+
 
 def place_of(site: Site, orders: Orders) -> Place:
     """Where a site file and the command line want the trials; raises where that device is not there."""
@@ -61,7 +78,7 @@ def place_of(site: Site, orders: Orders) -> Place:
 def _device(site: Site, executor: Executor) -> str:
     """The device as far as it is known before torch is loaded; `auto` without any GPU is the CPU.
 
-    Elsewhere it is a GPU where one is asked for: a node may show GPUs that were given to others.
+    Elsewhere it is a GPU where any stage asks for one; each job has its own (`device_for`).
     """
     asked = site.device
     if not executor.is_here:

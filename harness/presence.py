@@ -12,7 +12,7 @@ from harness.pretrained import absent, published
 from harness.records import TrialInfo
 from harness.schema import canonical
 from harness.tasks.catalogue import task_called
-from harness.trials import TrialSpec, up_to
+from harness.trials import TrialSpec, untouched
 
 NOBODY = Maker("", "", "", "")
 
@@ -26,7 +26,7 @@ def check_presence(trials: Iterable[TrialInfo], paths: Mapping[str, Path], resul
     for trial in trials:
         weights_of = trial.spec.get("weights")
         if isinstance(weights_of, dict) and "pretrained" in weights_of:
-            spec = TrialSpec.model_validate(up_to(trial.spec, "prepare"))
+            spec = TrialSpec.model_validate(untouched(trial.spec) | {"runtime": None})
             wanted.setdefault(canonical(spec.identity()), spec)
     lacking: dict[str, None] = {}
     for spec in wanted.values():

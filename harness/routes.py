@@ -11,8 +11,6 @@ from harness.jobs import Assignment
 from harness.place import Place
 from harness.records import STAGES
 from harness.resources import Leg, StageResources, in_one_leg, legs_of
-from harness.schema import canonical
-from harness.trials import has_work_in, up_to
 
 
 @dataclass(frozen=True)
@@ -25,18 +23,26 @@ class Load:
     parts: tuple[Sequence[Assignment], ...]
 
 
-def routes_of(place: Place, models: Mapping[str, StageResources], todo: Sequence[Assignment]) -> list[tuple[Load, ...]]:
-    """For trials with the same needs one route: its loads follow one another. On this machine all is one load."""
-    needs = {name: own.over(place.site.resources) for name, own in models.items()}
+def routes_of(place: Place, needs: Mapping[str, StageResources], todo: Sequence[Assignment]) -> list[tuple[Load, ...]]:
+    """For trials with the same needs, which go by their models, one route: its loads follow one another.
+
+    On this machine all is one load.
+    """
+    if not todo:
+        return []
     if place.executor.is_here:
-        leg = in_one_leg([place.site.resources, *needs.values()])
-        return [(Load(leg, place.executor, place.device, tuple(place.executor.deal(todo))),)] if todo else []
-    groups: dict[str, list[Assignment]] = {}
-    words = {name: str(legs_of(one)) for name, one in needs.items()}
-    held = {words[name]: one for name, one in needs.items()}
+        return [(_load(place, in_one_leg([*needs.values()]), todo),)]
+    routes: list[tuple[StageResources, list[Assignment]]] = []
+    of_model: dict[str, list[Assignment]] = {}
+    for model, own in needs.items():
+        alike = next((trials for other, trials in routes if other == own), None)
+        if alike is None:
+            alike = []
+            routes.append((own, alike))
+        of_model[model] = alike
     for assignment in todo:
-        groups.setdefault(words[assignment.trial.model], []).append(assignment)
-    return [_route(place, held[word], group) for word, group in groups.items()]
+        of_model[assignment.trial.model].append(assignment)
+    return [_route(place, own, trials) for own, trials in routes if trials]
 
 
 def _route(place: Place, needs: StageResources, todo: Sequence[Assignment]) -> tuple[Load, ...]:
@@ -52,40 +58,23 @@ def _load(place: Place, leg: Leg, todo: Sequence[Assignment]) -> Load:
     if leg.stages == STAGES[:1] and own.trials_per_job is None:
         own = own.model_copy(update={"trials_per_job": 1})
     executor = place.executor.with_needs(own)
-    trials = todo if leg.is_last else _makers(todo, leg.stages)
-    return Load(leg, executor, _device(place, leg), tuple(executor.deal(trials)))
+    trials = todo if leg.is_last else [one for one in todo if _makes_any(one, leg.stages)]
+    return Load(leg, executor, place.device_for(own), tuple(executor.deal(trials)))
 
 
-def _makers(todo: Sequence[Assignment], stages: Sequence[str]) -> list[Assignment]:
-    """One trial for everything that these stages make."""
-    found: dict[str, Assignment] = {}
-    for assignment in todo:
-        spec = assignment.trial.spec
-        if any(has_work_in(spec, stage) for stage in stages):
-            found.setdefault(canonical(up_to(spec, stages[-1])), assignment)
-    return list(found.values())
+def _makes_any(assignment: Assignment, stages: Sequence[str]) -> bool:
+    """Whether others take over what this trial makes at one of these stages, or it is the only one to need it."""
+    return any(assignment.makers.get(stage) == assignment.trial.id for stage in stages)
 
 
 def _share_a_training(parts: Sequence[Sequence[Assignment]]) -> bool:
     """Whether several jobs wait for the same model to be trained."""
     if len(parts) < 2:
         return False
-    jobs = Counter(
-        word
-        for part in parts
-        for word in {canonical(up_to(a.trial.spec, STAGES[0])) for a in part if "train" in _weights(a)}
-    )
+    jobs = Counter(maker for part in parts for maker in {a.makers.get(STAGES[0]) for a in part if _is_trained(a)})
     return max(jobs.values(), default=0) > 1
 
 
-def _weights(assignment: Assignment) -> Mapping[str, object]:
-    found = assignment.trial.spec.get("weights")
-    return found if isinstance(found, dict) else {}
-
-
-def _device(place: Place, leg: Leg) -> str:
-    """Elsewhere a GPU is used where one is asked for: a node may show GPUs that were given to others."""
-    asked, own = place.site.device, leg.resources
-    if asked == "auto":
-        return "cuda" if own.wants_gpu else "cpu"
-    return "cpu" if own.gpus_per_node == 0 else asked
+def _is_trained(assignment: Assignment) -> bool:
+    weights = assignment.trial.spec.get("weights")
+    return isinstance(weights, dict) and "train" in weights

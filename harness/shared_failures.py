@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.jobs import Job
+from harness.jobs import Assignment, Job
 from harness.records import STAGES, Failure
-from harness.schema import Options, Schema, digest
-from harness.trials import up_to
+from harness.schema import Schema, digest
 from harness.whole_file import OWNER, write_whole
 
 
@@ -29,20 +29,24 @@ class SharedFailures:
         self._folder = Path(job.results) / job.study / "jobs" / f"{job.chain or job.id}.failed"
         self._stages = job.stages
 
-    def add(self, trial: str, spec: Options, failure: Failure) -> None:
-        """Whoever waits for what this job's last stage makes of this identity waits in vain."""
-        stage = self._stages[-1]
+    def add(self, assignment: Assignment, failure: Failure) -> None:
+        """Whoever shares the stage that failed waits in vain; of a trial that died, any stage of this job's."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        place = self._place(spec, stage)
-        found = SharedFailure(trial=trial, stage=stage, failure=failure)
-        write_whole(place, found.model_dump_json(by_alias=True), OWNER)
+        for stage in self._failed(failure):
+            if stage in assignment.makers:
+                note = SharedFailure(trial=assignment.trial.id, stage=stage, failure=failure)
+                write_whole(self._place(stage, assignment.makers[stage]), note.model_dump_json(by_alias=True), OWNER)
 
-    def before(self, spec: Options) -> SharedFailure | None:
-        """What failed of the stages that this job goes on from, for a trial of this identity."""
+    def before(self, assignment: Assignment) -> SharedFailure | None:
+        """What failed of the stages that this job goes on from."""
         for stage in STAGES[: STAGES.index(self._stages[0])]:
-            with suppress(OSError, ValidationError):
-                return SharedFailure.model_validate_json(self._place(spec, stage).read_text(encoding="utf-8"))
+            with suppress(OSError, ValidationError, KeyError):
+                place = self._place(stage, assignment.makers[stage])
+                return SharedFailure.model_validate_json(place.read_text(encoding="utf-8"))
         return None
 
-    def _place(self, spec: Options, stage: str) -> Path:
-        return self._folder / f"{stage}-{digest(up_to(spec, stage), 16)}.json"
+    def _failed(self, failure: Failure) -> Sequence[str]:
+        return [failure.stage] if failure.stage in self._stages else self._stages
+
+    def _place(self, stage: str, maker: str) -> Path:
+        return self._folder / f"{stage}-{digest(maker)}.json"

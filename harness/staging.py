@@ -16,6 +16,7 @@ from harness.artifacts import file_digest
 from harness.datasets.base import Dataset
 from harness.errors import StoreError
 from harness.leases import lease
+from harness.privacy import made_private
 from harness.record_file import in_words
 from harness.schema import digest
 
@@ -72,12 +73,11 @@ def _home(scratch: Path) -> Path:
         raise UnstagedError(f"this node has no variable for the scratch folder {scratch.name}")
     home = Path(place) / f"harness-{os.getuid()}"
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        is_own = home.stat().st_uid == os.getuid()
+        is_own = made_private(home)
     except OSError as error:
         raise UnstagedError(f"the scratch folder {in_words(error, 'written')}") from None
     if not is_own:
-        raise UnstagedError("the folder for them on the scratch disk is somebody else's")
+        raise UnstagedError("the folder for them on the scratch disk is somebody else's, or a link")
     return home
 
 

@@ -23,6 +23,7 @@ from harness.schema import NAME, problems_of, sealed, unsealed
 from harness.whole_file import write_whole
 
 T = TypeVar("T")
+NEVER = Stamp(-1, -1, -1)  # of what no entry of the index is about
 INDEX = "trials.json"
 SUFFIX = ".json"
 RESERVED = ("artifacts", "snapshots")  # folders of results/ that are not studies
@@ -44,6 +45,22 @@ class Reading:
 
     records: tuple[Record, ...]
     damaged: tuple[Damaged, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a record lies, under the names of its trial and run, and a stamp that was taken before it is read."""
+
+    names: tuple[str, str]
+    place: str
+    stamp: Stamp
+    file: RecordFile | UnreadableError
+
+    def opened(self) -> RecordFile:
+        """What is read; raises UnreadableError where that is known to be in vain."""
+        if isinstance(self.file, UnreadableError):
+            raise self.file
+        return self.file
 
 
 class Store:
@@ -107,13 +124,11 @@ class Store:
     def _read(self, study: str, trial: str | None) -> Reading:
         records: list[Record] = []
         damaged: list[Damaged] = []
-        for place, source in self._sources(study, trial):
+        for found in self._sources(study, trial):
             try:
-                if isinstance(source, UnreadableError):
-                    raise source
-                records.append(_record(source, study))
+                records.append(_record(found.opened(), study))
             except UnreadableError as error:
-                damaged.append(Damaged(place, str(error)))
+                damaged.append(Damaged(found.place, str(error)))
         return Reading(tuple(sorted(records, key=age)), tuple(damaged))
 
     def briefs(self, study: str) -> tuple[Brief, ...]:
@@ -127,11 +142,11 @@ class Store:
         held = kept(self.folder(study))
         found: list[Entry] = []
         fresh: list[Entry] = []
-        for names, stamp, source in self._stamped(study):
-            entry = held.entries.get(names)
+        for source in self._sources(study, None):
+            entry = held.entries.get(source.names)
             with suppress(UnreadableError):
-                if entry is None or entry.stamp != stamp:
-                    entry = Entry(stamp, brief(_record(source, study)))
+                if entry is None or entry.stamp != source.stamp:
+                    entry = Entry(source.stamp, brief(_record(source.opened(), study)))
                     fresh.append(entry)
                 found.append(entry)
         if len(held.entries) + held.idle_lines > 2 * len(found):
@@ -164,33 +179,22 @@ class Store:
         known = (self.root / name / INDEX, self.root / name / packs.PACK)
         return any(path.exists() for path in known) or any(self._files(name))
 
-    def _sources(self, study: str, only: str | None) -> Iterator[tuple[str, RecordFile | UnreadableError]]:
-        """Every record with the place to tell of it: files first, then what is packed and no file as well."""
-        loose: set[str] = set()
-        for path in self._files(study, only):
-            loose.add(f"{path.parent.name}/{path.stem}")
-            yield path.relative_to(self.root).as_posix(), path
+    def _sources(self, study: str, only: str | None) -> Iterator[_Source]:
+        """Every record: files first, then what is packed and no file as well; a pack that is none is one source."""
+        loose: set[tuple[str, str]] = set()
+        for file, names in self._places(study, only):
+            loose.add(names)
+            with suppress(OSError):  # gone since the folder was read
+                stamp = stamp_of(file.stat())  # before it is read, so that a change in between is seen the next time
+                yield _Source(names, f"{study}/{names[0]}/{file.name}", stamp, Path(file))
         pack = f"{study}/{packs.PACK}"
         try:
-            for source in packs.packed(self.folder(study), only):
-                name = f"{source.parent.name}/{source.stem}"
-                if name not in loose:
-                    yield f"{pack}/{name}.json", source
-        except UnreadableError as error:
-            yield pack, error
-
-    def _stamped(self, study: str) -> Iterator[tuple[tuple[str, str], Stamp, RecordFile]]:
-        """Every record with the names of its trial and run, and a stamp taken before it is read."""
-        loose: set[tuple[str, str]] = set()
-        for file, names in self._places(study):
-            loose.add(names)
-            with suppress(OSError):
-                yield names, stamp_of(file.stat()), Path(file)
-        with suppress(UnreadableError):
-            for source in packs.packed(self.folder(study)):
-                names = (source.parent.name, source.stem)
+            for member in packs.packed(self.folder(study), only):
+                names = (member.parent.name, member.stem)
                 if names not in loose:
-                    yield names, Stamp(source.size, source.crc, 0), source
+                    yield _Source(names, f"{pack}/{member.info.filename}", Stamp(member.size, member.crc, 0), member)
+        except UnreadableError as error:
+            yield _Source(("", ""), pack, NEVER, error)
 
     def _files(self, study: str, only: str | None = None) -> Iterator[Path]:
         return (Path(file) for file, _ in self._places(study, only))

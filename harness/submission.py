@@ -16,10 +16,8 @@ from harness.own_code import code_digest
 from harness.place import Orders, Place
 from harness.plan import Plan
 from harness.records import STAGES
-from harness.resources import StageResources
 from harness.routes import Load, routes_of
 from harness.runs import new_run_id
-from harness.spec import ReferenceModel, Study
 from harness.store import Store
 
 
@@ -36,15 +34,12 @@ def batches_of(
 ) -> list[tuple[Batch, ...]]:
     """Every route of the trials as batches that follow one another; raises SpecError where needs contradict."""
     head, numbers = _head(plan, place, store, orders), count()
-    routes = routes_of(place, _needs(plan.study), todo)
+    makers = plan.sharing.makers([one.trial for one in todo])
+    told = [one.model_copy(update={"makers": makers[one.trial.id]}) for one in todo]
+    routes = routes_of(place, place.needs(plan.study), told)
     for route in routes:
         _check_devices(route)
     return [tuple(Batch(load, tuple(_jobs(head, load, numbers))) for load in route) for route in routes]
-
-
-def _needs(study: Study) -> dict[str, StageResources]:
-    references = [one.model for one in study.references if isinstance(one, ReferenceModel)]
-    return {model.name: model.resources for model in (*references, *study.models)}
 
 
 def _check_devices(route: Sequence[Load]) -> None:

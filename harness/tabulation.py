@@ -21,12 +21,13 @@ from harness.records import TrialInfo
 from harness.runs import new_run_id
 from harness.schema import canonical
 from harness.searches.base import Search
-from harness.stages.base import Bench, Network, chain_of, transformed
+from harness.stages.base import Bench, Network, transformed
 from harness.stages.bench import bench_of
 from harness.stages.prepare import prepare
 from harness.stages.scoring import BEFORE, scoring_of
 from harness.stages.table import table
 from harness.tabular import Table
+from harness.transforms.base import chain_of
 from harness.trials import TrialSpec, untouched
 
 Sets = dict[int, tuple[str, ...]]
@@ -90,7 +91,7 @@ def _subjects(plan: Plan) -> dict[str, TrialInfo]:
         spec = TrialSpec.model_validate(trial.spec)
         if not spec.removes:
             continue
-        before = [[stage, plugin.identity()] for stage, plugin in chain_of(spec) if stage in BEFORE]
+        before = [[stage, plugin.identity()] for stage, plugin in chain_of(spec.transforms) if stage in BEFORE]
         bare = untouched(spec.model_copy(update={"transforms": ()}).identity())
         key = canonical([bare, spec.target, spec.removal, before])
         name = "-".join([*_words(trial, spec), *([trial.transform] if before else [])])

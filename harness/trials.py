@@ -94,22 +94,6 @@ def uses_model_seed(identity: Options) -> bool:
     return "train" in weights or "random" in weights
 
 
-def up_to(spec: Options, stage: str) -> Options:
-    """An identity as far as this stage goes: trials that are equal up to it share what it makes."""
-    if stage == "prepare":
-        kept = {"architecture", "options", "weights", "data", "model_seed", "transforms"}
-    else:
-        later = {"count", "budget", "recovery", "recovery_seed"} if stage == "select" else set()
-        kept = spec.keys() - later - (set() if stage in ("evaluate", "cost") else {"runtime"})
-    return {key: value for key, value in spec.items() if key in kept}
-
-
-def has_work_in(spec: Options, stage: str) -> bool:
-    """Whether this stage makes anything for a trial of this identity."""
-    needs = {"select": "criterion", "recover": "recovery"}.get(stage)
-    return needs is None or needs in spec
-
-
 def identity_of(fields: Options) -> Options:
     """The identity of a trial from all its fields: what is at its default is left out."""
     return {key: value for key, value in fields.items() if value is not None and value != _DEFAULTS.get(key)}

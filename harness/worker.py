@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
 from contextlib import ExitStack
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -29,19 +28,14 @@ from harness.own_code import code_digest
 from harness.pretrained import go_offline
 from harness.records import STAGES, Failure, FailureClass
 from harness.runs import failed_record, run_id_at
-from harness.schema import canonical
 from harness.shared_failures import SharedFailures
 from harness.store import Store
 from harness.training.halting import ABANDONED, HALTED
 from harness.turns import Turn
 
 WROTE_RECORD = 0  # the exit code of a child that has
-TOLD: set[FailureClass] = {
-    "oom_gpu",
-    "oom_host",
-    "numerical",
-    "error",
-}  # classes of failures that a child writes down itself
+# Classes of failures that a child writes down itself.
+TOLD: frozenset[FailureClass] = frozenset(("oom_gpu", "oom_host", "numerical", "error"))
 WORD_S = 10.0  # for a reason to come after its consequence
 
 
@@ -134,10 +128,11 @@ class Worker:
             return None
         runs = self.store.read(self.job.study, turn.assignment.trial.id).records
         failure = runs[-1].failure if runs else None
-        following = None if failure is None else turn.after(failure.kind, self.job.retries)
-        if following is not None and failure is not None:
-            message = failure.message
-            self.events.add("again", trial=turn.assignment.trial.id, status="failed", message=message)
+        if failure is None:
+            return None
+        following = turn.after(failure.kind, self.job.retries)
+        if following is not None:
+            self.events.add("again", trial=turn.assignment.trial.id, status="failed", message=failure.message)
         return following
 
     def _refuse(self) -> None:
@@ -160,7 +155,9 @@ class Worker:
 
     def _prepare_ahead(self) -> None:
         """Trains on all cores at once; timing comes later and has the machine for itself."""
-        waiting = _distinct(self.job.assignments) if STAGES[0] in self.job.stages else []
+        first = STAGES[0]
+        makers = [one for one in self.job.assignments if one.makers.get(first) == one.trial.id]
+        waiting = makers if first in self.job.stages else []
         is_alone = self.board.member.of == 1  # several processes have one training at a time
         slots = len(_cores()) if is_alone and len(waiting) > 1 and self._on_cpu() else 0
         if not slots:
@@ -224,7 +221,7 @@ class Worker:
     def _is_hopeless(self, assignment: Assignment) -> bool:
         """Whether a stage that it shares with others failed in an earlier job; its own record tells so then."""
         trial = assignment.trial
-        found = self.shared_failures.before(trial.spec)
+        found = self.shared_failures.before(assignment)
         if found is None:
             return False
         if found.trial == trial.id:  # wrote its record when it happened
@@ -238,7 +235,7 @@ class Worker:
         """Every attempt is a record; the launcher hears of the last as the end."""
         self.store.write_record(failed_record(self.job, assignment, failure))
         if is_over and not self.job.is_last:
-            self.shared_failures.add(assignment.trial.id, assignment.trial.spec, failure)
+            self.shared_failures.add(assignment, failure)
         event = "ended" if is_over else "again"
         self.events.add(event, trial=assignment.trial.id, status="failed", message=failure.message)
 
@@ -263,16 +260,6 @@ def _pin(slot: int, side_by_side: int) -> None:
     cores = _cores()
     if 1 < side_by_side <= len(cores) and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores[slot::side_by_side])
-
-
-def _distinct(assignments: Iterable[Assignment]) -> list[Assignment]:
-    """One assignment for every model with weights of its own, in order."""
-    fields = ("architecture", "options", "weights", "data", "model_seed")
-    first: dict[str, Assignment] = {}
-    for assignment in assignments:
-        spec = assignment.trial.spec
-        first.setdefault(canonical({name: spec.get(name) for name in fields}), assignment)
-    return list(first.values())
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from small_studies import Silent, records, small, written
 
-from harness import worker
+from harness.executors.base import worker_command
 from harness.following import Following, Summary
 from harness.jobs import EventTail, Job, JobFolder, events_path
 from harness.launch import launch
@@ -57,7 +58,7 @@ def legs(folder: Path, needs: dict[str, Any], **changes: Any) -> list[list[Job]]
 def done(folder: Path, job: Job) -> list[dict[str, Any]]:
     """Runs a job to its end, as a node would; gives what it said."""
     file = JobFolder(folder / "results", "small").write(job)
-    assert worker.main([str(file)]) == 0
+    assert subprocess.call(worker_command(file)) == 0  # a process of its own, as it listens to signals
     return [dict(event) for event in EventTail(events_path(file)).new()]
 
 

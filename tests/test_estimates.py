@@ -122,6 +122,14 @@ def test_a_cluster_runs_as_many_jobs_as_it_is_allowed_to(plan: Plan, tmp_path: P
     assert found(plan, PAST, place_of(Site(executor=options), Orders()), tmp_path).at_a_time == 4
 
 
+def test_hours_of_gpus_are_those_that_each_stage_holds(plan: Plan, tmp_path: Path) -> None:
+    needs = {"prepare": {"gpus_per_node": 8, "nodes": 2}, "cost": {"gpus_per_node": 1}}
+    site = Site.model_validate({"executor": "slurm", "resources": needs})
+    estimated = found(plan, PAST, place_of(site, Orders()), tmp_path)
+    networks, costs_and_rest = 2 * 100.0 + 4 * 3.0, 3 * 9.0 + 3 * 0.25 + 6 * 1.0
+    assert estimated.gpu_s == pytest.approx(16 * networks + costs_and_rest)
+
+
 def test_the_most_alike_runs_count_then_any_of_the_study_then_those_of_others(tmp_path: Path) -> None:
     def selecting(seconds: float, model: str, criterion: str) -> Brief:
         return replace(GOOD, model=model, criterion=criterion, stages={"select": StageBrief(seconds, False)})

@@ -67,7 +67,7 @@ def test_every_stage_with_needs_of_its_own_runs_where_it_asked(tmp_path: Path) -
     (route,) = batches(tmp_path, resources=needs, recoveries=["none", {"name": "finetune", "steps": 1}])
     assert told(route) == [
         (("prepare",), [2]),
-        (("select", "recover"), [4, 4, 4, 4, 2]),
+        (("select", "recover"), [4, 4, 4, 2]),  # four selections, for both counts each, and ten recoveries
         (("evaluate",), [4, 4, 4, 4, 4]),
         (("cost",), [4, 4, 4, 4, 4]),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import shutil
@@ -43,8 +44,6 @@ class ArrayElement:
         self._queue = queue
         self._tail = EventTail(events_path(job_file))
         self._has_finished = False
-        self._has_asked = False
-        self._end: Failure | None = None
 
     def is_running(self) -> bool:
         # A worker that has said its last word is believed before any queue.
@@ -65,9 +64,11 @@ class ArrayElement:
         return f"logs/{self._folder}/{self.job_id}_0_log.err"
 
     def failure(self) -> Failure | None:
-        if not self._has_asked:  # it lags, so that an answer may take seconds
-            self._end, self._has_asked = end_of(self.job_id), True
-        return self._end
+        return self._told_end
+
+    @functools.cached_property
+    def _told_end(self) -> Failure | None:
+        return end_of(self.job_id)  # once: the accounting lags, and an answer may take seconds
 
 
 @executors.register("slurm")
@@ -101,11 +102,10 @@ class Slurm(SlurmOptions, Executor):
             raise DeviceError(
                 f"executor slurm: not on PATH here: {', '.join(missing)}; log in where jobs are submitted"
             )
-        read = [read_job(job) for job in jobs]
-        most = max(len(job.assignments) for job in read)
-        restarts = read[0].retries.get("preempted", Retries().preempted).times
+        first_job = read_job(jobs[0])  # has the most trials, for the last one alone may have fewer
+        restarts = first_job.retries.get("preempted", Retries().preempted).times
         behind = [one.job_id for one in after if isinstance(one, ArrayElement)]
-        parameters = self.parameters(resources, device, most, behind)
+        parameters = self.parameters(resources, device, len(first_job.assignments), behind)
         largest = _largest_array()
         submitted: list[tuple[str, str]] = []
         for number, first in enumerate(range(0, len(jobs), largest)):

@@ -22,7 +22,7 @@ from harness.stages.errands import Alone
 from harness.tasks.base import InputConfig, Task
 from harness.training.circle import Circle
 from harness.training.team import Team
-from harness.transforms.base import Transform, transforms
+from harness.transforms.base import Transform
 from harness.trials import TrialSpec
 
 if TYPE_CHECKING:
@@ -128,12 +128,6 @@ class Network:
 
     net: nn.Module
     content: str
-
-
-def chain_of(spec: TrialSpec) -> tuple[tuple[str, Transform], ...]:
-    """The transforms of a trial, each with its stage."""
-    plugins = [(entry, transforms.create({k: v for k, v in entry.items() if k != "from"})) for entry in spec.transforms]
-    return tuple((str(entry.get("from", plugin.starts)), plugin) for entry, plugin in plugins)
 
 
 def transformed(bench: Bench, network: Network, *stages: str) -> Network:

@@ -13,9 +13,10 @@ from harness.inventory import kept_inventory
 from harness.jobs import Assignment, Job
 from harness.plugins import load_plugins
 from harness.records import Environment
-from harness.stages.base import Bench, chain_of
+from harness.stages.base import Bench
 from harness.staging import staged
 from harness.tasks.catalogue import task_called
+from harness.transforms.base import chain_of
 from harness.trials import TrialSpec
 
 
@@ -50,5 +51,5 @@ def bench_of(
         devices=(environment.device, *pieces(job.device)[1:]),
         threads=environment.threads,
         progress=progress,
-        transforms=chain_of(spec),
+        transforms=chain_of(spec.transforms),
     )

@@ -12,8 +12,9 @@ from harness.errors import DataError
 from harness.recipes import TrainRecipe
 from harness.records import PartInfo
 from harness.schema import Json, Options
-from harness.stages.base import Bench, Network, chain_of, key_of, transformed
+from harness.stages.base import Bench, Network, key_of, transformed
 from harness.training import loop
+from harness.transforms.base import chain_of
 from harness.trials import TrialSpec
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def asked_for(spec: TrialSpec, task_options: Options, train: PartInfo | None) ->
         "model_seed": spec.model_seed,
         "revision": REVISION,
     }
-    early: list[Json] = [plugin.identity() for stage, plugin in chain_of(spec) if stage == "prepare"]
+    early: list[Json] = [plugin.identity() for stage, plugin in chain_of(spec.transforms) if stage == "prepare"]
     if early:
         asked["transforms"] = early
     if train is not None:

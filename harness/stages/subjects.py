@@ -13,12 +13,13 @@ from harness.collectors.singles import twin
 from harness.families.base import Sublayer
 from harness.records import STAGES
 from harness.runtimes import Runtime
-from harness.stages.base import Bench, chain_of
+from harness.stages.base import Bench
 from harness.stages.errands import Setting
 from harness.stages.singles import singles_of
 from harness.surgery import remove
 from harness.tasks.base import Batch
 from harness.tasks.catalogue import task_called
+from harness.transforms.base import chain_of
 from harness.trials import TrialSpec
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def subject_anew(setting: Setting, spec: TrialSpec, gone: Sequence[Sublayer]) ->
     small = remove(whole, gone, spec.removal) if gone else whole
     nets = []
     for net in (small, whole):
-        for _, plugin in sorted(chain_of(spec), key=lambda entry: _turn(entry[0])):
+        for _, plugin in sorted(chain_of(spec.transforms), key=lambda entry: _turn(entry[0])):
             net = plugin.apply(net)
         nets.append(net.to(setting.device).eval())
     return _subject(setting, spec.runs_in(), nets[0], nets[1], None)

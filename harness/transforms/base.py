@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.registry import Registry
-from harness.schema import Plugin
+from harness.schema import Options, Plugin
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,3 +37,9 @@ class Transform(Plugin, ABC):
 
 
 transforms: Registry[Transform] = Registry("transform", "harness.transforms")
+
+
+def chain_of(entries: Iterable[Options]) -> tuple[tuple[str, Transform], ...]:
+    """The transforms of a trial as its identity spells them, each with the first stage that sees it."""
+    plugins = [(entry, transforms.create({k: v for k, v in entry.items() if k != "from"})) for entry in entries]
+    return tuple((str(entry.get("from", plugin.starts)), plugin) for entry, plugin in plugins)
