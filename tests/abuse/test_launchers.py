@@ -14,7 +14,7 @@ def test_launchers_of_one_study_at_once_run_every_trial_once(tmp_path: Path) -> 
     together, alone = tmp_path / "together", tmp_path / "alone"
     together.mkdir()
     alone.mkdir()
-    study = written(together, small())
+    study = written(together, small(criteria=[{"name": "random", "draws": 8}]))
     running = [
         subprocess.Popen(
             command("run", study.name, "--device", "cpu", "--reports", f"reports{number}"),
@@ -29,7 +29,7 @@ def test_launchers_of_one_study_at_once_run_every_trial_once(tmp_path: Path) -> 
     summary = launched(study, alone / "results")
     found, right = records(together / "results", "small"), records(alone / "results", "small")
     assert found.keys() == right.keys()
-    assert len(found) == summary.total
+    assert len(found) == summary.total == 9
     for trial, runs in found.items():
         (run,) = runs
         assert [(m.metric, m.value) for m in run.measurements] == [
