@@ -87,7 +87,7 @@ def _hear(found: _Heard, event: Mapping[str, Json]) -> None:
         found.running.pop(trial, None)
         found.ended |= {trial} if kind == "ended" else set()
         found.done += kind == "ended" and not event.get("elsewhere")
-    elif kind in ("cancelled", "finished"):
+    elif kind in ("cancelled", "finished", "stopped"):
         found.running.clear()
         found.is_over = True
     elif kind == "worker":  # a job that was queued again begins anew

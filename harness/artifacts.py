@@ -18,6 +18,7 @@ from harness.record_file import why
 from harness.schema import Json, Options, Schema, digest, sealed, unsealed
 
 MANIFEST = "manifest.json"
+KEY = re.compile(r"[0-9a-f]{4,64}")  # of an artifact, and its content
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 

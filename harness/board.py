@@ -93,11 +93,20 @@ class Board:
 
     def dismiss(self) -> None:
         """The leader's word that nobody is needed."""
-        (self.folder / CALL).unlink(missing_ok=True)
+        if self.member.of > 1:
+            (self.folder / CALL).unlink(missing_ok=True)
 
     def report(self, token: str, failure: Failure) -> None:
         """A follower's word of why it cannot go on."""
         self._write(f"fault-{token}-{self.member.rank}.json", failure)
+
+    def tell_ready(self, token: str) -> None:
+        """This process can meet the others: whatever takes long before (copying data) is done."""
+        self._write(f"ready-{token}-{self.member.rank}.json", Presence(mark=mark()))
+
+    def are_ready(self, token: str) -> bool:
+        """Whether all processes can meet."""
+        return all((self.folder / f"ready-{token}-{rank}.json").exists() for rank in range(self.member.of))
 
     def fault(self) -> Failure | None:
         """Why a follower cannot go on with the training that is called, the lowest rank first; None while all can."""
@@ -122,8 +131,8 @@ class Board:
 
     def close(self) -> None:
         """The leader's last word: the job is done."""
+        self.dismiss()
         if self.member.of > 1:
-            self.dismiss()
             self.folder.mkdir(exist_ok=True)
             (self.folder / OVER).touch()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.board import Board, Call, Member
 from harness.errors import StoreError
-from harness.failures import UNWRITTEN
+from harness.failures import FAILED_RECORD, UNWRITTEN
 from harness.jobs import Assignment, EventLog, Job, events_path
 from harness.records import Record
 from harness.shared_failures import SharedFailures
@@ -89,20 +89,21 @@ def _silent(stage: str, note: str) -> None:
 
 def _put_down(job: Job, assignment: Assignment, record: Record, events: EventLog) -> int:
     """What came of it: a record, but where a later job goes on with what was made; the exit code that says so."""
-    trial = record.trial
-    if not job.is_last and record.failure is None:
-        events.add("made", trial=trial.id, stage=job.stages[-1])
-        return 0
+    trial, failure = record.trial, record.failure
     try:
-        Store(Path(job.results)).write_record(record)
-        if not job.is_last and record.failure is not None:
-            SharedFailures(job).add(assignment, record.failure)
+        if job.is_last or failure is not None:
+            Store(Path(job.results)).write_record(record)
+        if not job.is_last:
+            SharedFailures(job).settle(assignment, failure)
     except (StoreError, OSError) as error:
         with suppress(OSError):
             sys.stderr.write(f"{error}\n")
         return UNWRITTEN
-    events.add("ended", trial=trial.id, status=record.status, message=record.reason or "")
-    return 0
+    if failure is None and not job.is_last:
+        events.add("made", trial=trial.id, stage=job.stages[-1])
+    else:
+        events.add("ended", trial=trial.id, status=record.status, message=record.reason or "")
+    return 0 if failure is None else FAILED_RECORD
 
 
 def _hear() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
 import time
@@ -12,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from harness.artifacts import Manifest, read_manifest
+from harness.artifacts import KEY, Manifest, read_manifest
 from harness.errors import StoreError
+from harness.jobs import JobFolder
 from harness.leases import held_in, is_held
+from harness.live import live_jobs
 from harness.packs import PACK
 from harness.records import Record
 from harness.roots import foreign_owner
@@ -22,7 +23,7 @@ from harness.store import INDEX, Store
 
 Keep: TypeAlias = Literal["newest", "records", "plans", "nothing"]
 KEEPS: tuple[Keep, ...] = ("newest", "records", "plans", "nothing")
-KEY = re.compile(r"[0-9a-f]{4,64}")  # of an artifact, and its content
+SEVERAL = ("evaluate", "cost")  # stages of several artifacts, which records from before they were named do not tell
 REMOVED = ".removed-"
 SETTLED_S = 3600.0  # a draft that was not touched for so long, and that nobody holds a lease for, has no maker left
 
@@ -47,6 +48,7 @@ class Uses:
     named: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)  # trials by stage, key and content
     recorded: dict[str, set[str]] = field(default_factory=dict)  # studies by trial
     planned: dict[str, set[str]] = field(default_factory=dict)
+    unclear: set[str] = field(default_factory=set)  # stages of which a record may use more than it names
 
     def trials(self, manifest: Manifest) -> set[str]:
         """The trials that an artifact is of."""
@@ -104,7 +106,9 @@ def clear(results: Path, found: Sequence[Entry]) -> Cleared:
             f"{results.name}/artifacts: are those of another results folder, {owner}; give the command there, or "
             f"delete the file .results among them where this is that folder, moved"
         )
-    done = Cleared()
+    done = Cleared(held_by=_awaited(results))
+    if done.held_by is not None:
+        return done
     for entry in (one for one in found if one.goes):
         if entry.is_rubbish:
             shutil.rmtree(entry.folder, ignore_errors=True)
@@ -116,6 +120,15 @@ def clear(results: Path, found: Sequence[Entry]) -> Cleared:
             with suppress(OSError):  # not empty
                 place.rmdir()
     return done
+
+
+def _awaited(results: Path) -> str | None:
+    """A job that runs or waits: it may go on with what another has made, and hold no lease yet."""
+    for study in Store(results).studies():
+        for one in live_jobs(JobFolder(results, study)):
+            if one.handle.is_running():
+                return f"job {one.job.id} of {study}"
+    return None
 
 
 def _removed(entry: Entry, leases: Path, done: Cleared) -> bool:
@@ -142,7 +155,11 @@ def _uses(store: Store) -> Uses:
         for record in _records(store, study):
             uses.recorded.setdefault(record.trial.id, set()).add(study)
             for stage, run in record.run.stages.items():
-                uses.named.setdefault((stage, run.key, run.content), set()).add(record.trial.id)
+                for part in run.parts or [f"{run.key}/{run.content}"]:
+                    key, _, content = part.partition("/")
+                    uses.named.setdefault((stage, key, content), set()).add(record.trial.id)
+                if stage in SEVERAL and not run.parts:
+                    uses.unclear.add(stage)
         for trial in _planned(store, study):
             uses.planned.setdefault(trial, set()).add(study)
     return uses
@@ -195,18 +212,17 @@ def _of_content(manifest: Manifest | None, newest: set[str], uses: Uses, wish: W
 
 
 def _kept(manifest: Manifest, trials: set[str], newest: set[str], uses: Uses, wish: Wish) -> Fate:
-    planned = trials & uses.planned.keys()
-    if wish.keep == "nothing":
-        return True, "asked for", False
-    if planned:
-        return False, "of a trial that is planned", False
-    if wish.keep == "plans":
-        return True, "of no trial that is planned", False
-    if trials:
-        return False, "of a trial that has a record", False
-    if wish.keep == "newest" and manifest.content in newest:
-        return False, "the newest that was made of its kind", False
-    return True, "of no trial that is planned or has a record", False
+    """By the first reason that holds."""
+    reasons = (
+        (wish.keep == "nothing", True, "asked for"),
+        (bool(trials & uses.planned.keys()), False, "of a trial that is planned"),
+        (wish.keep == "plans", True, "of no trial that is planned"),
+        (bool(trials), False, "of a trial that has a record"),
+        (manifest.stage in uses.unclear, False, "may be of a record that does not name its parts"),
+        (wish.keep == "newest" and manifest.content in newest, False, "the newest that was made of its kind"),
+        (True, True, "of no trial that is planned or has a record"),
+    )
+    return next((goes, why, False) for holds, goes, why in reasons if holds)
 
 
 def _of_rest(path: Path, results: Path, is_made: bool, wish: Wish) -> Fate | None:
@@ -225,7 +241,10 @@ def _of_rest(path: Path, results: Path, is_made: bool, wish: Wish) -> Fate | Non
 
 def _is_in_hand(draft: Path, results: Path) -> bool:
     lease = results / ".leases" / f"{draft.parent.parent.name}-{draft.parent.name}.lease"
-    return is_held(lease) or time.time() - draft.stat().st_mtime < SETTLED_S
+    try:
+        return is_held(lease) or time.time() - draft.stat().st_mtime < SETTLED_S
+    except OSError:  # it has become an artifact at this moment
+        return True
 
 
 def _newest(manifests: list[Manifest]) -> set[str]:

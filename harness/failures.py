@@ -18,6 +18,7 @@ LOST = re.compile(
     r"|.*(?:unavailable|fallen off|lost|context is destroyed))|GPU is lost|no CUDA-capable device",
     re.IGNORECASE,
 )
+FAILED_RECORD = 73  # exit code of a child whose record says that its trial failed
 UNWRITTEN = 74  # exit code of a child that could not write its record, as sysexits.h calls it
 RETRIED: frozenset[FailureClass] = frozenset({"preempted", "node_failure", "killed", "lost"})
 

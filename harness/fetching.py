@@ -72,7 +72,7 @@ def needs_of_record(record: Record) -> list[Need]:
 
 def fetched(needs: list[Need], paths: Mapping[str, Path]) -> Iterator[Fetched]:
     """Brings everything that is not here, each thing once; what fails stops nothing else."""
-    for need in {canonical([need.architecture, need.weights]): need for need in needs}.values():
+    for need in {canonical([need.architecture, need.weights, str(need.file)]): need for need in needs}.values():
         if "pretrained" in need.weights:
             yield _weights(need)
         elif need.file is not None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.artifacts import MANIFEST, Manifest, intact
+from harness.artifacts import KEY, MANIFEST, Manifest, intact
 from harness.errors import StoreError
 from harness.records import STAGES, StudyIndex
 from harness.store import Store
-
-DIGEST = re.compile(r"[0-9a-f]{4,64}")
 
 
 @dataclass
@@ -95,7 +92,7 @@ def _artifacts(source: Path) -> Iterator[Path]:
     """Folders that can be artifacts by their place: `artifacts/<stage>/<key>/<content>`."""
     for stage in STAGES:
         for folder in sorted((source / "artifacts" / stage).glob("*/*")):
-            if DIGEST.fullmatch(folder.name) and DIGEST.fullmatch(folder.parent.name) and folder.is_dir():
+            if KEY.fullmatch(folder.name) and KEY.fullmatch(folder.parent.name) and folder.is_dir():
                 yield folder
 
 

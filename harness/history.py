@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
+from harness.artifacts import KEY
 from harness.briefs import Brief
+from harness.packs import packed
+from harness.record_file import UnreadableError
 from harness.records import STAGES
 
 WORDS = {"select": "criterion", "recover": "recovery", "evaluate": "runtime", "cost": "runtime"}
 REST = "rest"  # of a run beside its stages
 SAMPLES = 50  # files or folders of a kind that are looked at
-_PREPARED = re.compile(r"[0-9a-f]+/[0-9a-f]+")
 Kind = tuple[str, bool]  # a stage, and whether what it makes is there already
 Like = tuple[str, ...]  # the model, then the word that decides beside it
 
@@ -91,7 +92,7 @@ class History:
         for model, places in by_model.items():
             for place in spread_out(places):
                 with suppress(OSError, ValueError, KeyError, TypeError):
-                    if not _PREPARED.fullmatch(place):
+                    if not all(KEY.fullmatch(part) for part in place.split("/")):
                         continue
                     path = self._results / "artifacts" / "prepare" / place / "manifest.json"
                     manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -120,6 +121,8 @@ def bytes_of_records(results: Path, study: str, briefs: Sequence[Brief]) -> floa
     """Median size of some of a study's records; None where it has none."""
     sizes = []
     for place in spread_out([f"{one.trial}/{one.run}.json" for one in briefs]):
-        with suppress(OSError):
+        with suppress(OSError):  # packed
             sizes.append((results / study / place).stat().st_size)
+    with suppress(UnreadableError):
+        sizes += [one.size for one in itertools.islice(packed(results / study), SAMPLES)]
     return median(sizes) if sizes else None

@@ -18,7 +18,7 @@ from harness.place import Orders, Place, check_device, place_of
 from harness.plan import Plan, make_plan
 from harness.presence import check_presence
 from harness.record_file import in_words
-from harness.records import StudyIndex
+from harness.records import STAGES, StudyIndex
 from harness.store import Store
 from harness.study_file import StudyFile
 from harness.submission import Batch, batches_of, started
@@ -65,7 +65,9 @@ def _make_ready(file: StudyFile, plan: Plan, place: Place, routes: Sequence[Sequ
     """Raises a HarnessError where a device lacks what a study asks of it, or what the trials need is not here."""
     paths = {label: Path(folder) for label, folder in place.site.paths.items()}
     batches = [batch for route in routes for batch in route]
-    check_device(file, plan.study, {batch.load.device for batch in batches})
+    loads = [batch.load for batch in batches]
+    devices = {stage: {one.device for one in loads if stage in one.leg.stages} for stage in STAGES}
+    check_device(file, plan.study, devices)
     trials = (each.trial for batch in batches for job in batch.jobs for each in job.assignments)
     check_presence(trials, paths, results, str(file.path))
     for dataset in plan.datasets:

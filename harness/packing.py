@@ -14,8 +14,8 @@ from pathlib import Path
 from harness.errors import StoreError
 from harness.leases import is_held, lease
 from harness.packs import MEMBER, PACK, PackedRecord, packed
-from harness.record_file import UnreadableError, believed, in_words, loaded
-from harness.store import NOT_TRIALS, Store
+from harness.record_file import UnreadableError, in_words
+from harness.store import NOT_TRIALS, Store, trusted
 from harness.whole_file import write_whole
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every record in a pack: when it was packed says nothing
@@ -54,6 +54,7 @@ def unpack(store: Store, study: str) -> Moved:
         for source in packed(folder):
             _put_back(folder / source.info.filename, source.read_bytes())
             count += 1
+        # Only now, when every record of it is on the disk.
         (folder / PACK).unlink(missing_ok=True)
     return Moved(count, -count)
 
@@ -80,9 +81,7 @@ def _trusted(folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
         if path.parent.name in NOT_TRIALS or not MEMBER.fullmatch(name):
             continue
         try:
-            record = believed(loaded(path))
-            if (record.trial.id, record.run.id) != (path.parent.name, path.stem):
-                raise UnreadableError("belongs elsewhere")
+            trusted(path, folder.name)
             files[name] = path
         except UnreadableError as error:
             left.append(f"{name}: {error}")
@@ -140,7 +139,11 @@ def _taken_away(path: Path, sha256: str, leases: Path) -> int:
 
 
 def _put_back(path: Path, content: bytes) -> None:
-    if path.exists():  # a file goes before what is packed
+    """Raises StoreError where another file stands there: which of the two is right, only its owner can say."""
+    if path.exists():
+        if path.read_bytes() != content:
+            name = f"{path.parent.name}/{path.name}"
+            raise StoreError(f"{name}: is another one than in the pack, which stays; move the file away to undo it")
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    write_whole(path, content, is_synced=True)

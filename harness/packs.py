@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from harness.record_file import UnreadableError, in_words
+from harness.record_file import FILE_NAME, UnreadableError, in_words
 
 PACK = "records.zip"
 # What reading a damaged zip raises; the last for a compression or a version of which Python's own module has none.
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
-MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}/[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}\.json")
+MEMBER = re.compile(rf"{FILE_NAME}/{FILE_NAME}\.json")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -92,25 +92,29 @@ def _device(site: Site, executor: Executor) -> str:
     return "cpu" if asked == "auto" and not gpus else asked
 
 
-def check_device(file: StudyFile, study: Study, found: Set[str]) -> None:
-    """Raises SpecError with what a study asks of its devices that has no kernels or no compiler there.
+def check_device(file: StudyFile, study: Study, devices: Mapping[str, Set[str]]) -> None:
+    """Raises SpecError with what a study asks of devices that have no kernels or no compiler for it.
 
-    Told now, where the device is known: a trial would come to it only after a training and a selection.
+    `devices` are those of each stage. Told now, where they are known: a trial would come to it only after a training
+    and a selection.
     """
-    if found == {"cpu"}:
-        problems = [file.located(problem) for problem in (*_amp(study), *_runtimes(study, "cpu"))]
-        if problems:
-            raise SpecError(problems)
+    on_cpu = {stage for stage, found in devices.items() if found == {"cpu"}}
+    problems = [problem for stage, problem in _amp(study) if stage in on_cpu]
+    if on_cpu & {"evaluate", "cost"}:
+        problems += _runtimes(study, "cpu")
+    if problems:
+        raise SpecError(file.located(problem) for problem in problems)
 
 
-def _amp(study: Study) -> Iterator[Problem]:
-    trained = [
-        (index, one.weights) for index, one in enumerate(study.models) if isinstance(one.weights, TrainedWeights)
-    ]
-    places = [f"models.{i}.weights.train.amp" for i, weights in trained if weights.train.amp]
-    places += [f"recoveries.{i}.amp" for i, one in enumerate(study.recoveries) if one.options.get("amp")]
-    for place in places:
-        yield Problem(place, "needs a GPU, and this would run on the CPU; leave it out")
+def _amp(study: Study) -> Iterator[tuple[str, Problem]]:
+    """By the stage that would train so."""
+    message = "needs a GPU, and this would run on the CPU; leave it out"
+    for index, model in enumerate(study.models):
+        if isinstance(model.weights, TrainedWeights) and model.weights.train.amp:
+            yield "prepare", Problem(f"models.{index}.weights.train.amp", message)
+    for index, recovery in enumerate(study.recoveries):
+        if recovery.options.get("amp"):
+            yield "recover", Problem(f"recoveries.{index}.amp", message)
 
 
 def _runtimes(study: Study, device: str) -> Iterator[Problem]:

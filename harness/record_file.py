@@ -13,6 +13,7 @@ from harness.errors import StoreError
 from harness.records import SCHEMA_NUMBER, Record
 from harness.schema import Json, problems_of, sha256
 
+FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}"  # of a trial, and of a run
 SHOWN = 3  # problems of a file that is none
 KNOWN = {
     errno.ENOSPC: "no space is left on its disk",

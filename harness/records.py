@@ -76,6 +76,7 @@ class StageRun(Schema):
     software_class: str
     elapsed_s: float = Field(ge=0)
     processes: int = Field(1, ge=1, description="that trained it together")
+    parts: tuple[str, ...] = Field((), description="KEY/CONTENT of each, where a stage used several artifacts")
 
 
 class Run(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,11 @@ class StageResources(Schema):
     def _own(self, stage: str) -> Resources:
         found: Resources = getattr(self, stage)
         return found
+
+
+def only_trains(stages: Iterable[str]) -> bool:
+    """Whether what a job does goes on from checkpoints when it is queued again, so that no time of it is lost."""
+    return {*stages} <= {*TRAINING}
 
 
 @dataclass(frozen=True)

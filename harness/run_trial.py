@@ -133,9 +133,10 @@ def _environment(job: Job) -> Environment:
 def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress, company: Company) -> None:
     times = found.times
     found.environment = environment = _environment(job)
-    reason = fault(TrialSpec.model_validate(assignment.trial.spec).runs_in(), environment.device)
-    if reason:
-        raise DeviceError(reason)
+    if not {"evaluate", "cost"}.isdisjoint(job.stages):  # no earlier stage runs in the trial's own runtime
+        reason = fault(TrialSpec.model_validate(assignment.trial.spec).runs_in(), environment.device)
+        if reason:
+            raise DeviceError(reason)
     with times.timing("prepare", progress) as used:
         bench = company.at(bench_of(job, assignment, environment, found.run_id, progress))
         found.parts = bench.data

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from harness.leases import lease
 from harness.privacy import made_private
 from harness.record_file import in_words
 from harness.schema import digest
+from harness.whole_file import write_whole
 
 CHUNK = 1 << 22
 GB = 1e9
+FORGOTTEN_S = 7 * 24 * 3600.0  # after which a chain of jobs is over
 SPARE = 1.05  # of the room that the files take
 
 
@@ -49,16 +52,17 @@ class Listing:
             return False
 
 
-def staged(dataset: Dataset, paths: Mapping[str, Path], tell: Callable[[str], None]) -> dict[str, Path]:
+def staged(dataset: Dataset, paths: Mapping[str, Path], tell: Callable[[str], None], chain: str) -> dict[str, Path]:
     """The paths, with the data set's folder replaced by its copy in `paths['scratch']`.
 
-    Where it cannot be copied the folder stays, with a warning.
+    Where it cannot be copied the folder stays, with a warning. The jobs of one `chain` list the folder once on a node:
+    a walk over a million files on a shared disk is what a copy is to spare.
     """
     found = dict(paths)
     if not dataset.has_path or dataset.title not in paths:
         return found
     try:
-        found[dataset.title] = _copy_of(paths[dataset.title], _home(paths["scratch"]), dataset.title, tell)
+        found[dataset.title] = _copy_of(paths[dataset.title], _home(paths["scratch"]), dataset.title, tell, chain)
     except UnstagedError as error:
         message = f"data {dataset.title} are read where they lie: {error}"
         tell(message)
@@ -81,19 +85,41 @@ def _home(scratch: Path) -> Path:
     return home
 
 
-def _copy_of(source: Path, home: Path, title: str, tell: Callable[[str], None]) -> Path:
+def _copy_of(source: Path, home: Path, title: str, tell: Callable[[str], None], chain: str) -> Path:
+    known = home / f"{_called(title, source)}.{digest(chain)}.seen"
+    return _seen(known, home) or _copied(source, title, tell, known)
+
+
+def _called(title: str, source: Path) -> str:
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', title)}-{digest(str(source))}"
+
+
+def _seen(known: Path, home: Path) -> Path | None:
+    """The copy that an earlier trial of the same chain found whole."""
+    try:
+        copy = home / Path(known.read_text(encoding="utf-8")).name
+    except (OSError, UnicodeDecodeError):
+        return None
+    return copy if copy.is_dir() else None
+
+
+def _copied(source: Path, title: str, tell: Callable[[str], None], known: Path) -> Path:
+    home, called = known.parent, _called(title, source)
     try:
         listing = _listing(source)
     except OSError as error:
         raise UnstagedError(f"their folder {in_words(error, 'read')}") from None
-    name = f"{re.sub(r'[^A-Za-z0-9_-]', '_', title)}-{digest([str(source), sorted(listing.files.items())])}"
-    copy = home / name
+    copy = home / f"{called}-{digest(sorted(listing.files.items()))}"
     try:
-        with lease(home / f"{name}.lease", lambda: listing.is_whole(copy)) as is_mine:
+        with lease(home / f"{copy.name}.lease", lambda: listing.is_whole(copy)) as is_mine:
             if is_mine:
                 _check_room(listing, home)
                 tell(f"copying {listing.bytes / GB:.1f} GB of data {title} to this node")
                 _fill(listing, copy)
+        for old in home.glob(f"{called}.*.seen"):
+            if time.time() - old.stat().st_mtime > FORGOTTEN_S:
+                old.unlink(missing_ok=True)
+        write_whole(known, copy.name)
     except StoreError as error:
         raise UnstagedError(str(error)) from None
     except OSError as error:
@@ -102,10 +128,10 @@ def _copy_of(source: Path, home: Path, title: str, tell: Callable[[str], None]) 
 
 
 def _listing(source: Path) -> Listing:
-    """Links are followed, each folder once."""
+    """Links are followed, each folder once; raises OSError for a folder that cannot be read."""
     files: dict[str, tuple[int, int]] = {}
     seen: set[tuple[int, int]] = set()
-    for folder, folders, names in os.walk(source, followlinks=True):
+    for folder, folders, names in os.walk(source, onerror=_raised, followlinks=True):
         status = Path(folder).stat()
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
@@ -115,6 +141,10 @@ def _listing(source: Path) -> Listing:
             status = path.stat()
             files[path.relative_to(source).as_posix()] = (status.st_size, status.st_mtime_ns)
     return Listing(source, files)
+
+
+def _raised(error: OSError) -> None:
+    raise error  # else it would be a folder without files
 
 
 def _check_room(listing: Listing, home: Path) -> None:

@@ -7,17 +7,17 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from harness import packs
+from harness import index_file, packs
 from harness.briefs import Brief, age, brief, moment
 from harness.errors import Problem, SpecError, StoreError, suggestion
-from harness.index_file import Entry, Stamp, add, kept, replace, stamp_of
-from harness.record_file import RecordFile, UnreadableError, believed, in_words, loaded
+from harness.index_file import Entry, Stamp, stamp_of
+from harness.record_file import FILE_NAME, RecordFile, UnreadableError, believed, in_words, loaded
 from harness.records import Record, StudyIndex
 from harness.schema import NAME, problems_of, sealed, unsealed
 from harness.whole_file import write_whole
@@ -28,7 +28,6 @@ INDEX = "trials.json"
 SUFFIX = ".json"
 RESERVED = ("artifacts", "snapshots")  # folders of results/ that are not studies
 NOT_TRIALS = ("logs", "jobs")  # folders of a study that are not trials
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}")
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,15 @@ class _Source:
             raise self.file
         return self.file
 
+    def check_is_there(self) -> None:
+        """Raises _MovedError where the file is gone since its folder was read: its record may be in the pack by now."""
+        if isinstance(self.file, Path) and not os.path.lexists(self.file):
+            raise _MovedError
+
+
+class _MovedError(Exception):
+    """A record lies elsewhere than a moment ago."""
+
 
 class Store:
     """The results folder; names of studies, trials and runs are checked, so that none leads out of it."""
@@ -85,7 +93,7 @@ class Store:
         self._write(path, record.to_json())
         with suppress(OSError, ValueError):
             moment(run.finished)
-            add(self.folder(trial.study), [Entry(stamp_of(path.stat()), brief(record))])
+            index_file.add(self.folder(trial.study), [Entry(stamp_of(path.stat()), brief(record))])
         return path
 
     def write_index(self, index: StudyIndex) -> Path:
@@ -126,8 +134,9 @@ class Store:
         damaged: list[Damaged] = []
         for found in self._sources(study, trial):
             try:
-                records.append(_record(found.opened(), study))
+                records.append(trusted(found.opened(), study))
             except UnreadableError as error:
+                found.check_is_there()
                 damaged.append(Damaged(found.place, str(error)))
         return Reading(tuple(sorted(records, key=age)), tuple(damaged))
 
@@ -139,29 +148,32 @@ class Store:
         return self._at_rest(study, lambda: self._briefs(study))
 
     def _briefs(self, study: str) -> tuple[Brief, ...]:
-        held = kept(self.folder(study))
+        held = index_file.kept(self.folder(study))
         found: list[Entry] = []
         fresh: list[Entry] = []
         for source in self._sources(study, None):
             entry = held.entries.get(source.names)
-            with suppress(UnreadableError):
+            try:
                 if entry is None or entry.stamp != source.stamp:
-                    entry = Entry(source.stamp, brief(_record(source.opened(), study)))
+                    entry = Entry(source.stamp, brief(trusted(source.opened(), study)))
                     fresh.append(entry)
                 found.append(entry)
+            except UnreadableError:
+                source.check_is_there()
         if len(held.entries) + held.idle_lines > 2 * len(found):
-            replace(self.folder(study), found)
+            index_file.replace(self.folder(study), found)
         elif fresh:
-            add(self.folder(study), fresh)
+            index_file.add(self.folder(study), fresh)
         return tuple(sorted((entry.brief for entry in found), key=lambda one: one.age))
 
     def _at_rest(self, study: str, look: Callable[[], T]) -> T:
         """Looks again where records moved between files and pack meanwhile."""
         while True:
             before = packs.stamp(self.folder(study))
-            found = look()
-            if packs.stamp(self.folder(study)) == before:
-                return found
+            with suppress(_MovedError):
+                found = look()
+                if packs.stamp(self.folder(study)) == before:
+                    return found
 
     def records(self, study: str) -> tuple[Record, ...]:
         """The trusted records of a study, oldest run first; a study that never ran has none."""
@@ -184,9 +196,13 @@ class Store:
         loose: set[tuple[str, str]] = set()
         for file, names in self._places(study, only):
             loose.add(names)
-            with suppress(OSError):  # gone since the folder was read
+            found = _Source(names, f"{study}/{names[0]}/{file.name}", NEVER, Path(file))
+            try:
                 stamp = stamp_of(file.stat())  # before it is read, so that a change in between is seen the next time
-                yield _Source(names, f"{study}/{names[0]}/{file.name}", stamp, Path(file))
+            except OSError:
+                found.check_is_there()
+                stamp = NEVER
+            yield replace(found, stamp=stamp)
         pack = f"{study}/{packs.PACK}"
         try:
             for member in packs.packed(self.folder(study), only):
@@ -235,7 +251,8 @@ def _folders(study: Path) -> list[os.DirEntry[str]]:
     return sorted(found, key=lambda one: one.name)
 
 
-def _record(path: RecordFile, study: str) -> Record:
+def trusted(path: RecordFile, study: str) -> Record:
+    """The record that lies in a place of a study; raises UnreadableError for one that cannot be believed there."""
     record = believed(loaded(path))
     try:
         moment(record.run.finished)
@@ -253,7 +270,7 @@ def _text(value: Mapping[str, Any]) -> str:
 
 
 def _checked(where: str, name: str) -> str:
-    if not _FILE_NAME.fullmatch(name):
+    if not re.fullmatch(FILE_NAME, name):
         allowed = "must start with a letter or digit and hold only letters, digits and _ . + -, at most 240"
         raise SpecError(Problem(where, f"{name!r} {allowed}"))
     return name

@@ -112,7 +112,7 @@ def started(store: Store, study: str, routes: Sequence[Sequence[Batch]], is_deta
                     for one in own:
                         remember(one.file, load.executor, one.handle)
     except BaseException:
-        for one in found:
+        for one in reversed(found):  # those that wait for others would begin else
             one.handle.end(now=False)
         raise
     return found

@@ -20,22 +20,19 @@ from harness.child import run_child
 from harness.children import WARNING, Children
 from harness.device import pieces
 from harness.device_queue import lease_folder, lease_name
-from harness.failures import abandoned, failure_of_exit, halted
+from harness.failures import FAILED_RECORD, abandoned, failure_of_exit, halted
 from harness.follower import Follower
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
 from harness.own_code import code_digest
 from harness.pretrained import go_offline
-from harness.records import STAGES, Failure, FailureClass
+from harness.records import STAGES, Failure
 from harness.runs import failed_record, run_id_at
 from harness.shared_failures import SharedFailures
 from harness.store import Store
 from harness.training.halting import ABANDONED, HALTED
-from harness.turns import Turn
+from harness.turns import Over, Turn, turns_of
 
-WROTE_RECORD = 0  # the exit code of a child that has
-# Classes of failures that a child writes down itself.
-TOLD: frozenset[FailureClass] = frozenset(("oom_gpu", "oom_host", "numerical", "error"))
 WORD_S = 10.0  # for a reason to come after its consequence
 
 
@@ -52,6 +49,7 @@ def main(arguments: list[str]) -> int:
     try:
         worker.run() if member.leads else worker.follow()
     except Stopped:
+        worker.events.add("stopped")
         return 128 + signal.SIGTERM
     finally:
         worker.end_children()
@@ -79,6 +77,7 @@ class Worker:
 
     def run(self) -> None:
         """First the stages that many trials share, side by side; then the trials, one at a time on the device."""
+        waiting = [*turns_of(self.job, self.path, self.store)]
         self.events.add("worker", pid=os.getpid())
         if self.board.member.of > 1:
             self.board.enter()
@@ -86,7 +85,10 @@ class Worker:
             self._refuse()
             return
         self._prepare_ahead()
-        turns = deque(Turn(assignment, self.job.timeout_s) for assignment in self.job.assignments)
+        for one in waiting:
+            if isinstance(one, Over):
+                self._say_end(one.assignment, one.failure)
+        turns = deque(one for one in waiting if isinstance(one, Turn))
         while turns:
             self._heed()
             again = self._take(turns.popleft())
@@ -113,26 +115,16 @@ class Worker:
             names = {lease_name(device, self.job.slot) for device in pieces(self.job.device)}
             for name in sorted(names):  # in one order, so that nobody waits in a circle
                 held.enter_context(lease(self.devices / name, self._is_waited_for_in_vain))
-            failure = self._run(turn)
+            failure, is_told = self._run(turn)
         if failure is None:
-            return self._after_record(turn)
+            return None
         following = turn.after(failure.kind, self.job.retries)
-        self._write_failure(turn.assignment, failure, following is None)
+        if not is_told:
+            self._write_failure(turn.assignment, failure, following is None)
+        elif following is not None:
+            self._say_again(turn.assignment, failure)
         if self.board.is_broken():  # whoever started the job ends the rest of it
             raise Stopped
-        return following
-
-    def _after_record(self, turn: Turn) -> Turn | None:
-        """The turn after one whose child wrote what came of it; none but where the policy tries such failures again."""
-        if not any(self.job.retries[kind].times for kind in TOLD & self.job.retries.keys()):
-            return None
-        runs = self.store.read(self.job.study, turn.assignment.trial.id).records
-        failure = runs[-1].failure if runs else None
-        if failure is None:
-            return None
-        following = turn.after(failure.kind, self.job.retries)
-        if following is not None:
-            self.events.add("again", trial=turn.assignment.trial.id, status="failed", message=failure.message)
         return following
 
     def _refuse(self) -> None:
@@ -173,11 +165,11 @@ class Worker:
     def _on_cpu(self) -> bool:
         return self.job.device == "cpu"
 
-    def _run(self, turn: Turn) -> Failure | None:
-        """Why the child ended without a record; None where it wrote one, whatever that says."""
+    def _run(self, turn: Turn) -> tuple[Failure | None, bool]:
+        """How the child failed, None where it did not, and whether it wrote that down itself."""
         trial = turn.assignment.trial.id
         child = self._start(turn.assignment, False)
-        deadline = time.monotonic() + turn.limit_s
+        deadline = time.monotonic() + turn.left_s
         is_late = is_let_down = False
         while child.is_alive() and not (is_late or is_let_down):
             child.join(min(0.2, max(deadline - time.monotonic(), 0.0)))
@@ -188,17 +180,23 @@ class Worker:
             child.join()
         exit_code, log = child.exitcode or 0, f"logs/{trial}.log"
         try:
-            if exit_code == WROTE_RECORD:
-                return None
+            if exit_code in (0, FAILED_RECORD):
+                return (self._told(trial) if exit_code else None), True
             if is_let_down or exit_code in (HALTED, ABANDONED):
-                return self._failure_of_others(exit_code, log)
-            return failure_of_exit(exit_code, None, log, turn.limit_s if is_late else None)
+                return self._failure_of_others(exit_code, log), False
+            return failure_of_exit(exit_code, None, log, turn.limit_s if is_late else None), False
         finally:
             self.board.dismiss()
 
+    def _told(self, trial: str) -> Failure | None:
+        """What a child wrote down of its failure."""
+        runs = self.store.read(self.job.study, trial).records
+        return runs[-1].failure if runs else None
+
     def _failure_of_others(self, exit_code: int, log: str) -> Failure:
         """A training that another process has ended: what that one says of it may come a moment later."""
-        deadline = time.monotonic() + WORD_S
+        alone = self.board.member.of == 1
+        deadline = time.monotonic() + (0.0 if alone else WORD_S)
         while not self.board.lets_down() and time.monotonic() < deadline:
             self._heed()
             time.sleep(0.1)
@@ -225,7 +223,7 @@ class Worker:
         if found is None:
             return False
         if found.trial == trial.id:  # wrote its record when it happened
-            self.events.add("ended", trial=trial.id, status="failed", message=found.failure.message)
+            self._say_end(assignment, found.failure)
             return True
         message = f"{found.stage} failed in {found.trial}: {found.failure.message}"
         self._write_failure(assignment, found.failure.model_copy(update={"message": message, "stage": found.stage}))
@@ -235,9 +233,14 @@ class Worker:
         """Every attempt is a record; the launcher hears of the last as the end."""
         self.store.write_record(failed_record(self.job, assignment, failure))
         if is_over and not self.job.is_last:
-            self.shared_failures.add(assignment, failure)
-        event = "ended" if is_over else "again"
-        self.events.add(event, trial=assignment.trial.id, status="failed", message=failure.message)
+            self.shared_failures.settle(assignment, failure)
+        (self._say_end if is_over else self._say_again)(assignment, failure)
+
+    def _say_end(self, assignment: Assignment, failure: Failure) -> None:
+        self.events.add("ended", trial=assignment.trial.id, status="failed", message=failure.message)
+
+    def _say_again(self, assignment: Assignment, failure: Failure) -> None:
+        self.events.add("again", trial=assignment.trial.id, status="failed", message=failure.message)
 
     def _is_waited_for_in_vain(self) -> bool:
         """No lease of a worker is; but a wait may last, and it ends with the launcher."""

@@ -43,6 +43,13 @@ class Broken(UnitCriterion):
 '''
 
 
+ONCE = """sign = Path(__file__).with_name("tried")
+        if not sign.exists():
+            sign.touch()
+            raise ValueError("not at once")
+        return {unit.name: 0.0 for unit in scoring.units}"""
+
+
 def legs(folder: Path, needs: dict[str, Any], **changes: Any) -> list[list[Job]]:
     """The jobs of a small study, in the order of their chain."""
     study = small(executor={"name": "slurm", "trials_per_job": 9}, resources=needs, **changes)
@@ -94,6 +101,20 @@ def test_what_fails_for_one_fails_for_all_who_wait_for_it(tmp_path: Path) -> Non
     assert {(run.failure.kind, run.failure.stage, run.failure.retry) for run in failed.values() if run.failure} == {
         ("error", "select", False)
     }
+
+
+def test_what_is_made_at_the_second_attempt_is_hopeless_for_nobody(tmp_path: Path) -> None:
+    once = BROKEN.replace('raise ValueError("no scores today")', ONCE)
+    (tmp_path / "broken.py").write_text(once.replace("annotations
+", "annotations
+
+from pathlib import Path
+", 1))
+    for (job,) in legs(tmp_path, TWO, plugins=["./broken.py"], criteria=["last", "broken"], retries={"error": 1}):
+        said = done(tmp_path, job)
+    assert [event["status"] for event in said if event["event"] == "ended"] == ["ok"] * 3
+    runs = [runs for runs in records(tmp_path / "results", "small").values() if len(runs) > 1]
+    assert [[(run.status, run.run.attempt) for run in each] for each in runs] == [[("failed", 1), ("ok", 1)]]
 
 
 def test_what_nobody_made_is_lost_and_asked_again(tmp_path: Path) -> None:

@@ -10,27 +10,37 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders import Plan, index_of, records_of
 from small_studies import launched, records, small, written
 
 from harness.artifacts import Artifacts, Maker
 from harness.clearing import Keep, Wish, clear, entries
 from harness.cli import main
 from harness.errors import StoreError
+from harness.executors.inline import Inline, Process
+from harness.jobs import Job, JobFolder
 from harness.leases import lease
+from harness.live import remember
+from harness.process_mark import mark
+from harness.records import StageRun
 from harness.roots import place_artifacts
 from harness.schema import unsealed
+from harness.store import Store
 
+PLAN = Plan(seeds=(0,), criteria=("entropy",), contrast=None, counts=(2,))
 HERE = Maker("nobody-3f9a1c02d4e7", "r1", "here", "s")
 
 
-def made(results: Path, content: str = "c0ffee", key: str = "abcd", maker: Maker = HERE) -> Path:
+def made(
+    results: Path, content: str = "c0ffee", key: str = "abcd", maker: Maker = HERE, stage: str = "prepare"
+) -> Path:
     """An artifact of ten bytes beside its manifest, newer than any that is there."""
 
     def make(folder: Path) -> str:
         (folder / "weights").write_bytes(b"x" * 10)
         return content
 
-    artifact, _ = Artifacts(results).obtain("prepare", {}, key, maker, make, since=time.time())
+    artifact, _ = Artifacts(results).obtain(stage, {}, key, maker, make, since=time.time())
     return artifact.folder
 
 
@@ -69,6 +79,36 @@ def test_while_a_trial_runs_every_artifact_stays(tmp_path: Path) -> None:
         assert old.is_dir()
     assert clear(tmp_path, entries(tmp_path, Wish())).held_by is None
     assert not old.exists()
+
+
+def test_while_a_job_runs_every_artifact_stays(tmp_path: Path) -> None:
+    old, _ = made(tmp_path, "a1a1"), made(tmp_path, "b2b2")
+    folder = JobFolder(tmp_path, "small")
+    folder.create()
+    Store(tmp_path).write_index(index_of(PLAN).model_copy(update={"study": "small"}))
+    file = folder.write(Job(id="j-0", study="small", results=str(tmp_path), assignments=(), collectors=()))
+    remember(file, Inline(), Process(file, mark()))
+    done = clear(tmp_path, entries(tmp_path, Wish("records")))
+    assert (done.held_by, done.entries) == ("job j-0 of small", [])
+    assert old.is_dir()
+
+
+@pytest.mark.parametrize(("parts", "why"), [(True, "of no trial"), (False, "may be of a record")])
+def test_what_several_records_may_share_stays_where_they_do_not_name_it(tmp_path: Path, parts: bool, why: str) -> None:
+    own, other = (
+        made(tmp_path, content, key, stage="evaluate") for content, key in (("a1a1", "1234"), ("b2b2", "5678"))
+    )
+    named = ("1234/a1a1",) if parts else ()
+    stage = StageRun(
+        key="0" * 16, content="0" * 16, reused=True, made_by="", machine_class="", software_class="", elapsed_s=1.0
+    )
+    (record, *_) = records_of(PLAN)
+    run = record.run.model_copy(update={"stages": {"evaluate": stage.model_copy(update={"parts": named})}})
+    Store(tmp_path).write_record(record.model_copy(update={"run": run}))
+    found = {entry.folder: entry for entry in entries(tmp_path, Wish("records"))}
+    assert found[other].goes is parts
+    assert found[other].why.startswith(why)
+    assert not found[own].goes
 
 
 def test_what_a_trial_made_anew_meanwhile_is_not_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

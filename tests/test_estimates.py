@@ -147,10 +147,13 @@ def test_the_most_alike_runs_count_then_any_of_the_study_then_those_of_others(tm
 
 
 def test_a_network_made_ahead_of_its_trials_counts_as_its_manifest_says(tmp_path: Path) -> None:
-    folder = tmp_path / "artifacts" / "prepare" / "ab" / "cd"
+    folder = tmp_path / "artifacts" / "prepare" / "abcd" / "cdef"
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps({"machine_class": "here", "elapsed_s": 40.0}))
-    own = [replace(GOOD, prepared="ab/cd", stages={"prepare": StageBrief(0.1, True)}), replace(GOOD, prepared="../x")]
+    own = [
+        replace(GOOD, prepared="abcd/cdef", stages={"prepare": StageBrief(0.1, True)}),
+        replace(GOOD, prepared="../x"),
+    ]
     assert History(tmp_path, own, tuple, "here").seconds("prepare", False, "tiny", None) == 40.0
 
 

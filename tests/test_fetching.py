@@ -87,6 +87,14 @@ def test_everything_that_is_here_is_named_with_its_hash(tmp_path: Path, cache: P
     assert found[2][2] == "train 1,000, calibration 150, validation 150, test 497"
 
 
+def test_every_file_of_weights_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "two.safetensors").write_bytes(b"two")
+    files = ["one.safetensors", "two.safetensors"]
+    models = [{**TINY_MODEL, "name": name[:3], "weights": {"file": name}} for name in files]
+    found = told(written(tmp_path, small(models=models)))
+    assert [state for what, state, _ in found if what.startswith("weights")] == ["absent", "here"]
+
+
 def test_what_cannot_come_is_told_and_stops_nothing_else(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

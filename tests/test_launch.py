@@ -10,7 +10,8 @@ from small_studies import Silent, small, written
 from harness.errors import DeviceError, HarnessError, SpecError
 from harness.jobs import EventTail
 from harness.launch import launch
-from harness.place import Orders, place_of
+from harness.place import Orders, check_device, place_of
+from harness.records import STAGES
 from harness.site import Site
 from harness.study_file import load_study
 
@@ -37,6 +38,28 @@ def test_half_precision_on_the_cpu_is_told_before_anything_is_trained(tmp_path: 
     with pytest.raises(SpecError, match=r"study\.yaml: recoveries\.1\.amp: needs a GPU"):
         launch(file, tmp_path / "results", Orders(device="cpu"), Silent())
     assert [p.name for p in (tmp_path / "results").iterdir()] == ["artifacts"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "on_cpu", "told"),
+    [
+        ({"runtimes": [{"dtype": "tf32"}]}, "select", ""),
+        ({"runtimes": [{"dtype": "tf32"}]}, "cost", "runtimes.0: "),
+        ({"recoveries": [{"name": "finetune", "epochs": 1, "amp": True}]}, "select", ""),
+        ({"recoveries": [{"name": "finetune", "epochs": 1, "amp": True}]}, "recover", "recoveries.0.amp: needs a GPU"),
+    ],
+)
+def test_a_stage_is_asked_for_what_it_does_itself(
+    tmp_path: Path, changes: dict[str, object], on_cpu: str, told: str
+) -> None:
+    file = load_study(written(tmp_path, small(**changes)))
+    assert file.study is not None
+    devices = {stage: {"cpu" if stage == on_cpu else "cuda"} for stage in STAGES}
+    if told:
+        with pytest.raises(SpecError, match=told):
+            check_device(file, file.study, devices)
+    else:
+        check_device(file, file.study, devices)
 
 
 @pytest.mark.parametrize("changes", [{"counts": [9]}, {"executor": "cloud"}, {"study": "artifacts"}], ids=str)

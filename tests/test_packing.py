@@ -66,6 +66,31 @@ def test_undone_every_file_is_as_it_was(store: Store) -> None:
     assert not (store.root / STUDY / PACK).exists()
 
 
+def test_where_another_file_stands_the_pack_stays(store: Store) -> None:
+    before = files(store)
+    pack(store, STUDY)
+    name, content = next(iter(before.items()))
+    path = store.root / STUDY / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content[:40])
+    with pytest.raises(StoreError, match="is another one than in the pack, which stays"):
+        unpack(store, STUDY)
+    assert (store.root / STUDY / PACK).exists()
+    path.unlink()
+    unpack(store, STUDY)
+    assert files(store) == before
+
+
+def test_a_trial_that_is_not_packed_is_looked_for_once_the_pack_changes(store: Store) -> None:
+    pack(store, STUDY)
+    new = another(records_of(SMALL)[0], "r-later")
+    trial = new.trial.model_copy(update={"id": "later"})
+    assert store.read(STUDY, "later").records == ()
+    store.write_record(new.model_copy(update={"trial": trial}))
+    pack(store, STUDY)
+    assert [run.run.id for run in store.read(STUDY, "later").records] == ["r-later"]
+
+
 def test_what_comes_later_is_packed_beside_it(store: Store) -> None:
     pack(store, STUDY)
     first = (store.root / STUDY / PACK).read_bytes()

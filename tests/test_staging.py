@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,8 +27,13 @@ def arrays(label: str = "mine") -> Dataset:
     return datasets.create({"name": "npz", "label": label, "splits": {"calibration": 10, "validation": 10}}, "data")
 
 
-def copied(paths: Mapping[str, Path], notes: list[str] | None = None) -> Path:
-    return staged(arrays(), paths, (notes if notes is not None else []).append)["mine"]
+CHAINS = count()
+
+
+def copied(paths: Mapping[str, Path], notes: list[str] | None = None, chain: str | None = None) -> Path:
+    """The folder that a trial of a chain of jobs reads, by default of a new one."""
+    own = f"chain {next(CHAINS)}" if chain is None else chain
+    return staged(arrays(), paths, (notes if notes is not None else []).append, own)["mine"]
 
 
 def test_a_copy_is_made_once_and_gives_the_same_fingerprints(paths: dict[str, Path]) -> None:
@@ -60,7 +66,7 @@ def test_what_a_killed_copy_left_is_cleared_away(paths: dict[str, Path]) -> None
     shutil.rmtree(near)
     (near.parent / f".{near.name}-0123").mkdir()
     assert copied(paths) == near
-    assert [path.name for path in near.parent.iterdir()] == [near.name]
+    assert [path.name for path in near.parent.iterdir() if path.is_dir()] == [near.name]
 
 
 def test_links_are_followed_once(paths: dict[str, Path], tmp_path: Path) -> None:
@@ -98,5 +104,20 @@ def test_a_scratch_that_cannot_be_written_is_told(paths: dict[str, Path]) -> Non
 
 def test_data_without_a_folder_are_left_alone(paths: dict[str, Path]) -> None:
     digits = datasets.create({"name": "digits"}, "data")
-    assert staged(digits, paths, lambda _: None) == paths
+    assert staged(digits, paths, lambda _: None, "chain") == paths
     assert not paths["scratch"].exists()
+
+
+def test_jobs_of_one_chain_list_the_folder_once(paths: dict[str, Path]) -> None:
+    near = copied(paths, chain="a")
+    shutil.rmtree(paths["mine"])  # nobody looks there again
+    assert copied(paths, chain="a") == near
+    with pytest.warns(RuntimeWarning, match="read where they lie"):
+        assert copied(paths, chain="b") == paths["mine"]
+
+
+def test_a_copy_that_was_swept_away_is_made_anew_in_the_same_chain(paths: dict[str, Path]) -> None:
+    near = copied(paths, chain="a")
+    shutil.rmtree(near)
+    assert copied(paths, chain="a") == near
+    assert near.is_dir()

@@ -62,7 +62,9 @@ def _state(newest: Brief | None) -> str:
 def _of(found: Activity, states: Mapping[str, str]) -> Activity:
     """What concerns trials of the present plan; a trial that waits and has its record is passed over by its job."""
     found.doing = [one for one in found.doing if one.trial in states]
-    found.queued = [trial for trial in dict.fromkeys(found.queued) if states.get(trial) == "new"]
+    doing = {one.trial for one in found.doing}  # a trial in one job of a chain waits in a later one as well
+    waiting = (trial for trial in dict.fromkeys(found.queued) if trial not in doing)
+    found.queued = [trial for trial in waiting if states.get(trial) == "new"]
     return found
 
 

@@ -76,10 +76,11 @@ class Executor(Plugin, ABC):
 
 def stop(handles: Sequence[Handle], patience_s: float) -> None:
     """Asks all to end, waits, and ends those that have not by then; a second Ctrl-C ends the patience."""
-    for handle in handles:
+    # The last first: jobs that wait for others to end would begin else.
+    for handle in reversed(handles):
         handle.end(now=False)
     _wait(handles, patience_s)
-    for handle in handles:
+    for handle in reversed(handles):
         if handle.is_running():
             handle.end(now=True)
     _wait(handles, BURIAL_S)

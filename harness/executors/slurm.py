@@ -19,7 +19,7 @@ from harness.executors.element import Element
 from harness.executors.slurm_queue import Queue, end_of, run
 from harness.jobs import EventTail, events_path, read_job
 from harness.records import Failure
-from harness.resources import Resources
+from harness.resources import Resources, only_trains
 from harness.retries import Retries
 from harness.schema import Options
 from harness.slurm_options import PREFIX, SlurmOptions
@@ -105,7 +105,8 @@ class Slurm(SlurmOptions, Executor):
         first_job = read_job(jobs[0])  # has the most trials, for the last one alone may have fewer
         restarts = first_job.retries.get("preempted", Retries().preempted).times
         behind = [one.job_id for one in after if isinstance(one, ArrayElement)]
-        parameters = self.parameters(resources, device, len(first_job.assignments), behind)
+        trains = only_trains(first_job.stages)
+        parameters = self.parameters(resources, device, len(first_job.assignments), behind, trains)
         largest = _largest_array()
         submitted: list[tuple[str, str]] = []
         for number, first in enumerate(range(0, len(jobs), largest)):
@@ -144,22 +145,25 @@ class Slurm(SlurmOptions, Executor):
         except (FailedJobError, FailedSubmissionError, OSError) as error:
             raise DeviceError(f"executor slurm: nothing was submitted: {_last_line(error)}") from None
 
-    def parameters(self, resources: Resources, device: str, trials: int, after: Sequence[str] = ()) -> dict[str, Any]:
+    def parameters(
+        self, resources: Resources, device: str, trials: int, after: Sequence[str] = (), trains: bool = False
+    ) -> dict[str, Any]:
         """What submitit writes into the script of jobs of so many trials, by the names of its SlurmExecutor.
 
-        They start when the arrays have ended, however, of which the job ids of `after` are elements.
+        They start when the arrays have ended, however, of which the job ids of `after` are elements. `trains`: all that
+        they do is trainings, which go on from their checkpoints when a job is queued again.
         """
         own = {key.removeprefix(PREFIX): value for key, value in self if key.startswith(PREFIX)}
         asked = {
             "job_name": "harness",
-            "time": self._minutes(resources, trials),
+            "time": self._minutes(resources, trials, trains),
             "cpus_per_task": resources.cpus_per_task,
             "mem": None if resources.mem_gb is None else f"{round(resources.mem_gb * MB_PER_GB)}MB",
             "gpus_per_node": gpus_for(resources, device) or None,
             "nodes": resources.nodes,
             "ntasks_per_node": resources.tasks_per_node,
         }
-        found = {key: value for key, value in (own | asked).items() if value not in (None, False, (), {})}
+        found = {key: value for key, value in (own | asked).items() if _is_stated(key, value)}
         found["setup"] = [*_search_path(Path(harness.__file__).resolve().parent.parent), *(self.slurm_setup or ())]
         # Of processes that share a training, none waits for one that died.
         arguments = [*(["--kill-on-bad-exit=1"] if resources.tasks > 1 else []), *(self.slurm_srun_args or ())]
@@ -177,16 +181,16 @@ class Slurm(SlurmOptions, Executor):
         """How long a job may take to end once it is warned; then it is queued again, while there is time for that."""
         return self.slurm_signal_delay_s * KEEPING
 
-    def _minutes(self, resources: Resources, trials: int) -> int:
+    def _minutes(self, resources: Resources, trials: int, trains: bool) -> int:
         """Long enough that the worker's own limit for a trial is met before Slurm's, one in twice the time included.
 
-        A job of one trial, mostly a training, asks for no more than it needs: it is queued again when that is over.
+        A job of one training asks for no more than that may take: it is queued again where the time does not suffice.
         """
-        if self.timeout_min is None and trials == 1:
+        if self.timeout_min is None and trains and trials == 1:
             return resources.minutes + MARGIN_MIN
         if self.timeout_min is None:
             return (trials + 2) * resources.minutes + MARGIN_MIN
-        if self.timeout_min <= resources.minutes:
+        if self.timeout_min <= resources.minutes and not trains:
             raise DeviceError(
                 f"executor.timeout_min: a job of {self.timeout_min} min cannot hold one trial, "
                 f"which may take {resources.minutes} (resources: timeout_min)"
@@ -196,6 +200,11 @@ class Slurm(SlurmOptions, Executor):
     def _command(self, job_file: Path) -> list[str]:
         command = worker_command(job_file)
         return command if self.python is None else [*shlex.split(self.python), *command[1:]]
+
+
+def _is_stated(key: str, value: Any) -> bool:
+    """No and nothing are what submitit takes without a word, but for srun; a delay of 0 seconds is a delay."""
+    return value is not None and value not in ((), {}) and (value is not False or key == "use_srun")
 
 
 def _search_path(root: Path) -> list[str]:

@@ -16,7 +16,7 @@ from harness.errors import StageAbsentError
 from harness.families.base import Sublayer
 from harness.inventory import Inventory
 from harness.jobs import Assignment, Job
-from harness.records import STAGES, StageRun
+from harness.records import StageRun
 from harness.schema import Options, digest
 from harness.stages.errands import Alone
 from harness.tasks.base import InputConfig, Task
@@ -28,6 +28,9 @@ from harness.trials import TrialSpec
 if TYPE_CHECKING:
     from torch import nn
 
+# What a later job of a chain takes over and makes by no means itself: it may have none of the devices for it. Outcomes
+# are not among them: one whose collector failed is kept nowhere, and the last job meets the failure again and tells it.
+HANDED_ON = ("prepare", "select", "recover")
 MICRO_BATCH = 50  # items of one forward pass in select and evaluate; enters their keys
 
 
@@ -59,11 +62,6 @@ class Bench:
         """Artifacts of this stage that are older do not count: `--fresh` was asked for."""
         return self.job.submitted if stage in self.job.fresh else 0.0
 
-    def check_makes(self, stage: str) -> None:
-        """Raises StageAbsentError where another job should have made what is not there."""
-        if stage in STAGES and stage not in self.job.stages:
-            raise StageAbsentError(f"{stage} was not made: the job that should have done it ended without")
-
     def obtain(
         self, stage: str, asked: Options, make: Callable[[Path], str], is_trained: bool = False
     ) -> tuple[Artifact, bool]:
@@ -71,12 +69,14 @@ class Bench:
 
         Raises StageAbsentError where another job should have made it.
         """
+        is_made_here = stage in self.job.stages or stage not in HANDED_ON
         key = key_of(asked)
         maker = replace(self.maker, processes=self.team.size) if self.team and is_trained else self.maker
-        found = None if stage in self.job.stages else self.artifacts.get(stage, key, maker, self.since(stage))
+        found = None if is_made_here else self.artifacts.get(stage, key, maker, self.since(stage))
         reused = found is not None
         if found is None:
-            self.check_makes(stage)
+            if not is_made_here:
+                raise StageAbsentError(f"{stage} was not made: the job that should have done it ended without")
             found, reused = self.artifacts.obtain(stage, asked, key, maker, make, self.since(stage))
         self.used[f"{stage}/{key}"] = found.manifest.content
         return found, reused
@@ -119,6 +119,7 @@ def _stage_run(used: Sequence[tuple[Artifact, bool]], elapsed_s: float) -> Stage
         software_class=first.software_class if first else "",
         elapsed_s=elapsed_s,
         processes=max((m.processes for m in manifests), default=1),
+        parts=() if alone else tuple(f"{m.key}/{m.content}" for m in manifests),
     )
 
 

@@ -33,7 +33,9 @@ def bench_of(
     task_options = task.model_options(description)
     shell = models.create(spec.architecture, spec.options, task_options)
     config = task.input_config(shell)
-    near = staged(dataset, paths, lambda note: progress("prepare", note)) if job.stage_data else paths
+    near = paths
+    if job.stage_data:
+        near = staged(dataset, paths, lambda note: progress("prepare", note), job.chain or job.id)
     results = Path(job.results)
     return Bench(
         job=job,

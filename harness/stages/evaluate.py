@@ -43,8 +43,6 @@ def _in_runtime(
         for collector, own in asked
         if bench.artifacts.get("evaluate", key_of(own), bench.maker, since) is None
     ]
-    if missing:
-        bench.check_makes("evaluate")
     fresh = run_passes(bench, recovered.net, missing, runtime) if missing else {}
     used: Used = []
     found: list[Measured] = []

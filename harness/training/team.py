@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from harness.board import Board, Call
 from harness.process_mark import is_here, mark
 from harness.training.circle import Circle, joined
+from harness.training.halting import Abandoned
 
 LOCALHOST = "127.0.0.1"
 POLL_S = 0.2
@@ -52,8 +53,18 @@ class Team:
             self._post(stage, key, contents)
         if self._circle is None:
             member = self.board.member
+            self._gather()
             self._circle = joined(member.rank, member.of, member.local, self._place(), device)
         return self._circle
+
+    def _gather(self) -> None:
+        """Waits for the slowest, who may still copy data to its node; raises Abandoned where one does not come."""
+        self.board.tell_ready(self.token)
+        while not self.board.are_ready(self.token):
+            called = self.board.call()
+            if self.board.lets_down() or called is None or called.token != self.token:
+                raise Abandoned("another process of the training did not come to it")
+            time.sleep(POLL_S)
 
     def _post(self, stage: str, key: str, contents: Mapping[str, str]) -> None:
         before = self.call

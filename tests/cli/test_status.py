@@ -69,3 +69,17 @@ def test_json_has_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert found["trials"][RECORDS[1].trial.id] == "failed"
     assert set(found["reasons"]) == {RECORDS[1].trial.id}
     assert found["end"]["at"] is None
+
+
+def test_a_trial_that_runs_in_an_early_job_of_its_chain_does_not_wait_as_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study(tmp_path, done=1)
+    folder = JobFolder(tmp_path, PLAN.study)
+    trials = [record.trial for record in RECORDS[2:]]
+    assignments = tuple(Assignment(trial=trial, asked=()) for trial in trials)
+    early = Job(id="i", study=PLAN.study, results="", assignments=assignments[1:2], collectors=(), stages=("select",))
+    path = folder.write(early)
+    event = {"event": "started", "time": time.time(), "trial": trials[1].id}
+    events_path(path).write_text(json.dumps(event) + "\n")
+    assert ", 2 running, 2 queued\n" in shown(tmp_path, capsys)

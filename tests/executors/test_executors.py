@@ -12,8 +12,40 @@ from harness.executors.base import Handle, executors, stop, worker_command
 from harness.executors.local import Local, _command, _parameters
 from harness.jobs import Job, JobFolder
 from harness.resources import Resources
+from harness.schema import Json
 
 HERE = [name for name, member in executors.members().items() if member.is_here]
+
+
+class Told:
+    """A job that is over, and tells when it was asked to end."""
+
+    def __init__(self, name: str, order: list[str]) -> None:
+        self.name, self.order = name, order
+
+    def is_running(self) -> bool:
+        return False
+
+    def end(self, now: bool) -> None:
+        self.order.append(self.name)
+
+    def state(self) -> str:
+        return ""
+
+    def log(self) -> str:
+        return ""
+
+    def failure(self) -> None:
+        return None
+
+    def where(self) -> dict[str, Json]:
+        return {}
+
+
+def test_jobs_that_wait_for_others_are_ended_before_them() -> None:
+    order: list[str] = []
+    stop([Told("first", order), Told("second", order)], 1.0)
+    assert order == ["second", "first"]
 
 
 def wait(handle: Handle, limit_s: float = 60.0) -> None:

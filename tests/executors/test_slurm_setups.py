@@ -14,6 +14,7 @@ from harness.executors.slurm import Slurm
 from harness.pending import assignments, standings
 from harness.place import Orders, place_of
 from harness.plan import make_plan
+from harness.resources import only_trains
 from harness.site import Site
 from harness.store import Store
 from harness.study_file import load_study
@@ -30,7 +31,7 @@ def script(batch: Batch, after: list[str]) -> list[str]:
     executor, leg = batch.load.executor, batch.load.leg
     assert isinstance(executor, Slurm)
     most = max(len(job.assignments) for job in batch.jobs)
-    parameters = executor.parameters(leg.resources, batch.load.device, most, after)
+    parameters = executor.parameters(leg.resources, batch.load.device, most, after, only_trains(leg.stages))
     text = _make_sbatch_string(command="WORK", folder="LOGS", map_count=len(batch.jobs), **parameters)
     lines = [line for line in text.splitlines() if line.startswith(("#SBATCH", "srun", "module"))]
     own = ("--output", "--error", "--job-name", "--open-mode", "--wckey")

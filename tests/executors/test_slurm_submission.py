@@ -103,3 +103,13 @@ def test_a_job_that_cannot_hold_one_trial_is_refused() -> None:
 def test_an_unknown_option_is_told() -> None:
     with pytest.raises(SpecError, match="slurm_partition"):
         made(slurm_partiton="gpu")
+
+
+def test_a_delay_of_no_seconds_and_a_job_without_srun_are_as_stated() -> None:
+    found = Slurm(slurm_signal_delay_s=0, slurm_use_srun=False).parameters(PLAIN, "cpu", 1)
+    assert (found["signal_delay_s"], found["use_srun"]) == (0, False)
+
+
+def test_a_training_may_be_longer_than_its_job() -> None:
+    assert Slurm().parameters(PLAIN, "cpu", 1, trains=True)["time"] == 45
+    assert Slurm(timeout_min=30).parameters(PLAIN, "cpu", 1, trains=True)["time"] == 30

@@ -77,8 +77,8 @@ def test_a_fine_tune_of_two_processes_is_preempted_and_goes_on_from_where_it_was
 
 def test_a_fine_tune_that_outlasts_its_job_goes_on_in_the_next(tmp_path: Path) -> None:
     # Two minutes less seventy seconds, and Slurm warns early: after some 35 seconds, in the middle of a fine-tune.
-    minute = {"default": {"mem_gb": 1, "timeout_min": 1}}
-    path = paced_study(tmp_path, 0.5, minute, timeout_min=2, slurm_signal_delay_s=70)
+    needs = {"default": {"mem_gb": 1, "timeout_min": 1}, "recover": {"cpus_per_task": 2, "timeout_min": 4}}
+    path = paced_study(tmp_path, 0.5, needs, timeout_min=2, slurm_signal_delay_s=70)
     summary = launched(path, tmp_path / "r")
     assert (len(summary.ok), summary.failed) == (3, {})
     assert steps(tmp_path) == [*range(STEPS), *range(STEPS)]  # none was done twice

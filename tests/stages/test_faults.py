@@ -18,7 +18,7 @@ from harness.errors import DataError
 from harness.failures import classified
 from harness.pending import assignments, standings
 from harness.plan import make_plan
-from harness.records import Record
+from harness.records import STAGES, Record
 from harness.run_trial import run_trial
 from harness.study_file import load_study
 from harness.tasks.classification import Classification
@@ -78,6 +78,20 @@ def test_an_outcome_collector_that_raises_is_null_and_the_others_stand(tmp_path:
     assert record.status == "ok"
     assert found["luck", "test"].reason == "collector_failed: KeyError: 'luck'"
     assert found["top1", "test"].value is not None
+
+
+def test_it_is_null_with_its_reason_where_costs_are_taken_by_a_later_job(tmp_path: Path) -> None:
+    (tmp_path / "unlucky.py").write_text(PLUGIN)
+    study = small(plugins=["./unlucky.py"], collectors=["accuracy", "unlucky", "macs"])
+    plan = make_plan(load_study(written(tmp_path, study)), tmp_path)
+    (first, *_) = assignments(plan, standings(plan, (), None))
+    for stages in (STAGES[:4], STAGES[4:]):
+        record = run_trial(job_of(plan, tmp_path, stages=stages), first, lambda stage, note: None)
+    found = {(m.metric, m.split): m for m in record.measurements}
+    assert record.status == "ok"
+    assert found["luck", "test"].reason == "collector_failed: KeyError: 'luck'"
+    assert found["top1", "test"].value is not None
+    assert found["macs", None].value is not None
 
 
 @pytest.mark.parametrize("method", ["views", "tally"])
