@@ -43,7 +43,8 @@ class Broken(UnitCriterion):
 '''
 
 
-ONCE = """sign = Path(__file__).with_name("tried")
+ONCE = '"""A criterion that fails once."""\n\nfrom __future__ import annotations\n\nfrom pathlib import Path'
+TRIED = """sign = Path(__file__).with_name("tried")
         if not sign.exists():
             sign.touch()
             raise ValueError("not at once")
@@ -104,12 +105,8 @@ def test_what_fails_for_one_fails_for_all_who_wait_for_it(tmp_path: Path) -> Non
 
 
 def test_what_is_made_at_the_second_attempt_is_hopeless_for_nobody(tmp_path: Path) -> None:
-    once = BROKEN.replace('raise ValueError("no scores today")', ONCE)
-    (tmp_path / "broken.py").write_text(once.replace("annotations
-", "annotations
-
-from pathlib import Path
-", 1))
+    own = ONCE + BROKEN.partition("import annotations")[2].replace('raise ValueError("no scores today")', TRIED)
+    (tmp_path / "broken.py").write_text(own)
     for (job,) in legs(tmp_path, TWO, plugins=["./broken.py"], criteria=["last", "broken"], retries={"error": 1}):
         said = done(tmp_path, job)
     assert [event["status"] for event in said if event["event"] == "ended"] == ["ok"] * 3
