@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from harness.records import Record
 
@@ -22,16 +21,14 @@ def age(record: Record) -> Age:
     return moment(record.run.finished), record.run.attempt, record.run.id, record.trial.id
 
 
-@dataclass(frozen=True, slots=True)
-class StageBrief:
+class StageBrief(NamedTuple):
     """Seconds that a run spent in a stage, and whether what it made was there already."""
 
     elapsed_s: float
     is_reused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Brief:
+class Brief(NamedTuple):  # and no dataclass, whose frozen fields take ten times as long to fill
     """One run of one trial; `answered` and `unanswered` are keys of questions, the latter's collectors failed."""
 
     trial: str

@@ -12,16 +12,16 @@ from harness.records import TrialInfo
 from harness.schema import Options, Spelling
 from harness.trials import (
     DIGITS,
+    SEEDS,
     Labels,
     TrialSpec,
     identity_of,
+    sibling,
     trial_info,
     unremoved,
     untouched,
     uses_model_seed,
 )
-
-SEEDS = ("model_seed", "selection_seed", "recovery_seed", "draw")  # what tells the trials of one point apart
 
 
 class Drafts:
@@ -45,16 +45,19 @@ class Drafts:
         """The candidates of a point, one for each seed and draw, with what they are compared with."""
         labels, shared = _labels(self._study, point), self._shared(point)
         names = sorted(name for name in SEEDS if name in shared)
+        places = [SEEDS.index(name) for name in names]
         pattern = self._spelling.pattern(shared, names)
+        like: TrialInfo | None = None
         for seeds in point.seeds:
             for draw in point.criterion.draw_numbers:
-                every = dict(zip(SEEDS, (seeds.model, seeds.selection, seeds.recovery, draw), strict=True))
-                used = {name: every[name] for name in names}
-                found = _sha256(pattern % tuple(used.values()))
+                every = (seeds.model, seeds.selection, seeds.recovery, draw)
+                used = tuple([every[place] for place in places])
+                found = _sha256(pattern % used)
                 if found not in self._candidates:
-                    identity = {**shared, **used}
+                    identity = {**shared, **dict(zip(names, used, strict=True))}
                     compared = self._compared_with(identity, labels)
-                    self._candidates[found] = trial_info(identity, labels, found[:DIGITS], compared)
+                    own = (identity, labels, found[:DIGITS], compared)
+                    like = self._candidates[found] = trial_info(*own) if like is None else sibling(like, *own)
 
     def add_dense(self, model: ModelEntry, runtime: RuntimeEntry, seeds: SeedChoice) -> None:
         """A network beside the study: whole, untrained after preparing."""

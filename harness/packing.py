@@ -15,7 +15,8 @@ from harness.errors import StoreError
 from harness.leases import is_held, lease
 from harness.packs import MEMBER, PACK, PackedRecord, packed
 from harness.record_file import UnreadableError, in_words
-from harness.store import NOT_TRIALS, Store, trusted
+from harness.sources import NOT_TRIALS
+from harness.store import Store, trusted
 from harness.whole_file import write_whole
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every record in a pack: when it was packed says nothing

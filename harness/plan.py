@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness import grid
+from harness.bulk import in_bulk
 from harness.checks import check_names
 from harness.collectors.base import Collector
 from harness.datasets.base import Dataset
@@ -67,6 +68,7 @@ class Plan:
         return Sharing(self.trials, self.uneven, self.study.costs == "shared")
 
 
+@in_bulk()
 def make_plan(file: StudyFile, results: Path) -> Plan:
     """The plan of a study file; raises SpecError with every problem of the file at once.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,19 +14,18 @@ from pydantic import ValidationError
 
 from harness import index_file, packs
 from harness.briefs import Brief, age, brief, moment
+from harness.bulk import in_bulk
 from harness.errors import Problem, SpecError, StoreError, suggestion
-from harness.index_file import Entry, Stamp, stamp_of
+from harness.index_file import Entry, stamp_of
 from harness.record_file import FILE_NAME, RecordFile, UnreadableError, believed, in_words, loaded
 from harness.records import Record, StudyIndex
 from harness.schema import NAME, problems_of, sealed, unsealed
+from harness.sources import MovedError, has_files, sources
 from harness.whole_file import write_whole
 
 T = TypeVar("T")
-NEVER = Stamp(-1, -1, -1)  # of what no entry of the index is about
 INDEX = "trials.json"
-SUFFIX = ".json"
 RESERVED = ("artifacts", "snapshots")  # folders of results/ that are not studies
-NOT_TRIALS = ("logs", "jobs")  # folders of a study that are not trials
 
 
 @dataclass(frozen=True)
@@ -44,31 +42,6 @@ class Reading:
 
     records: tuple[Record, ...]
     damaged: tuple[Damaged, ...]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where a record lies, under the names of its trial and run, and a stamp that was taken before it is read."""
-
-    names: tuple[str, str]
-    place: str
-    stamp: Stamp
-    file: RecordFile | UnreadableError
-
-    def opened(self) -> RecordFile:
-        """What is read; raises UnreadableError where that is known to be in vain."""
-        if isinstance(self.file, UnreadableError):
-            raise self.file
-        return self.file
-
-    def check_is_there(self) -> None:
-        """Raises _MovedError where the file is gone since its folder was read: its record may be in the pack by now."""
-        if isinstance(self.file, Path) and not os.path.lexists(self.file):
-            raise _MovedError
-
-
-class _MovedError(Exception):
-    """A record lies elsewhere than a moment ago."""
 
 
 class Store:
@@ -132,7 +105,7 @@ class Store:
     def _read(self, study: str, trial: str | None) -> Reading:
         records: list[Record] = []
         damaged: list[Damaged] = []
-        for found in self._sources(study, trial):
+        for found in sources(self.folder(study), trial and _checked("trial.id", trial)):
             try:
                 records.append(trusted(found.opened(), study))
             except UnreadableError as error:
@@ -140,6 +113,7 @@ class Store:
                 damaged.append(Damaged(found.place, str(error)))
         return Reading(tuple(sorted(records, key=age)), tuple(damaged))
 
+    @in_bulk()
     def briefs(self, study: str) -> tuple[Brief, ...]:
         """The trusted records of a study in brief, oldest run first.
 
@@ -151,7 +125,7 @@ class Store:
         held = index_file.kept(self.folder(study))
         found: list[Entry] = []
         fresh: list[Entry] = []
-        for source in self._sources(study, None):
+        for source in sources(self.folder(study)):
             entry = held.entries.get(source.names)
             try:
                 if entry is None or entry.stamp != source.stamp:
@@ -170,7 +144,7 @@ class Store:
         """Looks again where records moved between files and pack meanwhile."""
         while True:
             before = packs.stamp(self.folder(study))
-            with suppress(_MovedError):
+            with suppress(MovedError):
                 found = look()
                 if packs.stamp(self.folder(study)) == before:
                     return found
@@ -189,41 +163,7 @@ class Store:
 
     def _is_study(self, name: str) -> bool:
         known = (self.root / name / INDEX, self.root / name / packs.PACK)
-        return any(path.exists() for path in known) or any(self._files(name))
-
-    def _sources(self, study: str, only: str | None) -> Iterator[_Source]:
-        """Every record: files first, then what is packed and no file as well; a pack that is none is one source."""
-        loose: set[tuple[str, str]] = set()
-        for file, names in self._places(study, only):
-            loose.add(names)
-            found = _Source(names, f"{study}/{names[0]}/{file.name}", NEVER, Path(file))
-            try:
-                stamp = stamp_of(file.stat())  # before it is read, so that a change in between is seen the next time
-            except OSError:
-                found.check_is_there()
-                stamp = NEVER
-            yield replace(found, stamp=stamp)
-        pack = f"{study}/{packs.PACK}"
-        try:
-            for member in packs.packed(self.folder(study), only):
-                names = (member.parent.name, member.stem)
-                if names not in loose:
-                    yield _Source(names, f"{pack}/{member.info.filename}", Stamp(member.size, member.crc, 0), member)
-        except UnreadableError as error:
-            yield _Source(("", ""), pack, NEVER, error)
-
-    def _files(self, study: str, only: str | None = None) -> Iterator[Path]:
-        return (Path(file) for file, _ in self._places(study, only))
-
-    def _places(self, study: str, only: str | None = None) -> Iterator[tuple[os.DirEntry[str], tuple[str, str]]]:
-        """The file of each run, with the names of its trial and run."""
-        folder = self.folder(study)
-        trials = _folders(folder) if only is None else [folder / _checked("trial.id", only)]
-        for trial in trials:
-            with suppress(OSError), os.scandir(trial) as files:
-                for file in sorted(files, key=lambda one: one.name):
-                    if file.name.endswith(SUFFIX) and not file.name.startswith("."):
-                        yield file, (trial.name, file.name.removesuffix(SUFFIX))
+        return any(path.exists() for path in known) or has_files(self.root / name)
 
     def _write(self, path: Path, value: Mapping[str, Any]) -> None:
         text = _text(value)
@@ -239,16 +179,6 @@ class Store:
 
     def _shown(self, path: Path) -> str:
         return (Path(self.root.name) / path.relative_to(self.root)).as_posix()
-
-
-def _folders(study: Path) -> list[os.DirEntry[str]]:
-    """The folders of a study's trials, by name."""
-    try:
-        with os.scandir(study) as entries:
-            found = [e for e in entries if not e.name.startswith(".") and e.name not in NOT_TRIALS and e.is_dir()]
-    except OSError:
-        return []
-    return sorted(found, key=lambda one: one.name)
 
 
 def trusted(path: RecordFile, study: str) -> Record:

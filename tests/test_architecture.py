@@ -16,7 +16,7 @@ HOME = Path(__file__).parent.parent / "harness"
 
 # From the ground up. A module, or every module of a folder, imports from the lines before its own only.
 FLOORS = (
-    ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code", "privacy", "whole_file"),
+    ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code", "privacy", "whole_file", "bulk"),
     ("schema", "topology", "containers"),
     ("slurm_options",),
     ("registry", "process_mark", "network_size"),
@@ -24,7 +24,7 @@ FLOORS = (
     ("resources", "retries", "briefs"),
     ("index_file", "spec", "site", "record_file"),
     ("trials", "study_file", "grid", "jobs", "packs"),
-    ("stats", "fairness", "published", "tabular"),
+    ("stats", "fairness", "published", "tabular", "sources"),
     ("store", "rankings", "resampling", "leases", "failures", "runs", "equivalence", "site_file", "board"),
     ("results", "roots", "turns", "packing", "shared_failures"),
     ("nvml", "host_memory", "repetition", "operators", "watch", "rapl"),

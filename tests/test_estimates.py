@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,7 @@ def run(prepare: tuple[float, bool], select: tuple[float, bool] | None, cost: tu
     stages = {"prepare": StageBrief(*prepare), "recover": StageBrief(0.5, False), "cost": StageBrief(*cost)}
     stages |= {"select": StageBrief(*select)} if select else {}
     total = rest + sum(stage.elapsed_s for stage in stages.values())
-    return replace(GOOD, stages=stages, total_s=total)
+    return GOOD._replace(stages=stages, total_s=total)
 
 
 PAST = (
@@ -70,7 +69,7 @@ def place() -> Place:
 
 
 def found(plan: Plan, briefs: tuple[Brief, ...], place: Place, results: Path) -> Estimate:
-    here = tuple(replace(one, machine_class=place.machine_class) for one in briefs)
+    here = tuple(one._replace(machine_class=place.machine_class) for one in briefs)
     return estimate(plan, standings(plan, here, place.machine_class), here, place, Store(results))
 
 
@@ -90,7 +89,7 @@ def test_an_estimate_is_what_a_hand_reckons(plan: Plan, place: Place, tmp_path: 
 
 
 def test_without_a_good_run_of_the_machine_class_there_is_no_estimate(plan: Plan, place: Place, tmp_path: Path) -> None:
-    elsewhere = tuple(replace(one, machine_class="there") for one in PAST)
+    elsewhere = tuple(one._replace(machine_class="there") for one in PAST)
     for briefs in ((), elsewhere):
         estimated = estimate(plan, standings(plan, (), None), briefs, place, Store(tmp_path))
         assert (estimated.work_s, estimated.wall_s, estimated.gpu_s, estimated.from_runs) == (None, None, None, 0)
@@ -107,7 +106,7 @@ def test_a_stage_of_which_no_run_tells_is_named(plan: Plan, place: Place, tmp_pa
 
 
 def test_failed_runs_tell_nothing(plan: Plan, place: Place, tmp_path: Path) -> None:
-    assert found(plan, tuple(replace(one, status="failed") for one in PAST), place, tmp_path).work_s is None
+    assert found(plan, tuple(one._replace(status="failed") for one in PAST), place, tmp_path).work_s is None
 
 
 def test_workers_side_by_side_share_the_time(plan: Plan, tmp_path: Path) -> None:
@@ -132,10 +131,10 @@ def test_hours_of_gpus_are_those_that_each_stage_holds(plan: Plan, tmp_path: Pat
 
 def test_the_most_alike_runs_count_then_any_of_the_study_then_those_of_others(tmp_path: Path) -> None:
     def selecting(seconds: float, model: str, criterion: str) -> Brief:
-        return replace(GOOD, model=model, criterion=criterion, stages={"select": StageBrief(seconds, False)})
+        return GOOD._replace(model=model, criterion=criterion, stages={"select": StageBrief(seconds, False)})
 
     own = [selecting(1.0, "a", "x"), selecting(5.0, "a", "y"), selecting(9.0, "b", "y")]
-    others = [replace(GOOD, stages={"cost": StageBrief(7.0, False)})]
+    others = [GOOD._replace(stages={"cost": StageBrief(7.0, False)})]
     history = History(tmp_path, own, lambda: others, "here")
     assert history.seconds("select", False, "a", "x") == 1.0
     assert history.seconds("select", False, "a", "new") == 3.0
@@ -151,8 +150,8 @@ def test_a_network_made_ahead_of_its_trials_counts_as_its_manifest_says(tmp_path
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps({"machine_class": "here", "elapsed_s": 40.0}))
     own = [
-        replace(GOOD, prepared="abcd/cdef", stages={"prepare": StageBrief(0.1, True)}),
-        replace(GOOD, prepared="../x"),
+        GOOD._replace(prepared="abcd/cdef", stages={"prepare": StageBrief(0.1, True)}),
+        GOOD._replace(prepared="../x"),
     ]
     assert History(tmp_path, own, tuple, "here").seconds("prepare", False, "tiny", None) == 40.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,3 +173,11 @@ def test_two_writers_lose_nothing(store: Store) -> None:
 def test_a_study_that_never_ran_gets_no_index(tmp_path: Path) -> None:
     assert Store(tmp_path).briefs("nothing") == ()
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("text", [b'[2,"no", "entry"]', b"[2,{]", b'[2,1,2,3,"a","b",1,"c","d",5,6]'])
+def test_a_line_with_a_checksum_that_something_else_wrote_is_not_believed(store: Store, text: bytes) -> None:
+    expected = store.briefs(STUDY)
+    index(store).write_bytes(b"%08x %s\n" % (zlib.crc32(text), text))
+    assert kept(store.root / STUDY).entries == {}
+    assert store.briefs(STUDY) == expected

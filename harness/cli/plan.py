@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from harness.bulk import in_bulk
 from harness.cli.exits import FINE
 from harness.estimates import Estimate, estimate
 from harness.pending import Standing, standings, tally
@@ -22,6 +23,7 @@ SHOWN = 40
 AT_MOST = ("recover", "evaluate", "cost")
 
 
+@in_bulk()
 def show_plan(study: Path, site: Path | None, overrides: list[str], as_json: bool, results: Path) -> int:
     """Prints the plan; nothing is written but the inventories of models not met before."""
     file = load_study(study, overrides, site)

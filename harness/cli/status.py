@@ -15,6 +15,7 @@ import typer
 
 from harness.activity import Activity, activity
 from harness.briefs import Brief
+from harness.bulk import in_bulk
 from harness.cli.exits import FINE
 from harness.cli.report import study_name
 from harness.jobs import JobFolder
@@ -33,6 +34,7 @@ class End:
     why: str
 
 
+@in_bulk()
 def show_status(study: str, as_json: bool, results: Path) -> int:
     """Prints the counts, a line per trial that runs or failed, and the estimated end; `--json` for every trial."""
     store, name, now = Store(results), study_name(study), time.time()
