@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.briefs import Brief
 from harness.collectors.base import CostCollector, OutcomeCollector
 from harness.executors.base import gpus_for
-from harness.history import REST, WORDS, History, bytes_of_artifacts, bytes_of_records
+from harness.past_runs import REST, WORDS, PastRuns, bytes_of_artifacts, bytes_of_records
 from harness.pending import Standing
 from harness.place import Place
 from harness.plan import Plan
@@ -41,24 +41,24 @@ def estimate(plan: Plan, stand: Sequence[Standing], briefs: Sequence[Brief], pla
     todo = [s.trial for s in stand if s.missing and not s.is_held_back]
     done = [s.trial for s in stand if s.is_done]
     own = plan.study.study
-    history = History(
+    past = PastRuns(
         store.root,
         briefs,
         lambda: (one for study in store.studies() if study != own for one in store.briefs(study)),
         place.machine_class,
     )
-    work, kept = _Work(plan, history, done, place), bytes_of_artifacts(store.root)
-    if history.tells() or kept:
+    work, kept = _Work(plan, past, done, place), bytes_of_artifacts(store.root)
+    if past.tells() or kept:
         for trial in todo:
             work.add(trial)
     at_a_time = _at_a_time(place, len(todo))
-    work_s = work.seconds if history.tells() else None
+    work_s = work.seconds if past.tells() else None
     record = bytes_of_records(store.root, own, briefs)
     made = {stage: number for stage, number in work.made.items() if number}
     disk = (record or 0.0) * len(todo) + sum(kept.get(stage, 0.0) * number for stage, number in made.items())
     return Estimate(
         trials=len(todo),
-        from_runs=history.runs,
+        from_runs=past.runs,
         at_a_time=at_a_time,
         work_s=work_s,
         wall_s=None if work_s is None else work_s / at_a_time,
@@ -72,7 +72,7 @@ def estimate(plan: Plan, stand: Sequence[Standing], briefs: Sequence[Brief], pla
 class _Work:
     """The stages of trials, one after another: what an earlier one made, a later one finds."""
 
-    def __init__(self, plan: Plan, history: History, done: Sequence[TrialInfo], place: Place) -> None:
+    def __init__(self, plan: Plan, past: PastRuns, done: Sequence[TrialInfo], place: Place) -> None:
         self.seconds = 0.0
         self.gpu_seconds = 0.0
         self._gpus = {
@@ -82,7 +82,7 @@ class _Work:
         }
         self.untold: set[str] = set()
         self.made: dict[str, int] = dict.fromkeys(STAGES, 0)
-        self._history = history
+        self._past = past
         self._keys = dict(plan.sharing.keys)
         for stage, kind in (("evaluate", OutcomeCollector), ("cost", CostCollector)):
             if not any(isinstance(collector, kind) for collector in plan.collectors):
@@ -104,7 +104,7 @@ class _Work:
         self._count(REST, False, trial.model, None)
 
     def _count(self, stage: str, is_reused: bool, model: str, word: str | None) -> None:
-        seconds = self._history.seconds(stage, is_reused, model, word)
+        seconds = self._past.seconds(stage, is_reused, model, word)
         if seconds is None:
             self.untold.add(stage if stage == REST else f"{stage} ({'found' if is_reused else 'made'})")
         else:

@@ -39,7 +39,7 @@ FLOORS = (
     ("training",),
     ("criteria", "recoveries", "transforms"),
     ("searches", "collectors", "executors", "export", "formats"),
-    ("stability", "plugins", "notebook", "questions", "live", "history"),
+    ("stability", "plugins", "notebook", "questions", "live", "past_runs"),
     ("entries", "activity", "answering", "following", "clearing"),
     ("model_checks",),
     ("checks", "points"),

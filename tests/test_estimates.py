@@ -10,7 +10,7 @@ from small_studies import small, written
 
 from harness.briefs import Brief, StageBrief
 from harness.estimates import Estimate, estimate
-from harness.history import History
+from harness.past_runs import PastRuns
 from harness.pending import standings
 from harness.place import Orders, Place, place_of
 from harness.plan import Plan, make_plan
@@ -135,14 +135,14 @@ def test_the_most_alike_runs_count_then_any_of_the_study_then_those_of_others(tm
 
     own = [selecting(1.0, "a", "x"), selecting(5.0, "a", "y"), selecting(9.0, "b", "y")]
     others = [GOOD._replace(stages={"cost": StageBrief(7.0, False)})]
-    history = History(tmp_path, own, lambda: others, "here")
-    assert history.seconds("select", False, "a", "x") == 1.0
-    assert history.seconds("select", False, "a", "new") == 3.0
-    assert history.seconds("select", False, "new", "new") == 5.0
-    assert history.runs == 3
-    assert history.seconds("cost", False, "a", "fp32") == 7.0
-    assert history.seconds("evaluate", False, "a", "fp32") is None
-    assert history.runs == 4
+    past = PastRuns(tmp_path, own, lambda: others, "here")
+    assert past.seconds("select", False, "a", "x") == 1.0
+    assert past.seconds("select", False, "a", "new") == 3.0
+    assert past.seconds("select", False, "new", "new") == 5.0
+    assert past.runs == 3
+    assert past.seconds("cost", False, "a", "fp32") == 7.0
+    assert past.seconds("evaluate", False, "a", "fp32") is None
+    assert past.runs == 4
 
 
 def test_a_network_made_ahead_of_its_trials_counts_as_its_manifest_says(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_network_made_ahead_of_its_trials_counts_as_its_manifest_says(tmp_path
         GOOD._replace(prepared="abcd/cdef", stages={"prepare": StageBrief(0.1, True)}),
         GOOD._replace(prepared="../x"),
     ]
-    assert History(tmp_path, own, tuple, "here").seconds("prepare", False, "tiny", None) == 40.0
+    assert PastRuns(tmp_path, own, tuple, "here").seconds("prepare", False, "tiny", None) == 40.0
 
 
 def test_disk_is_records_and_what_stages_keep(plan: Plan, place: Place, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ Kind = tuple[str, bool]  # a stage, and whether what it makes is there already
 Like = tuple[str, ...]  # the model, then the word that decides beside it
 
 
-class History:
+class PastRuns:
     """Seconds by stage, of good runs on one machine class (of every class where that is None).
 
     The runs of a study are looked at by model and by the criterion, recovery or runtime; where it has none of a stage
