@@ -12,8 +12,10 @@ from pydantic import ValidationError
 from harness.errors import StoreError
 from harness.records import SCHEMA_NUMBER, Record
 from harness.schema import Json, problems_of, sha256
+from harness.upgrades import OF_RECORDS, upgraded
 
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,239}"  # of a trial, and of a run
+NOT_JSON = "not JSON: empty, cut short or written by something else"
 SHOWN = 3  # problems of a file that is none
 KNOWN = {
     errno.ENOSPC: "no space is left on its disk",
@@ -61,11 +63,20 @@ def read_record(path: Path) -> Record:
 def loaded(path: RecordFile) -> dict[str, Json]:
     """The file's JSON object; raises UnreadableError for anything else, and for a schema newer than this harness."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UnreadableError(in_words(error, "read")) from None
+    except ValueError:
+        raise UnreadableError(NOT_JSON) from None
+    return parsed(text)
+
+
+def parsed(text: str | bytes) -> dict[str, Json]:
+    """The JSON object of a text; raises UnreadableError as `loaded` does."""
+    try:
+        raw = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise UnreadableError("not JSON: empty, cut short or written by something else") from None
+        raise UnreadableError(NOT_JSON) from None
     if not isinstance(raw, dict):
         raise UnreadableError("not a JSON object")
     number = raw.get("schema")
@@ -75,7 +86,10 @@ def loaded(path: RecordFile) -> dict[str, Json]:
 
 
 def believed(raw: dict[str, Json]) -> Record:
-    """The record in a JSON object; raises UnreadableError where it was changed since it was written, or is none."""
+    """The record in a JSON object, brought to the newest schema.
+
+    Raises UnreadableError where it was changed since it was written, or is none. The checksum is of what was written.
+    """
     try:
         is_whole = raw.get("checksum") == sha256({key: value for key, value in raw.items() if key != "checksum"})
     except UnicodeEncodeError:  # half a character: JSON can spell it, and no file can hold it
@@ -83,9 +97,11 @@ def believed(raw: dict[str, Json]) -> Record:
     if not is_whole:
         raise UnreadableError("its checksum does not fit its content: it was changed or cut short after it was written")
     try:
-        return Record.model_validate(raw)
+        return Record.model_validate(upgraded(raw, OF_RECORDS))
     except ValidationError as error:
         raise UnreadableError("not a record: " + "; ".join(map(str, problems_of(error)[:SHOWN]))) from None
+    except ValueError as error:  # a schema that is none; pydantic's own error is one too, and was met before
+        raise UnreadableError(str(error)) from None
 
 
 def in_words(error: OSError, done: str) -> str:

@@ -21,6 +21,7 @@ from harness.record_file import FILE_NAME, RecordFile, UnreadableError, believed
 from harness.records import Record, StudyIndex
 from harness.schema import NAME, problems_of, sealed, unsealed
 from harness.sources import MovedError, has_files, sources
+from harness.upgrades import OF_PLANS, upgraded
 from harness.whole_file import write_whole
 
 T = TypeVar("T")
@@ -82,7 +83,7 @@ class Store:
             known = suggestion(study, self.studies())
             raise StoreError(f"{self._shown(path)}: no plan of a study {study!r} here; {known}")
         try:
-            index = StudyIndex.model_validate(unsealed(loaded(path)))
+            index = StudyIndex.model_validate(upgraded(unsealed(loaded(path)), OF_PLANS))
         except ValidationError as error:
             raise StoreError(problems_of(error, where=self._shown(path))) from None
         except (UnreadableError, ValueError) as error:

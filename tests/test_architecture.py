@@ -21,7 +21,7 @@ FLOORS = (
     ("slurm_options",),
     ("registry", "process_mark", "network_size"),
     ("records", "recipes", "runtimes"),
-    ("resources", "retries", "briefs"),
+    ("resources", "retries", "briefs", "upgrades"),
     ("index_file", "spec", "site", "record_file"),
     ("trials", "study_file", "grid", "jobs", "packs"),
     ("stats", "fairness", "published", "tabular", "sources"),
