@@ -23,11 +23,11 @@ FLOORS = (
     ("records", "recipes", "runtimes"),
     ("resources", "retries", "briefs", "upgrades"),
     ("index_file", "spec", "site", "record_file"),
-    ("trials", "study_file", "grid", "jobs", "packs"),
+    ("trials", "study_file", "grid", "jobs", "packs", "record_lines"),
     ("stats", "fairness", "published", "tabular", "sources"),
     ("store", "rankings", "resampling", "leases", "failures", "runs", "equivalence", "site_file", "board"),
-    ("results", "roots", "turns", "packing", "shared_failures"),
-    ("nvml", "host_memory", "repetition", "operators", "watch", "rapl"),
+    ("results", "roots", "turns", "packing", "shared_failures", "repetition"),
+    ("nvml", "host_memory", "operators", "watch", "rapl"),
     ("counting", "gpu_state", "gpu_energy", "device_queue"),
     ("snapshots", "device", "hardware"),
     ("environment", "machine"),
@@ -50,13 +50,13 @@ FLOORS = (
     ("child", "children", "estimates", "routes"),
     ("follower", "submission"),
     ("launch", "worker", "preload", "report"),
-    ("tabulation", "reproducible"),
+    ("tabulation", "reproducible", "history"),
     ("reproduction", "fetching"),
     ("cli",),
     ("__main__",),
 )
 GROUND = 11  # floors that the read half may stand on
-READ_HALF = {"tables", "lint", "regressions", "compare", "plots", "report"}
+READ_HALF = {"tables", "lint", "regressions", "compare", "plots", "report", "history"}
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
 

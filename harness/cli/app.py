@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import record_commands
 from harness.cli.arguments import AsJson, Keep, Reports, Results, Set, Site, StudyArgument, StudyFileArgument
 from harness.cli.exits import FINE, USER
 
@@ -262,6 +263,9 @@ def doctor(site: Site = None, as_json: AsJson = False) -> None:
     from harness.cli.doctor import show_findings
 
     raise typer.Exit(show_findings(as_json, site))
+
+
+record_commands.register(app)
 
 
 def _command() -> str:

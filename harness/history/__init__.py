@@ -1,0 +1,1 @@
+"""What became of a study's numbers over commits, versions and machines; works where torch is absent."""
