@@ -16,9 +16,10 @@ import harness
 from harness.containers import container
 from harness.device import gpu_address
 from harness.hardware import machine_class, machine_details, machine_fields
+from harness.kinds import class_of_software
 from harness.nvml import driver
 from harness.records import Environment
-from harness.schema import Json, digest
+from harness.schema import Json
 
 PACKAGES = (
     "torch", "torchvision", "timm", "numpy", "accelerate", "fvcore", "ptflops", "scikit-learn", "scipy",
@@ -62,9 +63,7 @@ def _machine(device: str) -> dict[str, Json]:
 
 def software_class() -> str:
     """Ten hex digits over what decides numbers and speed: Python's minor version, torch, timm, numpy, CUDA."""
-    found = versions()
-    python = ".".join(found["python"].split(".")[:2])
-    return digest([python, *(found.get(name) for name in ("torch", "timm", "numpy", "cuda"))], 10)
+    return class_of_software(versions())
 
 
 def versions() -> dict[str, str]:

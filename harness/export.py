@@ -79,7 +79,7 @@ def export(results: Path, trial: str, folder: Path) -> Recipe:
     found, artifact = _found(results, trial)
     spec = TrialSpec.model_validate(found.info.spec)
     head = _head(results, found)
-    net = _network(spec, head, found, artifact)
+    net = network(spec, head, found.removed, artifact.folder / WEIGHTS)
     draft = folder.absolute().parent / f".{folder.name}.{secrets.token_hex(4)}"
     try:
         draft.mkdir(parents=True)
@@ -150,24 +150,25 @@ def _records(store: Store, study: str, trial: str) -> Sequence[Any]:
 
 
 def _artifact(results: Path, result: TrialResult) -> Artifact | None:
-    stage = _stage(result)
+    stage = last_stage(result.info.spec)
     made = result.stages.get(stage)
     return Artifacts(results).exact(stage, made.key, made.content) if made is not None else None
 
 
-def _stage(result: TrialResult) -> str:
-    """The stage whose weights the trial ends with."""
-    return "recover" if result.info.spec.get("recovery") is not None else "prepare"
+def last_stage(spec: Options) -> str:
+    """The stage whose weights a trial ends with."""
+    return "recover" if spec.get("recovery") is not None else "prepare"
 
 
-def _network(spec: TrialSpec, head: Options, found: TrialResult, artifact: Artifact) -> nn.Module:
-    """The trial's network as it was evaluated, on the CPU."""
+def network(spec: TrialSpec, head: Options, removed: Sequence[str], weights: Path) -> nn.Module:
+    """A trial's network as it was evaluated, on the CPU; `head` are the options that follow the data."""
+    is_recovered = spec.recovery is not None
     net = models.create(spec.architecture, spec.options, head)
-    if _stage(found) == "prepare":
-        models.load_weights(net, artifact.folder / WEIGHTS)
-    net = _transformed(_without(net, found.removed, spec.removal), spec.transforms, *BEFORE_RECOVERY)
-    if _stage(found) == "recover":
-        models.load_weights(net, artifact.folder / WEIGHTS)
+    if not is_recovered:
+        models.load_weights(net, weights)
+    net = _transformed(_without(net, removed, spec.removal), spec.transforms, *BEFORE_RECOVERY)
+    if is_recovered:
+        models.load_weights(net, weights)
     return _transformed(net, spec.transforms, *AFTER_RECOVERY).eval()
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from harness import nvml
 from harness.gpu_state import gpu_state
-from harness.schema import Json, digest
+from harness.kinds import class_of_machine
+from harness.schema import Json
 from harness.topology import cpu_topology
 
 GIB = 2**30
-OF_CPUS = ("system", "architecture", "cpu", "cores_physical", "cores_logical", "memory_gib")
-OF_GPUS = ("gpus", "gpu_capabilities", "gpu_memory_gib", "driver")
 
 
 @functools.cache
@@ -44,15 +43,12 @@ def machine_fields() -> dict[str, Json]:
 def machine_class(device: str) -> str:
     """Ten hex digits over the stable facts that count for this device; costs compare only where they agree.
 
-    They are those named in `OF_CPUS`, and on a GPU also those in `OF_GPUS`: what decides how fast a thing runs on any
-    machine of the kind. The driver is one, since its kernels and clocks change with it. On the CPU a GPU that stands
+    They are `kinds.OF_CPUS`, and on a GPU also `kinds.OF_GPUS`: what decides how fast a thing runs on any machine of
+    the kind. The driver is one, since its kernels and clocks change with it. On the CPU a GPU that stands
     idle beside it does not count; `auto` is said only where there is a GPU. Nothing of `machine_details` enters: cards
     and limits differ among machines of one kind, and a virtual machine tells its topology or does not.
     """
-    is_cpu = device == "cpu"
-    facts = machine_fields()
-    counted = {name: facts[name] for name in (OF_CPUS if is_cpu else OF_CPUS + OF_GPUS)}
-    return digest({**counted, "device": "cpu" if is_cpu else "gpu"}, 10)
+    return class_of_machine(machine_fields(), device)
 
 
 def machine_details(uuid: str | None, bus_id: str | None) -> dict[str, Json]:

@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "wording", "meters", "cpu_time", "kernel_files", "heap", "own_code", "privacy", "whole_file", "bulk"),
     ("schema", "topology", "containers"),
     ("slurm_options",),
-    ("registry", "process_mark", "network_size"),
+    ("registry", "process_mark", "network_size", "kinds"),
     ("records", "recipes", "runtimes"),
     ("resources", "retries", "briefs", "upgrades"),
     ("index_file", "spec", "site", "record_file"),
@@ -50,13 +50,13 @@ FLOORS = (
     ("child", "children", "estimates", "routes"),
     ("follower", "submission"),
     ("launch", "worker", "preload", "report"),
-    ("tabulation", "reproducible", "history"),
+    ("tabulation", "reproducible", "history", "verification", "recomputing"),
     ("reproduction", "fetching"),
     ("cli",),
     ("__main__",),
 )
 GROUND = 11  # floors that the read half may stand on
-READ_HALF = {"tables", "lint", "regressions", "compare", "plots", "report", "history"}
+READ_HALF = {"tables", "lint", "regressions", "compare", "plots", "report", "history", "verification"}
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
 

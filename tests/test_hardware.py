@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fake_nvml import Card, play
 
-from harness import hardware, nvml
+from harness import hardware, kinds, nvml
 from harness.nvml import Gpu
 from harness.schema import Json
 
@@ -72,7 +72,7 @@ def test_new_facts_do_not_change_the_class(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_every_fact_of_the_class_is_found() -> None:
-    assert set(hardware.machine_fields()) == {*hardware.OF_CPUS, *hardware.OF_GPUS}
+    assert set(hardware.machine_fields()) == {*kinds.OF_CPUS, *kinds.OF_GPUS}
 
 
 def test_the_card_is_told_by_a_digest_and_not_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:

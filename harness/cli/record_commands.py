@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.arguments import AsJson, Results, StudyArgument
+from harness.cli.arguments import AsJson, Results, Site, StudyArgument
 
 RESULTS = Path("results")
 
 
 def register(app: typer.Typer) -> None:
     """Makes these commands known beside the others."""
-    for command in (history,):
+    for command in (history, verify):
         app.command()(command)
 
 
@@ -30,3 +30,20 @@ def history(
     from harness.cli.history import show_history
 
     raise typer.Exit(show_history(study, results, repository, metric, to, as_json))
+
+
+def verify(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Results, a study's folder, a snapshot or an archive.", show_default=False),
+    ],
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Also make exact numbers anew where that can be.")
+    ] = False,
+    site: Site = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check records that others made: schema, checksums, ids, proofs, and whether their numbers bear each other out."""
+    from harness.cli.verify import verify_folder
+
+    raise typer.Exit(verify_folder(folder, recompute, site, as_json))

@@ -21,7 +21,7 @@ def outcome(old: Outcome, new: Outcome) -> Finding:
         note = "other items, another order or another encoding, so no item can be compared"
         return Finding(what, "different", *shown, note)
     try:
-        mine, other = _values(old), _values(new)
+        mine, other = unpacked(old), unpacked(new)
     except ValueError:
         return Finding(what, "not compared", *shown, "what is kept of the items cannot be unpacked")
     unequal = int(np.count_nonzero(mine != other))
@@ -40,8 +40,8 @@ def name_of(one: Outcome) -> str:
     return f"items of {title(Asked(metric=one.metric, split=one.split, at=one.at))}"
 
 
-def _values(one: Outcome) -> npt.NDArray[np.float64]:
-    """One number for each item; raises ValueError where the data holds fewer."""
+def unpacked(one: Outcome) -> npt.NDArray[np.float64]:
+    """One number for each item (items,); raises ValueError where the data holds more or fewer."""
     raw = base64.b64decode(one.data, validate=True)
     if one.encoding == "bits":
         bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8))

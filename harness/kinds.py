@@ -1,0 +1,25 @@
+"""What kind of machine and of software numbers come from: digests of what decides them, from the facts of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.schema import Json, digest
+
+OF_CPUS = ("system", "architecture", "cpu", "cores_physical", "cores_logical", "memory_gib")
+OF_GPUS = ("gpus", "gpu_capabilities", "gpu_memory_gib", "driver")
+OF_SOFTWARE = ("torch", "timm", "numpy", "cuda")
+DIGITS = 10
+
+
+def class_of_machine(facts: Mapping[str, Json], device: str) -> str:
+    """Ten hex digits over the facts that count for a device; the class that `hardware.machine_class` tells of here."""
+    is_cpu = device == "cpu"
+    counted = {name: facts.get(name) for name in (OF_CPUS if is_cpu else OF_CPUS + OF_GPUS)}
+    return digest({**counted, "device": "cpu" if is_cpu else "gpu"}, DIGITS)
+
+
+def class_of_software(versions: Mapping[str, str]) -> str:
+    """Ten hex digits over what decides numbers and speed: Python's minor version, torch, timm, numpy, CUDA."""
+    python = ".".join(versions.get("python", "").split(".")[:2])
+    return digest([python, *(versions.get(name) for name in OF_SOFTWARE)], DIGITS)

@@ -1,0 +1,1 @@
+"""Are records that others made what they say? Checked from the files alone; works where torch is absent."""
