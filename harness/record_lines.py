@@ -17,6 +17,7 @@ from harness.upgrades import OF_PLANS, upgraded
 from harness.whole_file import write_whole
 
 FILE = "records.jsonl.gz"
+SUMS = "SHA256SUMS"  # beside it in an archive
 MOST_LINE, MOST_BYTES = 1 << 26, 1 << 32  # of one record, and of all, unpacked
 
 
@@ -34,8 +35,10 @@ def lines_of(path: Path) -> Iterator[dict[str, Json] | UnreadableError]:
             for line in _bounded(stream):
                 yield _parsed(line)
     except (OSError, EOFError, zlib.error) as error:
-        is_there = not isinstance(error, OSError) or error.errno is None
-        yield UnreadableError("is damaged, or no gzip file" if is_there else in_words(error, "read"))
+        if isinstance(error, OSError) and error.errno is not None:
+            yield UnreadableError(in_words(error, "read"))
+        else:
+            yield UnreadableError("is damaged, or no gzip file")
     except UnreadableError as error:
         yield error
 

@@ -50,13 +50,13 @@ FLOORS = (
     ("child", "children", "estimates", "routes"),
     ("follower", "submission"),
     ("launch", "worker", "preload", "report"),
-    ("tabulation", "reproducible", "history", "verification", "recomputing"),
+    ("tabulation", "reproducible", "history", "verification", "recomputing", "archive"),
     ("reproduction", "fetching"),
     ("cli",),
     ("__main__",),
 )
 GROUND = 11  # floors that the read half may stand on
-READ_HALF = {"tables", "lint", "regressions", "compare", "plots", "report", "history", "verification"}
+READ_HALF = {"tables", "lint", "regressions", "compare", "plots", "report", "history", "verification", "archive"}
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.arguments import AsJson, Results, Site, StudyArgument
+from harness.cli.arguments import AsJson, Reports, Results, Site, StudyArgument
 
-RESULTS = Path("results")
+RESULTS, REPORTS = Path("results"), Path("reports")
 
 
 def register(app: typer.Typer) -> None:
     """Makes these commands known beside the others."""
-    for command in (history, verify):
+    for command in (history, verify, archive):
         app.command()(command)
 
 
@@ -47,3 +47,22 @@ def verify(
     from harness.cli.verify import verify_folder
 
     raise typer.Exit(verify_folder(folder, recompute, site, as_json))
+
+
+def archive(
+    study: StudyArgument,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is new or empty.", show_default=False)],
+    title: Annotated[str | None, typer.Option(help="Title to be cited by; without one the study's question.")] = None,
+    author: Annotated[list[str] | None, typer.Option(help="`Family, Given`, or a group; may be given again.")] = None,
+    version: Annotated[str, typer.Option(help="Version of this set of results.")] = "1.0",
+    license_: Annotated[str | None, typer.Option("--license", metavar="SPDX", help="Licence: CC-BY-4.0, ...")] = None,
+    pack: Annotated[Literal["zip", "tar.gz"] | None, typer.Option(help="Also as one file beside DIR.")] = None,
+    results: Results = RESULTS,
+    reports: Reports = REPORTS,
+) -> None:
+    """Put a study's results into a folder to be published: records, tables, citation, dictionary, checksums."""
+    from harness.archive.terms import Terms
+    from harness.cli.archive import archive_study
+
+    terms = Terms(title or "", tuple(author or ()), version, license_)
+    raise typer.Exit(archive_study(study, to, terms, pack, results, reports))

@@ -42,7 +42,7 @@ def facts_of(record: Record, checked: Checked) -> Facts:
         data=tuple(sorted((name, part.sha256) for name, part in record.data.items())),
         values={m.asked.key: m.value for m in record.measurements},
         baselines={m.asked.key: known for m in record.measurements if (known := _baseline(m)) is not None},
-        shared=tuple((m.asked.key, m.shared_from.trial, m.shared_from.run) for m in _shared(record)),
+        shared=tuple(_shared(record)),
     )
 
 
@@ -93,5 +93,8 @@ def _baseline(m: Measurement) -> float | None:
     return float(found) if m.metric in COUNTED and isinstance(found, int | float) else None
 
 
-def _shared(record: Record) -> Iterator[Measurement]:
-    return (m for m in record.measurements if m.shared_from is not None)
+def _shared(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Key, trial and run of what was measured elsewhere."""
+    for m in record.measurements:
+        if m.shared_from is not None:
+            yield m.asked.key, m.shared_from.trial, m.shared_from.run

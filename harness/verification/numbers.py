@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from statistics import harmonic_mean, median
 
-from harness.records import Measurement, Outcome, Record
+from harness.records import Asked, Measurement, Outcome, Record
 from harness.repetition.finding import title
 from harness.repetition.items import name_of, unpacked
 
@@ -82,4 +82,4 @@ def _of_items(one: Outcome, measured: Measurement | None) -> Iterator[str]:
 
 
 def _asked_key(one: Outcome) -> str:
-    return Measurement.model_construct(metric=one.metric, split=one.split, at=one.at).asked.key
+    return Asked(metric=one.metric, split=one.split, at=one.at).key

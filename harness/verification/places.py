@@ -12,12 +12,11 @@ from typing import Literal, TypeAlias
 from harness.errors import StoreError
 from harness.packs import PACK
 from harness.record_file import in_words
-from harness.record_lines import FILE
+from harness.record_lines import FILE, SUMS
 from harness.store import INDEX, NOT_TRIALS
 from harness.wording import sized
 
 Kind: TypeAlias = Literal["record", "plan", "lines", "pack", "sums", "refused"]
-SUMS = "SHA256SUMS"
 # What may lie beside records and holds none.
 BESIDE = {*NOT_TRIALS, "artifacts", "tables", "figures", "report", "node_modules"}
 DEEPEST = 6  # folders below the one that was asked for

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from harness.verification.places import SUMS
+from harness.record_lines import SUMS
 from harness.verification.verdict import Checked
 
 LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")

@@ -69,4 +69,5 @@ class Verified:
 
     def as_json(self) -> dict[str, Json]:
         """For scripts."""
-        return {"counts": {**self.counts()}, "checked": [one.as_json() for one in self.checked]}
+        counts: dict[str, Json] = {str(state): number for state, number in self.counts().items()}
+        return {"counts": counts, "checked": [one.as_json() for one in self.checked]}

@@ -1,0 +1,110 @@
+"""Writes the archive of a study: records, tables, report, dictionary, citation, checksums; same records, same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.archive.dictionary import columns_csv, fields_csv, schema_json
+from harness.archive.readme import readme
+from harness.archive.terms import CFF, Terms, check, citation
+from harness.errors import StoreError
+from harness.record_file import in_words
+from harness.record_lines import FILE, SUMS, write_lines
+from harness.records import Record
+from harness.report.view import view
+from harness.store import Reading, Store
+from harness.tables.frame import write_csv
+
+REPORT = "report"  # the folder of the report's files within an archive
+KEYWORDS = ("neural network pruning", "layer removal", "ablation")
+
+
+@dataclass(frozen=True)
+class Archived:
+    """What was written: how many records, which files; in sentences what was left out."""
+
+    folder: Path
+    records: int
+    files: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def archive(store: Store, study: str, reports: Path, folder: Path, terms: Terms) -> Archived:
+    """Fills a folder that is new or empty; raises StoreError where it is not, or there is no record to put there."""
+    check(terms)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(f"{folder}: is there already, and not empty; an archive needs a folder of its own")
+    reading = store.read(study)
+    if not reading.records:
+        raise StoreError(f"{study}: no record in {store.root.name}, so there is nothing to archive")
+    draft = folder.absolute().parent / f".{folder.name}.{secrets.token_hex(4)}"
+    try:
+        draft.mkdir(parents=True)
+        left_out = [f"{damaged.path}: {damaged.reason}" for damaged in reading.damaged]
+        left_out += _copy_report(reports / study, draft / REPORT)
+        _write(draft, store, study, reading, terms)
+        files = _sum(draft)
+        draft.replace(folder)
+    except OSError as error:
+        raise StoreError(f"{folder.name}: {in_words(error, 'written')}") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Archived(folder, len(reading.records), files, tuple(left_out))
+
+
+def released(records: tuple[Record, ...]) -> str:
+    """The day on which the newest run ended: the same records give the same date."""
+    return max(record.run.finished for record in records)[:10]
+
+
+def _write(folder: Path, store: Store, study: str, reading: Reading, terms: Terms) -> None:
+    seen = view(store, study)
+    question = seen.index.question or study
+    write_lines(folder / FILE, seen.index, reading.records)
+    write_csv(seen.table, folder / "trials.csv")
+    texts = {
+        "dictionary/columns.csv": columns_csv(seen.columns, seen.results),
+        "dictionary/record_fields.csv": fields_csv(),
+        "dictionary/record.schema.json": schema_json(),
+        CFF: citation(terms, released(reading.records), question, KEYWORDS),
+        "README.md": readme(seen, reading.records, terms, has_report=(folder / REPORT).is_dir()),
+    }
+    (folder / "dictionary").mkdir()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _copy_report(source: Path, target: Path) -> Iterator[str]:
+    """The plain files of the report, where one was written; a link is left out, for it leads to what nobody sent."""
+    if not (source / "index.html").is_file():
+        yield f"no report of it lies in {source.parent.name}; `harness report` writes one"
+        return
+    for base, folders, names in os.walk(source):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(base) / name
+            place = path.relative_to(source)
+            if path.is_symlink() or not path.is_file():
+                yield f"{REPORT}/{place.as_posix()}: is a link, or no plain file"
+                continue
+            (target / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / place)
+
+
+def _sum(folder: Path) -> tuple[str, ...]:
+    """Writes the list that `sha256sum -c` checks, and gives the names in it."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    lines = [f"{_digest(folder / name)}  {name}\n" for name in names]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    return (*names, SUMS)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

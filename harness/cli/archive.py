@@ -1,0 +1,40 @@
+"""`harness archive`: a study's results as a folder that can be cited, checked and read without harness."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from harness.archive.bundle import archive
+from harness.archive.packed import Form, pack_up
+from harness.archive.terms import LONGEST, Terms
+from harness.cli.exits import FINE, NOTHING
+from harness.cli.report import study_name
+from harness.errors import visible
+from harness.report.view import view
+from harness.store import Store
+from harness.wording import counted
+
+
+def archive_study(study: str, to: Path, terms: Terms, form: Form | None, results: Path, reports: Path) -> int:
+    """Writes it and says what is in it; without a record there is nothing to write."""
+    name, store = study_name(study), Store(results)
+    if not store.read(name).records:
+        typer.echo(f"{name}: no record in {results}; run the study first", err=True)
+        return NOTHING
+    terms = terms if terms.title else replace(terms, title=_title(store, name))
+    found = archive(store, name, reports, to, terms)
+    for sentence in found.left_out:
+        typer.echo(f"left out: {visible(sentence)}", err=True)
+    typer.echo(f"{to}: {counted(found.records, 'record')} in {counted(len(found.files), 'file')}")
+    if form is not None:
+        typer.echo(pack_up(to, form))
+    return FINE
+
+
+def _title(store: Store, study: str) -> str:
+    question = view(store, study).index.question or ""
+    told = f"Results of the study {study}" + (f": {question}" if question else "")
+    return " ".join(told.split())[:LONGEST]
