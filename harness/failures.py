@@ -8,6 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from harness.anonymity import without_names
 from harness.errors import StageAbsentError, StoreError
 from harness.records import Failure, FailureClass
 
@@ -104,10 +105,13 @@ def lost(log: str | None) -> Failure:
 
 
 def without_paths(text: str) -> str:
-    """The text with absolute folders cut: paths are relative to their package, or to where the command ran."""
+    """The text with absolute folders cut: paths are relative to their package, or to where the command ran.
+
+    Names and addresses of machines go as well: a message may hold whatever the code that failed had at hand.
+    """
     folders = {place.rstrip("/") for place in (*sys.path, str(Path.cwd()), str(Path.home()))}
     for folder in sorted(folders - {""}, key=len, reverse=True):
         text = text.replace(f"{folder}/", "")
     # In quotes a folder may hold spaces, and marks of the other kind.
     text = re.sub(r"""(?<!\w)(['"])/(?:(?!\1)[^\n])*/(?=(?:(?!\1)[^\n])*\1)""", r"\1.../", text)
-    return re.sub(r"(?<![\w.])(?<!\w['\"])/(?:[\w.+@~=%(),:#-]+/)+", ".../", text)
+    return without_names(re.sub(r"(?<![\w.])(?<!\w['\"])/(?:[\w.+@~=%(),:#-]+/)+", ".../", text))

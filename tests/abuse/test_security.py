@@ -192,29 +192,3 @@ def test_leases_of_devices_lie_in_a_private_folder_or_not_there(
     shared.chmod(0o777)
     monkeypatch.setenv(FOLDER, str(shared))
     assert lease_folder(otherwise=tmp_path / "own") == tmp_path / "own"
-
-
-OFFLINE = """
-import socket
-
-plain = socket.socket.connect
-
-def local_only(self, address):
-    if self.family != socket.AF_UNIX:  # the fork server's, which is a file
-        raise SystemExit(f"the network was used: {address}")
-    return plain(self, address)
-
-def refused(*names, **options):
-    raise SystemExit(f"a name was looked up: {names}")
-
-socket.socket.connect = socket.socket.connect_ex = local_only
-socket.getaddrinfo = socket.gethostbyname = refused
-"""
-
-
-def test_a_study_that_asks_for_nothing_from_the_network_uses_none(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(OFFLINE)
-    path = os.pathsep.join([str(tmp_path), str(HOME), os.environ.get("PYTHONPATH", "")])
-    study = written(tmp_path, small())
-    done = called(tmp_path, "run", study, "--device", "cpu", PYTHONPATH=path)
-    assert (done.returncode, "network" in done.stderr, "looked up" in done.stderr) == (0, False, False)
