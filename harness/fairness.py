@@ -35,19 +35,19 @@ def verdict(specs: Iterable[Spec]) -> Verdict:
     learning rate. `none` is no arm of that race: it shows what was there before.
     """
     given = list({canonical(dict(spec)): spec for spec in specs}.values())
-    reasons = [*_baseline_reasons(given), *_arm_reasons(given)]
+    reasons = [*without_baseline(given), *_arm_reasons(given)]
     for group in _groups(given):
         reasons += [*_length_reasons(group), *_tuning_reasons(group), *_option_reasons(group)]
     unique = tuple(dict.fromkeys(reasons))
     return Verdict(not unique, unique)
 
 
-def _baseline_reasons(specs: Sequence[Spec]) -> Iterator[str]:
-    """A candidate without its baseline: nothing removed and everything else equal."""
+def without_baseline(specs: Sequence[Spec]) -> tuple[str, ...]:
+    """For each candidate without its baseline (nothing removed, everything else equal) a reason, each said once."""
     baselines = {_without(spec, REMOVAL_FIELDS) for spec in specs if _is_baseline(spec)}
-    for spec in specs:
-        if not _is_baseline(spec) and _without(spec, REMOVAL_FIELDS) not in baselines:
-            yield f"no baseline had the same recovery as a candidate: {named(spec.get('recovery'))}"
+    lone = (spec for spec in specs if not _is_baseline(spec) and _without(spec, REMOVAL_FIELDS) not in baselines)
+    sentence = "no baseline had the same recovery as a candidate: {}"
+    return tuple(dict.fromkeys(sentence.format(named(spec.get("recovery"))) for spec in lone))
 
 
 def _arm_reasons(specs: Sequence[Spec]) -> Iterator[str]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.artifacts import KEY, MANIFEST, Manifest, intact
 from harness.errors import StoreError
 from harness.records import STAGES, StudyIndex
 from harness.store import Store
+
+# Of two plans that are joined: each may have entries of its own.
+LISTS = ("criteria", "collectors", "random_criteria", "calibrated_criteria", "collector_options", "references")
 
 
 @dataclass
@@ -79,13 +83,14 @@ def _joined(mine: StudyIndex, theirs: StudyIndex) -> StudyIndex:
         update={
             "trials": tuple(trials[trial_id] for trial_id in order),
             "is_synthetic": mine.is_synthetic or theirs.is_synthetic,
-            "references": (*mine.references, *(one for one in theirs.references if one not in mine.references)),
-            **{
-                name: tuple(dict.fromkeys([*getattr(mine, name), *getattr(theirs, name)]))
-                for name in ("criteria", "collectors", "random_criteria")
-            },
+            "parts": {**theirs.parts, **mine.parts},
+            **{name: _with_more(getattr(mine, name), getattr(theirs, name)) for name in LISTS},
         }
     )
+
+
+def _with_more(mine: Sequence[Any], theirs: Sequence[Any]) -> tuple[Any, ...]:
+    return (*mine, *(one for one in theirs if one not in mine))
 
 
 def _artifacts(source: Path) -> Iterator[Path]:

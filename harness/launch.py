@@ -18,7 +18,7 @@ from harness.place import Orders, Place, check_device, place_of
 from harness.plan import Plan, make_plan
 from harness.presence import check_presence
 from harness.record_file import in_words
-from harness.records import STAGES, StudyIndex
+from harness.records import STAGES
 from harness.store import Store
 from harness.study_file import StudyFile
 from harness.submission import Batch, batches_of, started
@@ -129,23 +129,10 @@ def _summary(plan: Plan, stand: Sequence[Standing], todo: Sequence[Assignment]) 
 
 
 def _write_plan(store: Store, plan: Plan, file: StudyFile, orders: Orders) -> None:
-    study = plan.study
-    JobFolder(store.root, study.study).create()
-    store.write_index(
-        StudyIndex(
-            study=study.study,
-            question=study.question,
-            contrast=study.report.contrast,
-            criteria=tuple(entry.label for entry in plan.criteria),
-            collectors=tuple(c.name for c in plan.collectors),
-            command=orders.command,
-            is_synthetic=plan.is_synthetic,
-            references=plan.references,
-            random_criteria=tuple(entry.label for entry in plan.criteria if entry.plugin.is_random),
-            trials=plan.trials,
-        )
-    )
-    _write_resolved(store.root / study.study / "study.resolved.yaml", file)
+    name = plan.study.study
+    JobFolder(store.root, name).create()
+    store.write_index(plan.index(orders.command))
+    _write_resolved(store.root / name / "study.resolved.yaml", file)
 
 
 def _write_resolved(path: Path, file: StudyFile) -> None:

@@ -19,7 +19,7 @@ from harness.executors.base import executors
 from harness.plugins import load_plugins
 from harness.points import Axes, assurance_faults, faults, points, uncompared
 from harness.questions import Scene, questions
-from harness.records import Asked, TrialInfo
+from harness.records import Asked, StudyIndex, TrialInfo
 from harness.roots import place_artifacts
 from harness.runtimes import Runtime
 from harness.schema import Options, canonical
@@ -44,6 +44,7 @@ class Plan:
     references: tuple[Options, ...] = ()
     plugins: tuple[str, ...] = ()
     test_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of data, by its canonical identity
+    parts: Mapping[str, dict[str, int]] = field(default_factory=dict)  # items, by label of the data and part
 
     def questions(self, trial: TrialInfo, collectors: Sequence[Collector]) -> tuple[Asked, ...]:
         """What these collectors ask of a trial."""
@@ -66,6 +67,25 @@ class Plan:
     def sharing(self) -> Sharing:
         """What the trials share at each stage."""
         return Sharing(self.trials, self.uneven, self.study.costs == "shared")
+
+    def index(self, command: str = "") -> StudyIndex:
+        """What the read half is told of the plan; `command` is what it says how to run the study."""
+        study, criteria = self.study, self.criteria
+        return StudyIndex(
+            study=study.study,
+            question=study.question,
+            contrast=study.report.contrast,
+            criteria=tuple(entry.label for entry in criteria),
+            collectors=tuple(collector.name for collector in self.collectors),
+            command=command,
+            is_synthetic=self.is_synthetic,
+            random_criteria=tuple(entry.label for entry in criteria if entry.plugin.is_random),
+            calibrated_criteria=tuple(entry.label for entry in criteria if entry.plugin.needs_calibration),
+            collector_options=tuple({"name": c.name, **c.model_dump(mode="json")} for c in self.collectors),
+            parts=dict(self.parts),
+            references=self.references,
+            trials=self.trials,
+        )
 
 
 @in_bulk()
@@ -183,6 +203,7 @@ def _planned(study: Study, axes: Axes, checked: Checked) -> Plan:
         uneven=frozenset(uneven),
         references=tuple(_reference_words(study)),
         plugins=study.plugins,
+        parts={m.dataset.title: m.description.sizes for m in checked.models.values() if m.description.sizes},
         test_sets={canonical(m.dataset.identity()): m.description.test_sets for m in models if m.description.test_sets},
     )
 

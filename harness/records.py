@@ -255,7 +255,12 @@ class Record(Schema):
 
 
 class StudyIndex(Schema):
-    """`trials.json`: the present plan of a study, which the read half shows."""
+    """`trials.json`: the present plan of a study, which the read half shows.
+
+    `collector_options` are the collectors with every option, `parts` the items of each part of the data by its label
+    where they are known without loading, `calibrated_criteria` those that read calibration items; all three are empty
+    in a plan of an earlier harness.
+    """
 
     schema_number: int = Field(SCHEMA_NUMBER, alias="schema", serialization_alias="schema")
     study: str
@@ -266,5 +271,8 @@ class StudyIndex(Schema):
     command: str
     is_synthetic: bool = False
     random_criteria: tuple[str, ...] = ()
+    calibrated_criteria: tuple[str, ...] = ()
+    collector_options: tuple[Options, ...] = ()
+    parts: dict[str, dict[str, int]] = {}
     references: tuple[Options, ...] = ()
     trials: tuple[TrialInfo, ...]

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def counted(count: int, noun: str) -> str:
     """`1 trial`, `3 trials`."""
     return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """`a, b, c and 4 more`, sorted."""
+    found = sorted(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more
 
 
 def lasting(seconds: float) -> str:

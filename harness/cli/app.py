@@ -72,11 +72,20 @@ def plan(
 
 
 @app.command()
-def validate(study: StudyFileArgument, site: Site = None, set_: Set = None, results: Results = RESULTS) -> None:
-    """Check a study file: every problem at once."""
-    from harness.cli.validate import validate_study
+def validate(
+    study: StudyFileArgument,
+    site: Site = None,
+    set_: Set = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 2 where a rule of the field is broken.")] = False,
+    allow: Annotated[list[str] | None, typer.Option(metavar="RULE", help="May be broken under --strict.")] = None,
+    as_json: AsJson = False,
+    results: Results = RESULTS,
+) -> None:
+    """Check a study file: every problem at once, then the rules of the field that it breaks."""
+    from harness.cli.validate import Strictness, validate_study
 
-    raise typer.Exit(validate_study(study, site, set_ or [], results))
+    strictness = Strictness(strict, tuple(allow or ()))
+    raise typer.Exit(validate_study(study, site, set_ or [], results, strictness, as_json))
 
 
 @app.command()

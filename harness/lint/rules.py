@@ -1,0 +1,24 @@
+"""Every rule of the linter, in the order in which they are told, and what they say of a study."""
+
+from __future__ import annotations
+
+from harness.lint import calibration, controls, costs, design
+from harness.lint.base import Finding, Rule
+from harness.lint.facts import Facts
+from harness.records import StudyIndex
+
+RULES: tuple[Rule, ...] = (*design.RULES, *controls.RULES, *costs.RULES, *calibration.RULES)
+
+
+def findings(index: StudyIndex) -> tuple[Finding, ...]:
+    """What each rule says of a plan, heeded or not; a rule about what the study does not claim says nothing."""
+    study = Facts(index)
+    if not study.candidates:
+        return ()
+    told = ((rule, rule.check(study)) for rule in RULES)
+    return tuple(Finding(rule, found.is_heeded, found.words) for rule, found in told if found is not None)
+
+
+def broken(index: StudyIndex) -> tuple[Finding, ...]:
+    """The rules that a plan does not heed."""
+    return tuple(finding for finding in findings(index) if finding.is_heeded is False)

@@ -1,0 +1,30 @@
+"""Which of the field's reporting rules a study heeds, and which not, as its plan tells."""
+
+from __future__ import annotations
+
+from harness.lint import Finding, findings
+from harness.report.view import View
+from harness.tables.table import Table
+
+WORDS = {True: "yes", False: "no", None: "not told"}
+ORDER = (False, None, True)
+
+
+def heeded_table(view: View) -> Table | None:
+    """Every rule that is about what the study claims, those that it breaks first; None where there is no plan."""
+    told = findings(view.index) if view.has_plan else ()
+    if not told:
+        return None
+    rows = tuple(_row(finding) for answer in ORDER for finding in told if finding.is_heeded is answer)
+    broken = sum(finding.is_heeded is False for finding in told)
+    notes = (
+        f"{len(told) - broken} of {len(told)} are heeded or cannot be told. Rules about what the study does not claim "
+        "are left out; `docs/linter.md` has every rule with its source.",
+    )
+    header = ("rule", "heeded", "the study", "what is demanded", "source")
+    return Table("rules", "Reporting rules of the field", header, rows, notes, is_numeric=False)
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    rule = finding.rule
+    return rule.code, WORDS[finding.is_heeded], finding.words, rule.demand, str(rule.source)
