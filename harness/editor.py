@@ -46,8 +46,8 @@ def study_schema() -> dict[str, Any]:
     }
     for name, (registry, extra) in members.items():
         definitions[name] = _choice(registry, extra, definitions)
-    properties = {**schema["properties"], **site["properties"]}
-    properties |= {
+    own = {**schema["properties"], **site["properties"]}
+    choices: dict[str, dict[str, Any]] = {
         "data": {"$ref": "#/$defs/dataset"},
         "criteria": _one_or_many("criterion"),
         "recoveries": _one_or_many("recovery"),
@@ -59,8 +59,10 @@ def study_schema() -> dict[str, Any]:
         "models": _one_or_many_of({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/ModelSpec"}]}),
         "seeds": {"anyOf": [{"type": "integer"}, _list({"type": "integer"}), {"$ref": "#/$defs/Seeds"}]},
     }
+    properties = {key: {**choices.get(key, entry), **_told(entry)} for key, entry in own.items()}
     definitions["Seeds"]["properties"].pop("is_joint", None)
-    definitions["ModelSpec"]["properties"]["data"] = {"$ref": "#/$defs/dataset"}
+    of_model = definitions["ModelSpec"]["properties"]
+    of_model["data"] = {"$ref": "#/$defs/dataset", **_told(of_model["data"])}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "harness study",
@@ -89,6 +91,11 @@ def _choice(registry: Registry[Any], extra: dict[str, Any], definitions: dict[st
             }
         )
     return {"anyOf": [{"enum": list(members)}, *mappings]}
+
+
+def _told(entry: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a key, whatever may stand there."""
+    return {word: entry[word] for word in ("description", "default") if word in entry}
 
 
 def _list(item: dict[str, Any]) -> dict[str, Any]:

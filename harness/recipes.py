@@ -23,12 +23,12 @@ class TrainOptions(Schema):
 
     epochs: int | None = Field(None, ge=1, description="passes over the training part")
     steps: int | None = Field(None, ge=1, description="optimiser steps, instead of epochs")
-    batch: int = Field(32, ge=1)
+    batch: int = Field(32, ge=1, description="items of a step")
     lr: float = Field(1e-3, gt=0, description="peak learning rate")
     min_lr: float = Field(0.0, ge=0, description="learning rate at the end of the cosine")
-    weight_decay: float = Field(0.05, ge=0)
+    weight_decay: float = Field(0.05, ge=0, description="of AdamW")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of all steps with a linearly rising rate")
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of a target that goes to all classes")
     clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient; null: no clipping")
     threads: int = Field(1, ge=1, description="CPU threads; part of what is asked, since sums depend on it")
     augment: Augment = Field("none", description="what is done to items of the training part, drawn anew every epoch")
@@ -64,7 +64,7 @@ class TrainOptions(Schema):
 class TrainRecipe(TrainOptions):
     """Training from random weights."""
 
-    init: Initialisation = Initialisation()
+    init: Initialisation = Field(Initialisation(), description="changes to the random initialisation")
 
 
 class Tuning(Schema):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.answering import answering, sets_beside_test
+from harness.assurance import Noise
 from harness.collectors.base import Collector
 from harness.datasets.base import datasets
 from harness.errors import StoreError
@@ -23,7 +24,6 @@ from harness.records import Record
 from harness.reproducible import check_folder, check_parts, place_for, revised, spec_of, weights_files
 from harness.runs import failed_record, new_run_id
 from harness.site import Site
-from harness.spec import Noise
 from harness.store import Store
 
 

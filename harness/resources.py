@@ -20,8 +20,8 @@ class Resources(SlurmOptions):
     """What a job may take, in submitit's names; what is not stated is left to what stands above it."""
 
     timeout_min: int | None = Field(None, ge=1, description="minutes one trial may take before it is stopped (60)")
-    cpus_per_task: int | None = Field(None, ge=1)
-    mem_gb: float | None = Field(None, gt=0)
+    cpus_per_task: int | None = Field(None, ge=1, description="CPU cores of a process")
+    mem_gb: float | None = Field(None, gt=0, description="memory of a node, in GB")
     gpus_per_node: int | None = Field(None, ge=0, description="default: 1 where the device is a GPU")
     nodes: int | None = Field(None, ge=1, description="nodes of one job")
     tasks_per_node: int | None = Field(None, ge=1, description="processes that share a training, mostly one per GPU")
@@ -54,12 +54,12 @@ class Resources(SlurmOptions):
 class StageResources(Schema):
     """Resources of every stage alike, and what single stages need instead."""
 
-    default: Resources = Resources()
-    prepare: Resources = Resources()
-    select: Resources = Resources()
-    recover: Resources = Resources()
-    evaluate: Resources = Resources()
-    cost: Resources = Resources()
+    default: Resources = Field(Resources(), description="of every stage")
+    prepare: Resources = Field(Resources(), description="of making weights, where it differs")
+    select: Resources = Field(Resources(), description="of scoring and searching")
+    recover: Resources = Field(Resources(), description="of training after a removal")
+    evaluate: Resources = Field(Resources(), description="of outcomes")
+    cost: Resources = Field(Resources(), description="of costs")
 
     @model_validator(mode="after")
     def _several_only_train(self) -> StageResources:

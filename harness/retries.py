@@ -13,8 +13,8 @@ from harness.schema import Schema
 class Retry(Schema):
     """How often a trial is tried again, and by what its time limit grows each time."""
 
-    times: int = Field(0, ge=0, le=100)
-    time_factor: float = Field(1.0, ge=1, le=10)
+    times: int = Field(0, ge=0, le=100, description="further attempts")
+    time_factor: float = Field(1.0, ge=1, le=10, description="each gets so many times the time of the last")
 
 
 def _retry(time_factor: float = 1.0) -> BeforeValidator:

@@ -19,8 +19,8 @@ class Site(Schema):
 
     device: str = Field("auto", description="auto | cpu | cuda | cuda:N | cuda:N+M (evaluation on several)")
     executor: Options = Field({"name": "inline"}, description="where jobs run, with the executor's options")
-    resources: StageResources = StageResources()
-    retries: Retries = Retries()
+    resources: StageResources = Field(StageResources(), description="time, cores, memory and GPUs of each stage")
+    retries: Retries = Field(Retries(), description="further attempts, by class of failure")
     checkpoint_min: float = Field(1.0, gt=0, description="minutes between two checkpoints of a training")
     paths: dict[str, str] = Field({}, description="folders of data sets by label, and `artifacts`, `scratch`, `cache`")
     stage_data: bool = Field(False, description="data are copied to `paths.scratch` of each node, and read there")

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from harness.assurance import Noise, Optimum, Stability
 from harness.recipes import TrainRecipe
 from harness.resources import StageResources
 from harness.runtimes import DEFAULT, Runtime
@@ -68,8 +69,8 @@ class Choice(Schema):
 class Restriction(Schema):
     """The models and targets that a criterion is for; absent means all."""
 
-    models: Annotated[tuple[str, ...] | None, OneOrMany] = None
-    targets: Annotated[tuple[Target, ...] | None, OneOrMany] = None
+    models: Annotated[tuple[str, ...] | None, OneOrMany] = Field(None, description="by name; null: all")
+    targets: Annotated[tuple[Target, ...] | None, OneOrMany] = Field(None, description="null: all")
 
 
 class CriterionChoice(Choice):
@@ -87,22 +88,22 @@ class TransformChoice(Choice):
 
 
 class Pretrained(Schema):
-    """Published weights by timm tag; null is timm's default tag."""
+    """Published weights by timm tag."""
 
-    pretrained: str | None = None
+    pretrained: str | None = Field(None, description="the tag; null is timm's default tag")
 
 
 class FileWeights(Schema):
     """A safetensors file, known by its hash."""
 
-    file: str
-    sha256: str | None = Field(None, pattern=SHA256)
+    file: str = Field(description="relative to the study")
+    sha256: str | None = Field(None, pattern=SHA256, description="64 hex digits that the file must have; null: any")
 
 
 class TrainedWeights(Schema):
     """Random weights, trained on the study's data."""
 
-    train: TrainRecipe
+    train: TrainRecipe = Field(description="the recipe")
 
 
 Weights: TypeAlias = Literal["random", "pretrained"] | Pretrained | FileWeights | TrainedWeights
@@ -123,11 +124,11 @@ def _weights(value: Any) -> Any:
 class ModelSpec(Schema):
     """A network with its weights; `name` is the label of tables."""
 
-    name: Label
-    architecture: str
-    options: Options = {}
-    weights: Annotated[Weights, BeforeValidator(_weights)] = "pretrained"
-    data: Annotated[Choice, BeforeValidator(Choice.split)] | None = None
+    name: Label = Field(description="its label in tables")
+    architecture: str = Field(description="a name of timm's; `harness list models` has those that can lose parts")
+    options: Options = Field({}, description="passed to timm; classes and channels follow the data")
+    weights: Annotated[Weights, BeforeValidator(_weights)] = Field("pretrained", description="where they come from")
+    data: Annotated[Choice, BeforeValidator(Choice.split)] | None = Field(None, description="null: the study's data")
     resources: StageResources = Field(StageResources(), description="where its jobs need other than the site file says")
 
     @model_validator(mode="before")
@@ -145,9 +146,9 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 class Seeds(Schema):
     """Seeds of training, selection and recovery; a plain list sets all three together."""
 
-    model: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1)
-    selection: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1)
-    recovery: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1)
+    model: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1, description="of weights that are trained")
+    selection: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1, description="of random choices")
+    recovery: Annotated[tuple[Seed, ...], OneOrMany] = Field((0,), min_length=1, description="of recoveries")
     is_joint: bool = Field(False, exclude=True, json_schema_extra={"internal": True})
 
     @model_validator(mode="before")
@@ -166,31 +167,16 @@ class Seeds(Schema):
         return {"model": list(self.model), "selection": list(self.selection), "recovery": list(self.recovery)}
 
 
-class Stability(Schema):
-    """Selections made again on other calibration items: `subsets` seeded subsets of each size."""
-
-    subsets: int = Field(10, ge=2, le=1000, description="subsets of each size")
-    sizes: Annotated[tuple[Annotated[int, Field(ge=2)], ...], OneOrMany] = Field(
-        (), description="items of a subset; empty: half of the calibration part"
-    )
-
-
-class Optimum(Schema):
-    """Every set of units evaluated, so that a selection is told from the best and the mean of all sets."""
-
-    up_to: int | None = Field(None, ge=1, description="largest sets that are evaluated; null: all")
-
-
 class ReferenceModel(Schema):
     """A network beside the study: evaluated and measured whole, never removed from."""
 
-    model: ModelSpec
+    model: ModelSpec = Field(description="as an entry of `models`")
 
 
 class Published(Schema):
     """Published values by the name of their list (`harness/published/`)."""
 
-    published: Annotated[str, StringConstraints(pattern=NAME)]
+    published: Annotated[str, StringConstraints(pattern=NAME)] = Field(description="name of the list")
 
 
 def _reference(value: Any) -> Any:
@@ -204,12 +190,6 @@ def _reference(value: Any) -> Any:
     raise ValueError("must be {model: {...}} or {published: NAME}")
 
 
-class Noise(Schema):
-    """What is done about timings that cannot be trusted."""
-
-    remeasure: int = Field(2, ge=0, le=20, description="how often a noisy or tainted measurement is taken again")
-
-
 class ReportOptions(Schema):
     """What the report is asked to say."""
 
@@ -219,7 +199,7 @@ class ReportOptions(Schema):
 class Limits(Schema):
     """Guards against a grid larger than meant."""
 
-    trials: int = Field(10_000, ge=1)
+    trials: int = Field(10_000, ge=1, description="a larger grid is an error")
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -249,30 +229,48 @@ class Study(Schema):
     question: str | None = Field(None, max_length=500, description="the question in words, on top of the report")
     example: bool = Field(False, description="marks a shipped study that the tests run")
     plugins: Annotated[tuple[str, ...], OneOrMany] = Field((), description="one's own plug-ins: Python files")
-    data: Plain
-    models: Annotated[tuple[ModelSpec, ...], OneOrMany] = Field(min_length=1)
-    targets: Annotated[tuple[Target, ...], OneOrMany] = Field(("attention",), min_length=1)
-    criteria: Annotated[tuple[Criterion, ...], OneOrMany] = Field(min_length=1)
-    counts: Annotated[tuple[Annotated[int, Field(strict=True)], ...] | None, OneOrMany] = None
-    ratios: Annotated[tuple[float, ...] | None, OneOrMany] = None
+    data: Plain = Field(description="the data set, for models that name none")
+    models: Annotated[tuple[ModelSpec, ...], OneOrMany] = Field(
+        min_length=1, description="the networks; a bare timm name"
+    )
+    targets: Annotated[tuple[Target, ...], OneOrMany] = Field(
+        ("attention",), min_length=1, description="what is removed"
+    )
+    criteria: Annotated[tuple[Criterion, ...], OneOrMany] = Field(min_length=1, description="what chooses units")
+    counts: Annotated[tuple[Annotated[int, Field(strict=True)], ...] | None, OneOrMany] = Field(
+        None, description="how many units go: at least one, never all"
+    )
+    ratios: Annotated[tuple[float, ...] | None, OneOrMany] = Field(
+        None, description="instead of counts: the share of the target's units that goes, rounded half up"
+    )
     budgets: dict[Budgeted, Annotated[tuple[Share, ...], OneOrMany]] | None = Field(
         None, description="instead of counts: the share of a cost that is to be saved"
     )
-    removals: Annotated[tuple[Removal, ...], OneOrMany] = Field(("skip",), min_length=1)
-    recoveries: Annotated[tuple[Plain, ...], OneOrMany] = Field((Choice(name="none"),), min_length=1)
-    transforms: Annotated[tuple[Chain, ...], OneOrMany] = Field(((),), min_length=1)
-    runtimes: Annotated[tuple[Runtime, ...], OneOrMany] = Field((DEFAULT,), min_length=1)
-    seeds: Seeds = Seeds()
-    collectors: Annotated[tuple[Plain, ...], OneOrMany] = Field(tuple(Choice(name=n) for n in COLLECTORS), min_length=1)
-    costs: Literal["shared", "each"] = "shared"
-    noise: Noise = Noise()
-    stability: Stability | None = None
-    optimum: Optimum | None = None
-    references: Annotated[tuple[Reference, ...], OneOrMany] = ()
-    zip: tuple[tuple[str, ...], ...] = ()
-    exclude: tuple[dict[str, Json], ...] = ()
-    report: ReportOptions = ReportOptions()
-    limits: Limits = Limits()
+    removals: Annotated[tuple[Removal, ...], OneOrMany] = Field(
+        ("skip",), min_length=1, description="skip: u = x; identity: u = 2x, attention only"
+    )
+    recoveries: Annotated[tuple[Plain, ...], OneOrMany] = Field(
+        (Choice(name="none"),), min_length=1, description="training after the removal; the baseline gets the same"
+    )
+    transforms: Annotated[tuple[Chain, ...], OneOrMany] = Field(
+        ((),), min_length=1, description="changes that are no removal; a list in the list is a chain"
+    )
+    runtimes: Annotated[tuple[Runtime, ...], OneOrMany] = Field(
+        (DEFAULT,), min_length=1, description="how it is executed"
+    )
+    seeds: Seeds = Field(Seeds(), description="a list sets model, selection and recovery seed together")
+    collectors: Annotated[tuple[Plain, ...], OneOrMany] = Field(
+        tuple(Choice(name=n) for n in COLLECTORS), min_length=1, description="what is measured"
+    )
+    costs: Literal["shared", "each"] = Field("shared", description="shared: equal structures are timed once")
+    noise: Noise = Field(Noise(), description="what is done about timings that cannot be trusted")
+    stability: Stability | None = Field(None, description="every selection again on other calibration items")
+    optimum: Optimum | None = Field(None, description="every set of the target evaluated")
+    references: Annotated[tuple[Reference, ...], OneOrMany] = Field((), description="whole networks, published values")
+    zip: tuple[tuple[str, ...], ...] = Field((), description="groups of axes that move together")
+    exclude: tuple[dict[str, Json], ...] = Field((), description="points that are left out, by axes in the singular")
+    report: ReportOptions = Field(ReportOptions(), description="what the report is asked to say")
+    limits: Limits = Field(Limits(), description="guards against a grid larger than meant")
 
     @model_validator(mode="after")
     def _has_one_kind_of_amount(self) -> Study:

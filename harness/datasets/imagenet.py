@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from harness.datasets.base import Data, Dataset, datasets
 from harness.datasets.carving import carve
@@ -36,7 +36,7 @@ class ImageNet(Dataset):
     """
 
     has_path: ClassVar[bool] = True
-    reader: Reader = "folder"
+    reader: Reader = Field("folder", description="the layout on disk")
     splits: Splits = {}
     test_sets: SetChoices = ()
 

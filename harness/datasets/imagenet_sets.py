@@ -47,9 +47,11 @@ ADVICE = {
 class SetChoice(Schema):
     """A test set by name; of ImageNet-C which corruptions at which severities, the whole benchmark where not said."""
 
-    name: Kind
-    corruptions: Annotated[tuple[str, ...], OneOrMany] = Field(CORRUPTIONS, min_length=1)
-    severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], OneOrMany] = Field(SEVERITIES, min_length=1)
+    name: Kind = Field(description="the test set")
+    corruptions: Annotated[tuple[str, ...], OneOrMany] = Field(CORRUPTIONS, min_length=1, description="of ImageNet-C")
+    severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], OneOrMany] = Field(
+        SEVERITIES, min_length=1, description="of its five"
+    )
 
     @field_validator("corruptions")
     @classmethod

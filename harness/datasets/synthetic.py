@@ -25,10 +25,10 @@ class Synthetic(Dataset):
     """
 
     images: int = Field(32, ge=2, le=1_000_000, description="images of every part")
-    classes: int = Field(10, ge=2, le=100_000)
+    classes: int = Field(10, ge=2, le=100_000, description="labels")
     size: int = Field(224, ge=4, le=4096, description="height and width in pixels")
-    channels: int = Field(3, ge=1, le=4)
-    seed: int = Field(0, ge=0, lt=2**32)
+    channels: int = Field(3, ge=1, le=4, description="of an image")
+    seed: int = Field(0, ge=0, lt=2**32, description="of the noise")
     splits: Splits = {}
     normalize: Normalize = "data"
 

@@ -7,7 +7,13 @@ from harness.lint.base import Finding, Rule
 from harness.lint.facts import Facts
 from harness.records import StudyIndex
 
-RULES: tuple[Rule, ...] = (*design.RULES, *controls.RULES, *costs.RULES, *calibration.RULES)
+GROUPS: dict[str, tuple[Rule, ...]] = {
+    "The size of a study": design.RULES,
+    "What it compares with": controls.RULES,
+    "What it measures": costs.RULES,
+    "The data that choices are made with": calibration.RULES,
+}
+RULES = tuple(rule for rules in GROUPS.values() for rule in rules)
 
 
 def findings(index: StudyIndex) -> tuple[Finding, ...]:
