@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benc
 EXAMPLES = [path for path in sorted(ROOT.glob("studies/*.yaml")) if read_yaml(path).get("example")]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"^(?:\.venv/bin/)?python -m (harness .+)$", re.MULTILINE)
+PYTHON = re.compile(r"^python (.+)$", re.MULTILINE)
 SNIPPET = re.compile(r"^```(python|yaml|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```(?:console|sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -49,8 +51,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(file), f"{page.name}: no heading for {target}"
 
 
-def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
-    blocks = "\n".join(FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+@pytest.mark.parametrize("page", ["README.md", "docs/quick_start.md"])
+def test_the_commands_run_in_their_order(page: str, tmp_path: Path) -> None:
+    blocks = "\n".join(FENCE.findall((ROOT / page).read_text(encoding="utf-8")))
     commands = [c.partition("  #")[0].strip() for c in COMMAND.findall(blocks)]
     assert commands
     for command in commands:
@@ -59,22 +62,36 @@ def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
-def test_the_page_about_ones_own_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    """Blocks that begin with a file's name are that file; the others run where they stand."""
-    names: dict[str, object] = {}
-    for kind, text in SNIPPET.findall((ROOT / "docs" / "own.md").read_text(encoding="utf-8")):
+def followed(page: Path, folder: Path) -> dict[str, Any]:
+    """A page done from top to bottom in a folder; gives what its Python has named.
+
+    Blocks that begin with a file's name are that file; the others run where they stand.
+    """
+    names: dict[str, Any] = {}
+    for kind, text in SNIPPET.findall(page.read_text(encoding="utf-8")):
         named = re.match(r"# (my_\w+\.(?:py|yaml))\n", text)
         if named:
-            (tmp_path / named[1]).write_text(text, encoding="utf-8")
+            (folder / named[1]).write_text(text, encoding="utf-8")
         elif kind == "python":
-            with contextlib.chdir(tmp_path):
-                exec(compile(text, "docs/own.md", "exec", dont_inherit=True), names)
+            with contextlib.chdir(folder):
+                exec(compile(text, page.name, "exec", dont_inherit=True), names)
         else:
-            for command in COMMAND.findall(text):
-                words = [sys.executable, "-m", *command.split()]
-                done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
+            for command in PYTHON.findall(text):
+                words = [sys.executable, *command.split()]
+                done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
                 assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    assert names["logits"].shape == (1, 10)  # type: ignore[attr-defined]  # what the page's last lines give
+    return names
+
+
+def test_the_page_about_ones_own_runs_from_top_to_bottom(tmp_path: Path) -> None:
+    assert followed(ROOT / "docs" / "own.md", tmp_path)["logits"].shape == (1, 10)
+
+
+def test_the_tutorial_runs_from_top_to_bottom(tmp_path: Path) -> None:
+    names = followed(ROOT / "docs" / "tutorial.md", tmp_path)
+    assert len(names["table"]) == 9
+    assert sum("attn" in name for name, _ in names["smaller"].named_modules()) < 4 * 8
+    assert (tmp_path / "reports" / "my_study" / "index.html").is_file()
 
 
 @pytest.mark.parametrize("study", EXAMPLES, ids=lambda study: study.stem)

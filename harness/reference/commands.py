@@ -57,7 +57,7 @@ class Parameter:
     def _value(self) -> str:
         inner = get_args(self.kind)[0] if get_origin(self.kind) is list else self.kind
         choices = "|".join(map(str, get_args(inner))) if get_origin(inner) is Literal else ""
-        value = self.info.metavar or choices or VALUES.get(inner, "TEXT")
+        value = str(self.info.metavar or choices or VALUES.get(inner, "TEXT"))
         return f"{value} ..." if inner is not self.kind else value
 
     def row(self) -> tuple[str, str, str]:
