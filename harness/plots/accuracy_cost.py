@@ -1,9 +1,8 @@
-"""Accuracy against compute: what each criterion keeps, and which points no other beats."""
+"""Accuracy against what it costs, with the points that no other beats: MACs alone, and what the machine needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -11,134 +10,156 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from harness.plots import costs
+from harness.plots.costs import ON_MACHINE, PARAMS, SAVED, Cost, Spot
+from harness.plots.doubts import CAPTION, cross, explain, face
 from harness.plots.drawing import Drawing
-from harness.plots.look import BASELINE, GRID, INK, PAPER, Look, canvas, dodge, legend_above, paper
-from harness.stats import pareto
-from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.plots.look import BASELINE, GRID, INK, PAPER, Look, canvas, dodge, legend_above, paper, tiles
+from harness.tables.cells import Scale, scale
+from harness.tables.columns import OUTCOME_WORD
 from harness.tables.marks import count_notes
-from harness.tables.panels import Panel, with_values
-from harness.tables.shares import BARS, bars
+from harness.tables.panels import RUNTIME, Panel
+from harness.tables.published_accuracies import Published
+from harness.tables.shares import BARS
 from harness.tables.summaries import measured_structures
 
-BETTER = {"accuracy": "higher", "saved": "higher"}
-DENSE = ("p", "d", "8", "H")  # markers that no criterion has
+WHOLE = ("p", "d", "8", "H")  # markers of dense networks, which no criterion has
+PUBLISHED = ("x", "+", "1", "2")
+PERCENT = Scale(0.01, "%")
+DENSE_NOTE = "Dense: whole networks beside the study, trained by themselves; the front leaves them out."
+PUBLISHED_NOTE = "Published accuracies, with their own training, stand at our cost of as many removed."
 
 
-@dataclass(frozen=True)
-class Point:
-    """One criterion at one count, or the baseline: per cent, over networks; bars reach so far down and up."""
-
-    series: str
-    saved: float
-    accuracy: float
-    reach: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def bars(self) -> list[list[float]]:
-        """As matplotlib wants them for one point."""
-        return [[self.reach[0]], [self.reach[1]]]
-
-
-def accuracy_cost(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
+def accuracy_cost(panel: Panel, look: Mapping[str, Look], published: Sequence[Published] = ()) -> Drawing | None:
     """Test accuracy against saved MACs with the Pareto front; None without accuracies and MACs."""
-    points = _points(panel)
-    if not points:
+    found = _everything(panel, SAVED, published)
+    if not found:
         return None
-    base = panel.baseline_values(OUTCOME)
-    start = [Point("baseline", 0.0, 100 * float(np.mean(base)), _reach(panel.baselines))] if base else []
-    everything = start + points
-    front = pareto([{"accuracy": p.accuracy, "saved": p.saved} for p in everything], BETTER)
-    best = sorted((p for p, keeps in zip(everything, front, strict=True) if keeps), key=lambda p: p.saved)
+    best = costs.front(_ranked(found), SAVED)
     with paper():
         figure, axes = canvas(2.75)
-        _draw_series(axes, panel, points, best, look)
-        if start:
-            shown = start[0]
-            style: dict[str, Any] = {
-                "color": INK,
-                "marker": BASELINE.marker,
-                "markersize": 8,
-                "linestyle": "none",
-                "zorder": 4,
-            }
-            axes.errorbar([0.0], [shown.accuracy], yerr=shown.bars, elinewidth=0.8, label="baseline", **style)
-        dense = _dense(panel)
-        _draw_dense(axes, dense)
-        _draw_front(axes, best)
-        axes.set_xlabel("MACs saved (%)")
-        axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
+        _draw(axes, found, best, look, SAVED)
         axes.margins(x=0.04, y=0.06)
+        axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
         legend_above(figure, axes)
     caption = (
         f"Test {OUTCOME_WORD} against saved multiply-accumulates ({panel.label}): {panel.spread}. "
         "Grey: Pareto front of the means; filled markers lie on it, hollow ones are dominated. "
         "Points at equal MACs are set slightly apart."
     )
-    if panel.networks == 1:
-        caption += f" {BARS}"
-    if dense:
-        caption += " Dense: whole networks beside the study, trained by themselves; the front leaves them out."
-    caption = " ".join((caption, *count_notes(measured_structures(panel.candidates))))
-    return Drawing(f"accuracy_cost-{panel.slug}", f"Accuracy against compute: {panel.label}", caption, figure)
+    caption = " ".join((caption, *_notes(panel, found), *count_notes(measured_structures(panel.candidates))))
+    data = costs.frame_of(found, best, SAVED, panel)
+    return Drawing(f"accuracy_cost-{panel.slug}", f"Accuracy against compute: {panel.label}", caption, figure, data)
 
 
-def _points(panel: Panel) -> list[Point]:
-    accuracy, saved = panel.per_unit(OUTCOME), panel.per_unit("macs_saved")
-    found = []
-    for criterion in panel.criteria:
-        for level in panel.levels:
-            values = [float(v) for v in accuracy[criterion, level].dropna()]
-            costs = [float(v) for v in saved[criterion, level].dropna()]
-            if values and costs:
-                own = panel.at(level)
-                reach = _reach(own[own["criterion"] == criterion])
-                found.append(Point(criterion, 100 * float(np.mean(costs)), 100 * float(np.mean(values)), reach))
-    return found
+def accuracy_machine(panel: Panel, look: Mapping[str, Look], published: Sequence[Published] = ()) -> Drawing | None:
+    """Test accuracy against time, memory and energy side by side; None where none of them was measured."""
+    wanted = (*((PARAMS,) if costs.says_more(panel, PARAMS) else ()), *ON_MACHINE)
+    everything = {cost: _everything(panel, cost, published) for cost in wanted}
+    shown = {cost: found for cost, found in everything.items() if _differs(found)}
+    if not set(shown) & set(ON_MACHINE):
+        return None
+    tables = []
+    with paper():
+        figure, places = tiles(len(shown), 2.1)
+        for axes, (cost, found) in zip(places, shown.items(), strict=True):
+            best = costs.front(_ranked(found), cost)
+            _draw(axes, found, best, look, cost, panel.scenario(cost.column))
+            tables.append(costs.frame_of(found, best, cost, panel))
+        explain(places[0], (spot.quality for found in shown.values() for spot in found))
+        figure.supylabel(f"test {OUTCOME_WORD} (%)", fontsize=9)
+        legend_above(figure, places[0])
+    where = ", ".join(dict.fromkeys((panel.label, panel.key[RUNTIME])))
+    caption = (
+        f"Test {OUTCOME_WORD} against what the machine needs ({where}): {panel.spread}. Times are the baseline's, "
+        "changed by the ratio of candidate and baseline timed in turn; bars along them: the widest 95 % interval of "
+        f"that ratio over repeats. Grey: Pareto front of the means; {CAPTION}."
+    )
+    caption = " ".join((caption, *_notes(panel, [spot for found in shown.values() for spot in found])))
+    title = f"Accuracy against time, memory and energy: {panel.label}"
+    data = pd.concat(tables, ignore_index=True)
+    return Drawing(f"accuracy_machine-{panel.slug}", title, caption, figure, data)
 
 
-def _reach(rows: pd.DataFrame) -> tuple[float, float]:
-    """In points."""
-    down, up = bars(rows)
-    return 100 * down, 100 * up
+def _everything(panel: Panel, cost: Cost, published: Sequence[Published]) -> list[Spot]:
+    """Candidates with the baseline and what stands beside; nothing without a candidate."""
+    found = costs.spots(panel, cost)
+    if not found:
+        return []
+    beside = (*costs.dense_spots(panel, cost), *costs.published_spots(published, found))
+    return [*costs.baseline_spot(panel, cost), *found, *beside]
 
 
-def _dense(panel: Panel) -> list[Point]:
-    """Whole networks beside the study, their MACs against those of the baseline."""
-    whole = with_values(panel.baselines, "macs")["macs"]
-    found = []
-    for model, rows in panel.references.groupby("model", sort=False) if len(whole) else ():
-        values = [100 * float(v) for v in with_values(rows, OUTCOME)[OUTCOME]]
-        macs = with_values(rows, "macs")["macs"]
-        if values and len(macs):
-            saved = 100 * (1 - float(macs.mean()) / float(whole.mean()))
-            found.append(Point(str(model), saved, float(np.mean(values)), _reach(rows)))
-    return found
+def _ranked(found: Sequence[Spot]) -> list[Spot]:
+    return [spot for spot in found if spot.kind in ("candidate", "baseline")]
 
 
-def _draw_dense(axes: Axes, dense: list[Point]) -> None:
-    marks: dict[str, Any] = {"color": INK, "markerfacecolor": PAPER, "linestyle": "none", "elinewidth": 0.8}
-    for point, marker in zip(dense, cycle(DENSE)):
-        where: dict[str, Any] = {"x": [point.saved], "y": [point.accuracy], "yerr": point.bars}
-        axes.errorbar(**where, marker=marker, markersize=5.5, zorder=3.5, label=f"{point.series} (dense)", **marks)
+def _differs(found: Sequence[Spot]) -> bool:
+    """Whether there is anything to choose between: one cost for all says nothing."""
+    return len({round(spot.cost, 12) for spot in found if spot.kind != "published"}) > 1
 
 
-def _draw_front(axes: Axes, best: list[Point]) -> None:
-    x, y = [p.saved for p in best], [p.accuracy for p in best]
+def _notes(panel: Panel, found: Sequence[Spot]) -> list[str]:
+    kinds = {spot.kind for spot in found}
+    told = ((panel.networks == 1, BARS), ("dense" in kinds, DENSE_NOTE), ("published" in kinds, PUBLISHED_NOTE))
+    return [note for applies, note in told if applies]
+
+
+def _draw(
+    axes: Axes, found: Sequence[Spot], best: Sequence[Spot], look: Mapping[str, Look], cost: Cost, under: str = ""
+) -> None:
+    by = PERCENT if cost.unit == "1" else scale((spot.cost for spot in found), cost.unit)
+    names = [name for name in look if any(spot.series == name and spot.kind == "candidate" for spot in found)]
+    gap = _gap([by.of(spot.cost) for spot in found if spot.kind == "candidate"])
+    for place, name in enumerate(names):
+        own = [spot for spot in found if spot.series == name]
+        _draw_series(axes, own, best if cost == SAVED else found, look[name], by, dodge(place, len(names), gap))
+    _draw_beside(axes, found, by)
+    x, y = [by.of(spot.cost) for spot in best], [100 * spot.accuracy for spot in best]
     axes.plot(x, y, color=GRID, linewidth=6, solid_capstyle="round", zorder=1.5, label="Pareto front")
+    unit = f" ({by.unit})" if by.unit else ""
+    axes.set_xlabel(f"{cost.words}{unit}{f', {under}' if under else ''}")
 
 
-def _draw_series(axes: Axes, panel: Panel, points: list[Point], best: list[Point], look: Mapping[str, Look]) -> None:
-    places = sorted({round(p.saved, 6) for p in points})
-    gap = min(np.diff(places), default=1.0)
-    for i, criterion in enumerate(panel.criteria):
-        own = [p for p in points if p.series == criterion]
-        style, shift = look[criterion], dodge(i, len(panel.criteria), float(gap))
-        x, y = np.array([p.saved + shift for p in own]), np.array([p.accuracy for p in own])
-        axes.plot(x, y, color=style.colour, linestyle=style.line, linewidth=0.9, zorder=2)
-        reach = np.array([p.reach for p in own]).T
-        axes.errorbar(x, y, yerr=reach, fmt="none", ecolor=style.colour, elinewidth=0.8, zorder=2.2)
-        marks: dict[str, Any] = {"color": style.colour, "marker": style.marker, "linestyle": "none", "zorder": 3}
-        hollow = np.array([p not in best for p in own], dtype=bool)
-        axes.plot(x[hollow], y[hollow], markerfacecolor=PAPER, **marks)
-        axes.plot(x[~hollow], y[~hollow], **marks)
-        axes.plot([], [], color=style.colour, linestyle=style.line, marker=style.marker, label=criterion)
+def _gap(places: Sequence[float]) -> float:
+    """How far apart neighbours are: by which points at equal costs may be set apart."""
+    apart = sorted({round(place, 6) for place in places})
+    return min((float(step) for step in np.diff(apart)), default=1.0)
+
+
+def _draw_series(axes: Axes, own: Sequence[Spot], filled: Sequence[Spot], look: Look, by: Scale, shift: float) -> None:
+    """A line with a marker for each amount; those that are not `filled`, or in doubt, are hollow."""
+    x = [by.of(spot.cost) + shift for spot in own]
+    axes.plot(x, [100 * s.accuracy for s in own], color=look.colour, linestyle=look.line, linewidth=0.9, zorder=2)
+    for place, spot in zip(x, own, strict=True):
+        inside = face(look, spot.quality) if spot in filled else PAPER
+        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markerfacecolor": inside, "zorder": 3}
+        axes.errorbar([place], [100 * spot.accuracy], **_bars(spot, by), linestyle="none", elinewidth=0.8, **style)
+        cross(axes, place, 100 * spot.accuracy, look, spot.quality)
+    axes.plot([], [], color=look.colour, linestyle=look.line, marker=look.marker, label=own[0].series)
+
+
+def _draw_beside(axes: Axes, found: Sequence[Spot], by: Scale) -> None:
+    """The baseline, whole networks and published values: points without a line."""
+    markers = {"dense": cycle(WHOLE), "published": cycle(PUBLISHED)}
+    of_series: dict[str, str] = {}
+    for spot in found:
+        if spot.kind == "candidate":
+            continue
+        is_base = spot.kind == "baseline"
+        label = None if spot.series in of_series else spot.series
+        if label:
+            of_series[spot.series] = BASELINE.marker if is_base else next(markers[spot.kind])
+        style: dict[str, Any] = {"color": INK, "marker": of_series[spot.series], "markersize": 8 if is_base else 5.5}
+        style |= {"zorder": 4 if is_base else 3.5, "markerfacecolor": INK if is_base else PAPER}
+        place = [by.of(spot.cost)], [100 * spot.accuracy]
+        axes.errorbar(*place, **_bars(spot, by), linestyle="none", elinewidth=0.8, label=label, **style)
+
+
+def _bars(spot: Spot, by: Scale) -> dict[str, list[list[float]]]:
+    """How far the bars of a point reach, down and up; none along a cost that is one number."""
+    reach = {"yerr": [[100 * (spot.accuracy - spot.low)], [100 * (spot.high - spot.accuracy)]]}
+    left, right = by.of(spot.cost) - by.of(spot.cost_low), by.of(spot.cost_high) - by.of(spot.cost)
+    if max(left, right) > 1e-9:
+        reach["xerr"] = [[max(0.0, left)], [max(0.0, right)]]
+    return reach

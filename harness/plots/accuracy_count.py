@@ -1,10 +1,10 @@
-"""Accuracy against how much is removed, for each criterion, with random choice as a band."""
+"""Accuracy against how much is removed, for each criterion, with a band that says how sure it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle, pairwise
 from typing import Any
 
 import numpy as np
@@ -12,84 +12,157 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from harness.plots.accuracy_cost import PUBLISHED
 from harness.plots.drawing import Drawing
-from harness.plots.look import BASELINE, Look, canvas, dodge, legend_above, paper
+from harness.plots.look import BASELINE, INK, Look, canvas, dodge, legend_above, paper
+from harness.stats import paired
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
-from harness.tables.panels import LEVEL, Panel
-from harness.tables.shares import BARS, bars, mean_share
+from harness.tables.panels import LEVEL, UNIT, Panel, with_values
+from harness.tables.published_accuracies import Published
+from harness.tables.shares import bars, mean_share, per_network
 
 MOST_TICKS = 10
+ITEMS = {f"{OUTCOME}_items"}
+OVER_DRAWS, OVER_NETWORKS, OVER_ITEMS, UNKNOWN = "draws", "networks", "items", "none"
+BANDS = {
+    OVER_DRAWS: "lowest to highest mean over networks that any one draw gave; its line averages the draws",
+    OVER_NETWORKS: "95 % t interval of the mean over networks",
+    OVER_ITEMS: "95 % Wilson interval over the test items of the one checkpoint",
+}
 
 
-def accuracy_count(panel: Panel, look: Mapping[str, Look]) -> Drawing | None:
+@dataclass(frozen=True)
+class Sure:
+    """A mean accuracy at one level with the ends of its band, as shares; `over` says what the band is of."""
+
+    level: float
+    mean: float
+    low: float
+    high: float
+    over: str
+
+
+def accuracy_count(panel: Panel, look: Mapping[str, Look], published: Sequence[Published] = ()) -> Drawing | None:
     """Test accuracy by count or budget; None when nothing was evaluated."""
-    wide = panel.per_unit(OUTCOME)
-    shown = [criterion for criterion in panel.criteria if wide[criterion].notna().to_numpy().any()]
-    if not shown:
+    series = {criterion: found for criterion in panel.criteria if (found := _series(panel, criterion))}
+    if not series:
         return None
-    bands = {name: band for name in shown if len(band := _band(panel, name)) > 1}
-    at = partial(_position, panel)
-    levels = [at(level) for level in panel.levels]
-    gap = min((b - a for a, b in pairwise(levels)), default=1.0) if panel.cost else 1.0
+    beside = [one for one in published if one.count in panel.levels and not panel.cost]
     with paper():
         figure, axes = canvas(2.75)
         base = panel.baseline_values(OUTCOME)
         if base:
             level = 100 * float(np.mean(base))
             axes.axhline(level, color=BASELINE.colour, linestyle=BASELINE.line, linewidth=0.8, label="baseline")
-        for i, criterion in enumerate(shown):
-            own = panel.candidates[panel.candidates["criterion"] == criterion]
-            found = {at(n): own[own[LEVEL] == n] for n in panel.levels if wide[criterion, n].notna().any()}
-            if criterion in bands:
-                _draw(axes, criterion, found, look[criterion], shift=0.0, has_bars=False)
-            else:
-                _draw(axes, criterion, found, look[criterion], dodge(i, len(shown), gap))
-        for criterion, band in bands.items():
-            x, low, high = zip(*band, strict=True)
-            axes.fill_between(x, low, high, color=look[criterion].colour, alpha=0.22, linewidth=0, zorder=1)
-        axes.set_xlabel(panel.axis)
-        axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True) if len(levels) > MOST_TICKS else FixedLocator(levels))
-        if len(levels) == 1:
-            axes.set_xlim(levels[0] - 1, levels[0] + 1)
+        gap = min((b - a for a, b in pairwise(_places(panel))), default=1.0)
+        for i, (criterion, found) in enumerate(series.items()):
+            shift = 0.0 if len(found) > 1 else dodge(i, len(series), gap)
+            _draw(axes, panel, criterion, found, look[criterion], shift)
+        _draw_published(axes, beside)
+        _keep_means_in_sight(axes, panel, [one for found in series.values() for one in found])
+        _label(axes, panel)
         legend_above(figure, axes)
     name, word = ("accuracy_budget", "budget") if panel.cost else ("accuracy_count", "count")
-    return Drawing(f"{name}-{panel.slug}", f"Accuracy by {word}: {panel.label}", _caption(panel, bands), figure)
+    title = f"Accuracy by {word}: {panel.label}"
+    return Drawing(f"{name}-{panel.slug}", title, _caption(panel, series, beside), figure, _data(panel, series))
+
+
+def _series(panel: Panel, criterion: str) -> list[Sure]:
+    wide = panel.per_unit(OUTCOME)
+    return [_sure(panel, criterion, level) for level in panel.levels if wide[criterion, level].notna().any()]
+
+
+def _sure(panel: Panel, criterion: str, level: float) -> Sure:
+    own = panel.candidates[[UNIT, "criterion", LEVEL, OUTCOME, *ITEMS.intersection(panel.candidates)]]
+    rows = with_values(own[(own["criterion"] == criterion) & (own[LEVEL] == level)], OUTCOME)
+    mean = mean_share(rows)
+    drawn = panel.draw_range(OUTCOME, criterion, level)
+    if drawn:
+        return Sure(level, mean, drawn[0], drawn[1], OVER_DRAWS)
+    interval = paired(per_network(rows)).interval
+    if interval is not None:
+        return Sure(level, mean, max(0.0, interval.low), min(1.0, interval.high), OVER_NETWORKS)
+    down, up = bars(rows)
+    return Sure(level, mean, mean - down, mean + up, OVER_ITEMS if down or up else UNKNOWN)
 
 
 def _position(panel: Panel, level: float) -> float:
     return 100 * level if panel.cost else level
 
 
-def _draw(
-    axes: Axes,
-    criterion: str,
-    found: Mapping[float, pd.DataFrame],
-    look: Look,
-    shift: float,
-    *,
-    has_bars: bool = True,
-) -> None:
-    x = [count + shift for count in found]
-    y = [100 * mean_share(rows) for rows in found.values()]
-    reach = 100 * np.array([bars(rows) for rows in found.values()]).T if has_bars else None
+def _places(panel: Panel) -> list[float]:
+    return [_position(panel, level) for level in panel.levels]
+
+
+def _draw(axes: Axes, panel: Panel, name: str, found: Sequence[Sure], look: Look, shift: float) -> None:
+    """A line in its band; a single point has a bar."""
+    x = [_position(panel, one.level) + shift for one in found]
+    mean, low, high = (100 * np.array([getattr(one, end) for one in found]) for end in ("mean", "low", "high"))
     style: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "marker": look.marker, "zorder": 3}
-    axes.errorbar(x, y, yerr=reach, elinewidth=0.8, label=criterion, **style)
+    if len(found) > 1:
+        axes.plot(x, mean, label=name, **style)
+        axes.fill_between(x, low, high, color=look.colour, alpha=0.13, linewidth=0, zorder=1)
+        for edge in (low, high):
+            axes.plot(x, edge, color=look.colour, linewidth=0.4, alpha=0.6, zorder=1)
+    else:
+        axes.errorbar(x, mean, yerr=[mean - low, high - mean], elinewidth=0.8, label=name, **style)
 
 
-def _band(panel: Panel, criterion: str) -> list[tuple[float, float, float]]:
-    ranges = ((level, panel.draw_range(OUTCOME, criterion, level)) for level in panel.levels)
-    return [(_position(panel, level), 100 * found[0], 100 * found[1]) for level, found in ranges if found]
+def _draw_published(axes: Axes, beside: Sequence[Published]) -> None:
+    markers = cycle(PUBLISHED)
+    for name in dict.fromkeys(one.name for one in beside):
+        own = [one for one in beside if one.name == name]
+        style: dict[str, Any] = {"color": INK, "marker": next(markers), "linestyle": "none", "zorder": 3.5}
+        axes.plot([p.count for p in own], [100 * p.accuracy for p in own], label=f"published: {name}", **style)
 
 
-def _caption(panel: Panel, bands: Mapping[str, object]) -> str:
+def _keep_means_in_sight(axes: Axes, panel: Panel, found: Sequence[Sure]) -> None:
+    """An interval of two or three networks may span everything: the axis shows the means and half as much again."""
+    means = [100 * one.mean for one in found] + [100 * value for value in panel.baseline_values(OUTCOME)]
+    room = max(1.0, 0.5 * (max(means) - min(means)))
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, min(means) - room), min(high, max(means) + room))
+
+
+def _label(axes: Axes, panel: Panel) -> None:
+    places = _places(panel)
+    axes.set_xlabel(panel.axis)
+    axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True) if len(places) > MOST_TICKS else FixedLocator(places))
+    if len(places) == 1:
+        axes.set_xlim(places[0] - 1, places[0] + 1)
+
+
+def _caption(panel: Panel, series: Mapping[str, Sequence[Sure]], beside: Sequence[Published]) -> str:
     by = f"share of {panel.cost} to be saved" if panel.cost else f"number of {panel.sublayers} removed"
-    text = f"Test {OUTCOME_WORD} by {by} ({panel.label}): {panel.spread}."
-    if panel.networks == 1:
-        text += f" {BARS}"
-    if bands:
-        text += (
-            f" Band of {', '.join(bands)}: lowest to highest mean over networks that any one draw gave;"
-            " its line averages the draws. Markers are set slightly apart."
-        )
-    return text
+    over = f"mean over {panel.networks} networks" if panel.networks > 1 else "one network, so no spread is known"
+    text = f"Test {OUTCOME_WORD} by {by} ({panel.label}): {over}."
+    kinds: dict[str, list[str]] = {}
+    for name, found in series.items():
+        for kind in dict.fromkeys(one.over for one in found):
+            kinds.setdefault(kind, []).append(name)
+    for kind, words in BANDS.items():
+        if kind in kinds:
+            text += f" Band of {', '.join(kinds[kind])}: {words}."
+    if OVER_NETWORKS in kinds:
+        text += " Bands that reach far beyond the means are cut."
+    return text + (" Published accuracies had their own training." if beside else "")
+
+
+def _data(panel: Panel, series: Mapping[str, Sequence[Sure]]) -> pd.DataFrame:
+    amount = "asked_share" if panel.cost else "removed_count"
+    rows = [
+        {
+            "series": name,
+            amount: one.level,
+            f"{OUTCOME}_share": one.mean,
+            f"{OUTCOME}_low_share": one.low,
+            f"{OUTCOME}_high_share": one.high,
+            "interval_over": one.over,
+        }
+        for name, found in series.items()
+        for one in found
+    ]
+    base = panel.baseline_values(OUTCOME)
+    whole = [{"series": "baseline", amount: 0, f"{OUTCOME}_share": float(np.mean(base))}] if base else []
+    return pd.DataFrame([*whole, *rows])

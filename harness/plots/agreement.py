@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from harness.plots.cells import Cells, draw_cells
 from harness.plots.drawing import Drawing
@@ -39,7 +40,11 @@ def agreement_matrix(panel: Panel, pairs: Agreement) -> Drawing | None:
         f"Agreement of the criteria's rankings ({panel.label}): Kendall's tau-b, mean over "
         f"{counted(networks, 'network')}. 1: the same order, 0: unrelated, −1: reversed; blue above, orange below."
     )
-    return Drawing(f"agreement-{panel.slug}", f"Agreement between criteria: {panel.label}", caption, figure)
+    data = pd.DataFrame(
+        {"first": first, "second": second, "tau": float(np.mean(values)), "networks": len(values)}
+        for (first, second), values in pairs.items()
+    )
+    return Drawing(f"agreement-{panel.slug}", f"Agreement between criteria: {panel.label}", caption, figure, data)
 
 
 def _figure(tau: float, names: int) -> str:

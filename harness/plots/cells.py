@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
-from harness.plots.look import PAPER, canvas, short
+from harness.plots.look import PAPER, WIDTH_IN, canvas, short, width_in
 
 SHARES = LinearSegmentedColormap.from_list("shares", ["#eef3f8", "#9cc9e8", "#3d8fc4", "#0a4f86", "#062b4d"])
 BELOW = ("#5c2500", "#a84b00", "#e0893f", "#f4c796", "#f6efe6")  # towards -1, for those who tell no red from green
@@ -20,7 +22,7 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [*BELOW, "#eef3f8", "#9cc9e
 DARK, LIGHT = "#10141c", "#fdfdfd"
 MARK, MARK_EDGE = "#e8740c", "#fdfdfc"
 ROW_IN, MARGIN_IN = 0.27, 0.62
-ANNOTATED, MOST_TICKS = 16, 12
+ANNOTATED, MOST_TICKS = 16, 12  # columns of a figure that is one column of a paper wide
 LONGEST = 22
 
 Array = npt.NDArray[np.float64]
@@ -45,13 +47,14 @@ def draw_cells(cells: Cells, xlabel: str, *, is_upright: bool = False) -> Figure
     colours, lowest = (SIGNED, -1) if cells.is_signed else (SHARES, 0)
     axes.pcolormesh(shown, cmap=colours, vmin=lowest, vmax=1, edgecolors="none", snap=True)
     _separate(axes, cells.shades.shape)
-    size = len(cells.columns)
-    if size <= ANNOTATED:
+    size, wider = len(cells.columns), width_in() / WIDTH_IN
+    is_written = size <= ANNOTATED * wider
+    if is_written:
         _annotate(axes, cells)
     if cells.marks is not None:
         _mark(axes, cells.marks)
     axes.set_yticks(np.arange(len(cells.rows)) + 0.5, [short(name, LONGEST) for name in cells.rows])
-    ticks = range(0, size, 1 if size <= ANNOTATED else -(-size // MOST_TICKS))
+    ticks = range(0, size, 1 if is_written else math.ceil(size / (MOST_TICKS * wider)))
     axes.set_xticks([i + 0.5 for i in ticks], [cells.columns[i] for i in ticks], rotation=90 if is_upright else 0)
     axes.invert_yaxis()
     axes.tick_params(length=0)
@@ -62,6 +65,17 @@ def draw_cells(cells: Cells, xlabel: str, *, is_upright: bool = False) -> Figure
 def numbered(size: int) -> tuple[str, ...]:
     """Depths as the names of columns."""
     return tuple(map(str, range(size)))
+
+
+def by_depth(rows: Sequence[tuple[str, str]], name: str, values: Array) -> pd.DataFrame:
+    """The cells of a map as a table: a row for each criterion, kind of unit and depth that has a value."""
+    told = [
+        {"criterion": criterion, "kind": kind, "depth": depth, name: value}
+        for (criterion, kind), own in zip(rows, values, strict=True)
+        for depth, value in enumerate(own)
+        if np.isfinite(value)
+    ]
+    return pd.DataFrame(told)
 
 
 def row_name(criterion: str, kind: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.plots.cells import Cells, draw_cells, numbered, row_name
+from harness.plots.cells import Cells, by_depth, draw_cells, numbered, row_name
 from harness.plots.drawing import Drawing
 from harness.plots.look import paper
 from harness.tables.panels import Panel
@@ -24,8 +24,9 @@ def depth(panel: Panel) -> Drawing | None:
     kinds = sorted({kind for found in lost for kind in found})
     size = _size(panel, lost, len(kinds))
     shown = [criterion for criterion in panel.criteria if (rows["criterion"] == criterion).any()]
-    shares = np.vstack([_shares(rows, lost, criterion, kind, size) for criterion in shown for kind in kinds])
-    names = tuple(row_name(criterion, kind) for criterion in shown for kind in kinds)
+    pairs = [(criterion, kind) for criterion in shown for kind in kinds]
+    shares = np.vstack([_shares(rows, lost, criterion, kind, size) for criterion, kind in pairs])
+    names = tuple(row_name(*pair) for pair in pairs)
     with paper():
         cells = Cells(names, numbered(size), shares, lambda row, column: f"{100 * shares[row, column]:.0f}")
         figure = draw_cells(cells, "depth (0: next to the input)")
@@ -34,7 +35,8 @@ def depth(panel: Panel) -> Drawing | None:
         f"Share of networks (%) whose sublayer at each depth was removed, {_amount(panel, level)} ({panel.label}); "
         f"draws of a random criterion count as networks.{chance}"
     )
-    return Drawing(f"depth-{panel.slug}", f"What was removed, by depth: {panel.label}", caption, figure)
+    data = by_depth(pairs, "removed_share", shares)
+    return Drawing(f"depth-{panel.slug}", f"What was removed, by depth: {panel.label}", caption, figure, data)
 
 
 def _amount(panel: Panel, level: float) -> str:

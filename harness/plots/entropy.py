@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from harness.plots.drawing import Drawing
@@ -58,7 +59,21 @@ def _drawing(members: Sequence[tuple[Panel, Sequence[Selected]]]) -> Drawing:
         "of the logarithms of the deviations of its channels over items."
     )
     slug = "-".join(dict.fromkeys((panel.slug.partition(f"-{panel.key['target']}")[0], data)))
-    return Drawing(f"entropy-{slug}", f"Entropy by depth: {model}, {data}", caption, figure)
+    return Drawing(f"entropy-{slug}", f"Entropy by depth: {model}, {data}", caption, figure, _data(curves))
+
+
+def _data(curves: Curves) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "kind": kind or "block",
+            "depth": place,
+            "entropy_nats": float(np.mean(values)),
+            "deviation_nats": spread(values),
+            "networks": len(values),
+        }
+        for kind, by_place in curves.items()
+        for place, values in sorted(by_place.items())
+    )
 
 
 def _curves(own: Sequence[Selected]) -> tuple[Curves, int]:

@@ -1,28 +1,45 @@
-"""Every figure of a study, panel by panel."""
+"""Every figure of a study, in the order in which a reader wants them, and each only where it says more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from harness.plots.accuracy_cost import accuracy_cost
+from harness.plots.accuracy_cost import accuracy_cost, accuracy_machine
 from harness.plots.accuracy_count import accuracy_count
 from harness.plots.agreement import agreement_matrix
 from harness.plots.depth import depth
 from harness.plots.drawing import Drawing
 from harness.plots.entropy import entropies
-from harness.plots.look import looks
+from harness.plots.look import Look, looks
 from harness.plots.realised import realised
+from harness.plots.recovered import before_after, families, recovery_curves
 from harness.plots.runtimes import runtime_speeds
 from harness.plots.scores import scores
+from harness.plots.stability import stability_matrix
 from harness.plots.sublayers import shares_by_depth
 from harness.tables.alone import Apart
 from harness.tables.assurance import agreement
 from harness.tables.derived import SPEEDUPS
-from harness.tables.panels import Panel, across_runtimes, of_outcomes
+from harness.tables.panels import KEY, Panel, across_runtimes, of_outcomes
+from harness.tables.published_accuracies import Published
 from harness.tables.selections import Selected
+from harness.tables.trainings import Training
 
 Chosen = Sequence[tuple[Panel, Sequence[Selected]]]
+MACHINE = "machine_class"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What panels do not hold: how long each recovery trained, and what others published of the same networks."""
+
+    trainings: Mapping[str, Training]
+    published: Sequence[Published] = ()
+
+    def of(self, panel: Panel) -> list[Published]:
+        """What was published of a panel's network and target."""
+        return [p for p in self.published if (p.model, p.target) == (panel.key["model"], panel.key["target"])]
 
 
 def gallery(
@@ -31,6 +48,7 @@ def gallery(
     random: Sequence[str] = (),
     chosen: Chosen = (),
     taken_apart: Sequence[Apart] = (),
+    beside: Beside | None = None,
 ) -> tuple[Drawing, ...]:
     """The figures that the records can fill; a criterion looks the same in all of them.
 
@@ -39,40 +57,60 @@ def gallery(
     """
     extra = sorted({name for panel in panels for name in panel.criteria} - set(criteria))
     look = looks([*criteria, *extra], random)
-    found: list[Drawing] = []
-    outcomes = of_outcomes(panels)
-    removed = _removed(outcomes)
-    for panel, timed in zip(outcomes, across_runtimes(panels), strict=True):
-        drawings = (accuracy_cost(panel, look), accuracy_count(panel, look), removed.get(panel.label))
-        found += [_noted(drawing, panel.note) for drawing in (*drawings, *_speeds(panel, timed)) if drawing is not None]
-    for panel, selected in chosen:
-        maps = (scores(panel, selected), agreement_matrix(panel, agreement(selected)))
-        found += [_noted(drawing, panel.note) for drawing in maps if drawing is not None]
+    held = beside or Beside({})
+    found = [
+        *_of_outcomes(panels, look, held),
+        *((panel, drawing) for panel, selected in chosen for drawing in _of_selections(panel, selected)),
+    ]
+    told = [_noted(drawing, panel.note) for panel, drawing in _told_once(found)]
     note = panels[0].note if panels else ""
     whole = (*entropies(chosen), *shares_by_depth(taken_apart))
-    return (*found, *(_noted(drawing, note) for drawing in whole))
+    return (*told, *(_noted(drawing, note) for drawing in whole))
 
 
-def _speeds(panel: Panel, timed: Sequence[Panel]) -> Iterator[Drawing | None]:
-    """Of one runtime what arrives of the saving; several runtimes are drawn together, metric by metric."""
-    if len(timed) == 1:
-        yield realised(panel)
-    else:
+def _of_outcomes(panels: Sequence[Panel], look: Mapping[str, Look], held: Beside) -> Iterator[tuple[Panel, Drawing]]:
+    outcomes = of_outcomes(panels)
+    curves = {members[0].slug: _of_recoveries(members, held) for members in families(outcomes)}
+    in_curves = {p.slug for members in families(outcomes) if curves[members[0].slug] for p in members}
+    for panel, timed in zip(outcomes, across_runtimes(panels), strict=True):
+        # Of one amount a curve has one point; what recoveries make of it is in the figure of recoveries.
+        has_curve = len(panel.levels) > 1 or panel.slug not in in_curves
+        drawings: list[Drawing | None] = [*curves.get(panel.slug, ())]
+        if has_curve:
+            drawings += [accuracy_cost(panel, look, held.of(panel)), accuracy_count(panel, look, held.of(panel))]
+        drawings += [accuracy_machine(panel, look, held.of(panel)) if has_curve else None, depth(panel)]
+        drawings += _speeds(panel, timed, outcomes)
+        yield from ((panel, drawing) for drawing in drawings if drawing is not None)
+
+
+def _of_recoveries(members: Sequence[Panel], held: Beside) -> list[Drawing]:
+    found = (recovery_curves(members, held.trainings), before_after(members))
+    return [drawing for drawing in found if drawing is not None]
+
+
+def _speeds(panel: Panel, timed: Sequence[Panel], others: Sequence[Panel]) -> Iterator[Drawing | None]:
+    """What arrives of the saving: machines side by side; several runtimes together, metric by metric."""
+    if len(timed) > 1:
         yield from (runtime_speeds(timed, panel, metric) for metric in SPEEDUPS)
+        return
+    same = [other for other in others if all(other.key[n] == panel.key[n] for n in KEY if n != MACHINE)]
+    if same[0] is panel:
+        yield realised(*same)
 
 
-def _removed(panels: Sequence[Panel]) -> dict[str, Drawing]:
-    """Maps of what was removed that differ, by the first panel of each: a recovery changes no set."""
-    alike: dict[str, list[tuple[str, Drawing]]] = {}
-    for panel in panels:
-        drawing = depth(panel)
-        if drawing is not None:
-            alike.setdefault(drawing.svg, []).append((panel.label, drawing))
-    return {label: _same(drawing, [other for other, _ in rest]) for (label, drawing), *rest in alike.values()}
+def _of_selections(panel: Panel, selected: Sequence[Selected]) -> list[Drawing]:
+    found = (scores(panel, selected), agreement_matrix(panel, agreement(selected)), stability_matrix(panel, selected))
+    return [drawing for drawing in found if drawing is not None]
 
 
-def _same(drawing: Drawing, labels: Sequence[str]) -> Drawing:
-    return replace(drawing, caption=f"{drawing.caption} The same for {'; '.join(labels)}.") if labels else drawing
+def _told_once(found: Iterable[tuple[Panel, Drawing]]) -> Iterator[tuple[Panel, Drawing]]:
+    """Figures of one kind with the same data are one: a recovery changes no set, a machine no accuracy."""
+    alike: dict[tuple[str, str], list[tuple[Panel, Drawing]]] = {}
+    for panel, drawing in found:
+        alike.setdefault((drawing.name.partition("-")[0], drawing.csv), []).append((panel, drawing))
+    for (panel, drawing), *rest in alike.values():
+        labels = "; ".join(other.label for other, _ in rest)
+        yield panel, replace(drawing, caption=f"{drawing.caption} The same for {labels}.") if rest else drawing
 
 
 def _noted(drawing: Drawing, note: str) -> Drawing:

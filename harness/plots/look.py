@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -14,7 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.style import context
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
-WIDTH_IN = 3.5
+Size: TypeAlias = Literal["column", "page"]
+SIZES_IN: dict[Size, float] = {"column": 3.5, "page": 7.0}
+WIDTH_IN = SIZES_IN["column"]
+_WIDTH = ContextVar("width of what is drawn, in inches", default=WIDTH_IN)
+MOST_COLUMNS = 3  # of a legend, in a column
 HANDLE_IN, LETTER_IN, ROW_IN = 0.52, 0.052, 0.17  # of a legend at the style's size of letters
 INK = "#1f2430"  # text, axes and the baseline; a page may put its own ink and paper in place of these three
 GRID = "#d5d9e0"
@@ -54,11 +60,40 @@ def paper() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def sized(size: Size) -> Iterator[None]:
+    """What is drawn meanwhile is as wide as one column of a paper, or as its page."""
+    before = _WIDTH.set(SIZES_IN[size])
+    try:
+        yield
+    finally:
+        _WIDTH.reset(before)
+
+
+def width_in() -> float:
+    """How wide a figure is to be, in inches."""
+    return _WIDTH.get()
+
+
 def canvas(height_in: float = 2.6) -> tuple[Figure, Axes]:
-    """An empty figure, one column wide."""
-    figure = Figure(figsize=(WIDTH_IN, height_in))
+    """An empty figure of the width that is asked for."""
+    figure = Figure(figsize=(width_in(), height_in))
     axes: Axes = figure.subplots()
     return figure, axes
+
+
+def tiles(many: int, height_in: float) -> tuple[Figure, list[Axes]]:
+    """A figure of several axes that share their heights: two in a row of a column, four in a row of a page.
+
+    `height_in` is of one row; a last row that is not full leaves its places empty.
+    """
+    across = min(many, 2 if width_in() <= WIDTH_IN else 4)
+    down = math.ceil(many / across)
+    figure = Figure(figsize=(width_in(), height_in * down))
+    places: list[Axes] = list(figure.subplots(down, across, sharey=True, squeeze=False).flat)
+    for axes in places[many:]:
+        axes.set_visible(False)
+    return figure, places[:many]
 
 
 def dodge(place: int, among: int, gap: float) -> float:
@@ -81,10 +116,13 @@ def legend_above(figure: Figure, axes: Axes) -> None:
     entries = [(handle, short(label)) for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)]
     if not entries:
         return
-    columns = next(n for n in (3, 2, 1) if n == 1 or _width_in([label for _, label in entries], n) <= WIDTH_IN)
+    labels = [label for _, label in entries]
+    width = figure.get_figwidth()
+    most = round(MOST_COLUMNS * width / WIDTH_IN)
+    columns = next(n for n in range(most, 0, -1) if n == 1 or _width_in(labels, n) <= width)
     rows = math.ceil(len(entries) / columns)
     figure.set_figheight(figure.get_figheight() + ROW_IN * max(0, rows - 2))
     # Matplotlib fills column by column, and a short last row leaves its last columns short.
     ordered = [entry for column in range(columns) for entry in entries[column::columns]]
-    handles, labels = zip(*ordered, strict=True)
-    figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+    handles, names = zip(*ordered, strict=True)
+    figure.legend(handles, names, loc="outside upper center", ncols=columns)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from harness.plots.doubts import CAPTION, cross, explain, face
@@ -63,7 +64,22 @@ def runtime_speeds(members: Sequence[Panel], named: Panel, metric: str) -> Drawi
     )
     caption = " ".join((caption, *count_notes(measured_structures(named.candidates))))
     title = f"Speed-up by runtime ({TIMED_WORDS[metric]}): {named.label}"
-    return Drawing(f"runtimes_{TIMED_WORDS[metric]}-{named.slug}", title, caption, figure)
+    return Drawing(f"runtimes_{TIMED_WORDS[metric]}-{named.slug}", title, caption, figure, _data(series))
+
+
+def _data(series: Mapping[str, Sequence[Gain]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            RUNTIME: name,
+            "macs_saved_share": gain.saved / 100,
+            "speedup": gain.speed,
+            "speedup_low": gain.low,
+            "speedup_high": gain.high,
+            "quality": gain.quality,
+        }
+        for name, found in series.items()
+        for gain in found
+    )
 
 
 def _gains(panel: Panel, metric: str) -> list[Gain]:

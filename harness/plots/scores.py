@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.plots.cells import Cells, draw_cells, numbered, row_name
+from harness.plots.cells import Cells, by_depth, draw_cells, numbered, row_name
 from harness.plots.drawing import Drawing
 from harness.plots.look import paper
 from harness.tables.panels import Panel
@@ -43,7 +43,10 @@ def scores(panel: Panel, found: Sequence[Selected]) -> Drawing | None:
     )
     if marks.any():
         caption += " Marked corner: the place is not settled by the calibration items, in half of the networks or more."
-    return Drawing(f"scores-{panel.slug}", f"Scores by depth: {panel.label}", caption, figure)
+    pairs = [(name, where.kinds[row]) for name, row in rows]
+    data = by_depth(pairs, "mean_rank", ranks)
+    data["is_unsettled"] = by_depth(pairs, "marked", np.where(np.isfinite(ranks), marks, np.nan))["marked"].astype(bool)
+    return Drawing(f"scores-{panel.slug}", f"Scores by depth: {panel.label}", caption, figure, data)
 
 
 def _named(criterion: str, kind: str, where: Placing) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from harness.plots.doubts import CAPTION, cross, explain, face
 from harness.plots.drawing import Drawing
-from harness.plots.look import COLOURS, INK, WIDTH_IN, Look, legend_above, paper
+from harness.plots.look import COLOURS, INK, Look, legend_above, paper, width_in
 from harness.stats import Interval
 from harness.tables.alone import Apart, Part
 
@@ -32,7 +33,7 @@ def shares_by_depth(found: Sequence[Apart]) -> tuple[Drawing, ...]:
 
 def _drawing(one: Apart) -> Drawing:
     with paper():
-        figure = Figure(figsize=(WIDTH_IN, MARGIN_IN + ROW_IN * len(one.kinds)))
+        figure = Figure(figsize=(width_in(), MARGIN_IN + ROW_IN * len(one.kinds)))
         rows: list[Axes] = list(figure.subplots(len(one.kinds), 1, sharex=True, sharey=True, squeeze=False)[:, 0])
         for axes, kind in zip(rows, one.kinds, strict=True):
             _draw(axes, [part for part in one.parts if part.kind == kind])
@@ -47,7 +48,25 @@ def _drawing(one: Apart) -> Drawing:
         f"parameters counted, latency measured with the sublayer alone removed, timed in turn with the whole "
         f"({one.conditions}). Lines: 95 % intervals over the pairs of one process; {CAPTION}."
     )
-    return Drawing(f"sublayers-{one.slug}", f"What each sublayer costs, by depth: {one.label}", caption, figure)
+    title = f"What each sublayer costs, by depth: {one.label}"
+    return Drawing(f"sublayers-{one.slug}", title, caption, figure, _data(one))
+
+
+def _data(one: Apart) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "sublayer": part.name,
+            "kind": part.kind,
+            "depth": part.depth,
+            "macs_share": part.macs_share,
+            "params_share": part.params_share,
+            "latency_share": part.latency_share,
+            "latency_low_share": part.interval and part.interval.low,
+            "latency_high_share": part.interval and part.interval.high,
+            "latency_quality": part.quality,
+        }
+        for part in one.parts
+    )
 
 
 def _draw(axes: Axes, parts: Sequence[Part]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from harness.errors import StoreError
 from harness.plots.drawing import Drawing
-from harness.plots.gallery import gallery
+from harness.plots.files import write_figures
 from harness.report import appendix
 from harness.report.badge import Badge, badge
 from harness.report.caveats import caveats
 from harness.report.comparisons import others, primary
+from harness.report.figures import figures
 from harness.report.inline import bound, inline_svg
 from harness.report.library import every_table
 from harness.report.sureness import sureness
@@ -23,11 +24,12 @@ from harness.report.view import View, view
 from harness.report.words import answer
 from harness.store import Store
 from harness.tables.absences import absence_table
-from harness.tables.alone import apart
 from harness.tables.checkpoints import FILE, rows_of
+from harness.tables.files import write_tables
 from harness.tables.frame import write_csv
 from harness.tables.latencies import latency_table
-from harness.tables.table import Table, escape_markdown, latex, markdown
+from harness.tables.parquet import write_parquet
+from harness.tables.table import Table, escape_markdown, markdown
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -66,10 +68,11 @@ def write_report(store: Store, study: str, to: Path) -> Path:
         for part in (folder, folder / "tables", folder / "figures"):
             part.mkdir(parents=True, exist_ok=True)
         write_csv(seen.table, folder / "trials.csv")
+        write_parquet(seen.table, seen.columns, folder)
         if seen.checkpoint_tests:
             write_csv(rows_of(seen.checkpoint_tests), folder / FILE)
-        _write_tables(content.tables, folder / "tables")
-        _write_figures(content.drawings, folder / "figures")
+        write_tables(content.tables, folder / "tables")
+        write_figures(content.drawings, folder / "figures")
         _write(folder / "report.md", _render("report.md.j2", content))
         return _write(folder / "index.html", _render("index.html.j2", content))
     except OSError as error:
@@ -86,9 +89,7 @@ def _content(seen: View) -> Content:
         sureness=sureness(seen),
         caveats=caveats(seen),
         badge=badge(seen),
-        drawings=gallery(
-            seen.panels, seen.index.criteria, seen.index.random_criteria, seen.chosen, apart(seen.results)
-        ),
+        drawings=figures(seen),
         tables=tables,
         failed=appendix.failure_table(seen),
         retry=appendix.retry_command(seen),
@@ -130,18 +131,6 @@ def _render(template: str, content: Content) -> str:
     }
     environment.filters.update(filters)
     return environment.get_template(template).render(c=content)
-
-
-def _write_tables(tables: Sequence[Table], folder: Path) -> None:
-    for table in tables:
-        _write(folder / f"{table.name}.tex", latex(table))
-        _write(folder / f"{table.name}.md", markdown(table))
-
-
-def _write_figures(drawings: Sequence[Drawing], folder: Path) -> None:
-    for drawing in drawings:
-        _write(folder / f"{drawing.name}.svg", drawing.svg)
-        drawing.write_png(folder / f"{drawing.name}.png")
 
 
 def _write(path: Path, text: str) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.rankings import mean_interval, tau
 from harness.stats import Interval, spread
-from harness.tables.cells import NONE, between, number, percent, significant
+from harness.tables.cells import NONE, Printed, between, number, percent, plus_minus, significant
 from harness.tables.panels import Panel
 from harness.tables.placing import natural
 from harness.tables.selections import Selected, by_criterion, mean_at, number_at, over_networks, sizes_of
@@ -76,7 +76,8 @@ def _score(unit: str, own: Sequence[Selected]) -> str:
     if middle is None or low is None or high is None:
         return NONE
     mark = "*" if any(unit in s.unsettled for s in own) else ""
-    return f"{significant(middle)} [{significant(low)}, {significant(high)}]{mark}"
+    text = f"{significant(middle)} [{significant(low)}, {significant(high)}]{mark}"
+    return Printed(text, {"value": middle, "low": low, "high": high})
 
 
 def agreement(found: Sequence[Selected]) -> Agreement:
@@ -115,9 +116,7 @@ def _tau_cell(pairs: Agreement, row: str, column: str) -> str:
     values = pairs.get((row, column)) or pairs.get((column, row))
     if not values:
         return NONE
-    deviation = spread(values)
-    mean = number(float(np.mean(values)), 2)
-    return mean if deviation is None else f"{mean} ± {number(deviation, 2)}"
+    return plus_minus(float(np.mean(values)), spread(values), 2)
 
 
 def mean_tau(values: Sequence[float]) -> tuple[float, Interval | None]:

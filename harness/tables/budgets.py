@@ -60,7 +60,7 @@ def _cell(panel: Panel, criterion: str, level: float) -> str:
         return NONE
     rows = panel.at(level)
     rows = rows[rows["criterion"] == criterion]
-    return f"{share(rows)}{_reached(panel, rows)}" if len(with_values(rows, OUTCOME)) else NONE
+    return share(rows) + _reached(panel, rows) if len(with_values(rows, OUTCOME)) else NONE
 
 
 def _reached(panel: Panel, rows: pd.DataFrame) -> str:

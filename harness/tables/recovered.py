@@ -82,4 +82,4 @@ def _table(members: Sequence[Kept]) -> Table:
 
 def _cell(one: Kept, level: float) -> str:
     values = one.taus.get(level)
-    return f"{number(float(np.mean(values)), 2)} ({number(one.sets[level], 0)} sets)" if values else NONE
+    return number(float(np.mean(values)), 2) + f" ({number(one.sets[level], 0)} sets)" if values else NONE

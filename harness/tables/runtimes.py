@@ -139,8 +139,8 @@ def _speed(panel: Panel, level: float, column: str) -> str:
         return absent(rows, column)
     interval = speed_interval(held, name)
     text = number(float(np.median(held[name])), 2)
-    told = f"{text} {between(interval, digits=2)}" if interval else text
-    return f"{told}{mark(held, column)}{partly(rows, column)}"
+    told = text + " " + between(interval, digits=2) if interval else text
+    return told + mark(held, column) + partly(rows, column)
 
 
 def _saved(members: Sequence[Panel], level: float, columns: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from harness.stats import Interval, spread, wilson
-from harness.tables.cells import between, number, points
+from harness.tables.cells import Printed, between, number, points
 from harness.tables.columns import OUTCOME
 from harness.tables.panels import UNIT, with_values
 
@@ -21,7 +21,8 @@ def share(rows: pd.DataFrame, column: str = OUTCOME) -> str:
     held = with_values(rows, column)
     if len(held) == 1:
         value, interval = float(held[column].iloc[0]), wilson_interval(held.iloc[0], column)
-        return number(100 * value) + (f" {between(interval, 100)}" if interval else "")
+        text = Printed(number(100 * value), {"value": 100 * value}, "%")
+        return text + " " + between(interval, 100) if interval else text
     return points(per_network(held, column))
 
 

@@ -72,13 +72,13 @@ def _bytes(heading: str, name: str, held: Sequence[float]) -> Column:
 def _share(part: Part) -> str:
     if part.latency_share is None:
         return NONE
-    interval = f" {between(part.interval, factor=100)}" if part.interval else ""
-    return f"{percent(part.latency_share)}{interval}{MARKS.get(part.quality, '')}"
+    interval = " " + between(part.interval, factor=100) if part.interval else ""
+    return percent(part.latency_share) + interval + MARKS.get(part.quality, "")
 
 
 def _realised(part: Part) -> str:
     text = number(part.realised, 2)
-    return text if text == NONE else f"{text}{MARKS.get(part.quality, '')}"
+    return text if text == NONE else text + MARKS.get(part.quality, "")
 
 
 def _heading(name: str, unit: str) -> str:

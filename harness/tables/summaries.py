@@ -15,6 +15,7 @@ from harness.tables.marks import OF_MACS, absent, count_notes, mark, mark_notes,
 from harness.tables.panels import LEVEL, Panel, with_values
 from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
+from harness.tables.winners import winners
 
 BRACKET = "["
 TIMED = (
@@ -40,7 +41,10 @@ def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
         notes.append(f"Columns: share of the {panel.cost} that was to be saved; the set that saves nearest to it.")
     header = ("criterion", *map(panel.amount, panel.levels))
     title = f"Accuracy by criterion and {'budget' if panel.cost else 'count'}: {panel.label}"
-    return Table(f"accuracy-{panel.slug}", title, header, tuple(rows), _noted(notes, panel))
+    best = winners(panel, column)
+    notes += [best.note] if best.note else []
+    bold = frozenset((panel.criteria.index(name) + 1, place + 1) for place, name in best.by_level.items())
+    return Table(f"accuracy-{panel.slug}", title, header, tuple(rows), _noted(notes, panel), bold=bold)
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def _cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
     text = cost.write([float(v) for v in held[cost.column]], by)
     if cost.column.startswith("speedup"):
         interval = speed_interval(rows, cost.column)
-        text = f"{text} {between(interval, digits=2)}" if interval else text
+        text = text + " " + between(interval, digits=2) if interval else text
     return text + mark(held, cost.column) + partly(rows, cost.column)
 
 

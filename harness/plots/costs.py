@@ -1,0 +1,195 @@
+"""Accuracy and one cost as points of a figure: criteria at each amount, the baseline, dense and published networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from harness.stats import pareto
+from harness.tables.columns import OUTCOME
+from harness.tables.derived import SPEEDUPS
+from harness.tables.marks import beside, quality
+from harness.tables.panels import LEVEL, UNIT, Panel, with_values
+from harness.tables.published_accuracies import Published
+from harness.tables.shares import bars, mean_share
+from harness.tables.summaries import measured_structures, speed_interval
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A cost by its column of the trials table; `unit` is of stored values, `1` for a share."""
+
+    column: str
+    words: str
+    unit: str
+    better: Literal["higher", "lower"] = "lower"
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether candidate and baseline were timed in turn, so that their ratio is what is sure."""
+        return self.column in SPEEDUPS
+
+
+SAVED = Cost("macs_saved", "MACs saved", "1", "higher")
+PARAMS = Cost("params", "parameters", "")
+COUNTED = (SAVED, PARAMS)
+ON_MACHINE = (
+    Cost("latency_s", "latency", "s"),
+    Cost("images_per_s", "items/s", "", "higher"),
+    Cost("peak_bytes", "peak memory", "B"),
+    Cost("energy_j_per_image", "energy per item", "J"),
+)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One point in base units; `low` and `high` are the ends of its bars, `kind` is whose it is."""
+
+    series: str
+    kind: Literal["candidate", "baseline", "dense", "published"]
+    removed: float
+    cost: float
+    cost_low: float
+    cost_high: float
+    accuracy: float
+    low: float
+    high: float
+    quality: str = "ok"
+
+
+def spots(panel: Panel, cost: Cost) -> list[Spot]:
+    """The candidates, one for each criterion and level that has both; none without any."""
+    found = []
+    cells = {key: rows for key, rows in _needed(panel.candidates, cost).groupby(["criterion", LEVEL])}
+    for key in product(panel.criteria, panel.levels):
+        rows = cells.get(key)
+        if rows is None:
+            continue
+        accurate, place = with_values(rows, OUTCOME), _placed(panel, rows, cost)
+        if place is not None and len(accurate):
+            doubt = quality(with_values(rows, cost.column), cost.column)
+            found.append(Spot(key[0], "candidate", key[1], *place, *_accuracy(accurate), doubt))
+    return found
+
+
+def _needed(rows: pd.DataFrame, cost: Cost) -> pd.DataFrame:
+    """The few columns of a wide table that a point is made from: picking rows of all of them takes long."""
+    ratio = SPEEDUPS.get(cost.column, cost.column)
+    told = (cost.column, beside(cost.column, "quality"), ratio, f"{ratio}_low", f"{ratio}_high")
+    names = ("id", "costs_from", UNIT, "criterion", LEVEL, OUTCOME, f"{OUTCOME}_items", *told)
+    return rows[[name for name in dict.fromkeys(names) if name in rows]]
+
+
+def baseline_spot(panel: Panel, cost: Cost) -> list[Spot]:
+    """The baseline, where it was evaluated and the cost is known."""
+    rows = panel.baselines
+    place = (0.0, 0.0, 0.0) if cost == SAVED else _spread(rows, cost)
+    if place is None or not len(with_values(rows, OUTCOME)):
+        return []
+    return [Spot(BASELINE, "baseline", 0.0, *place, *_accuracy(rows), quality(rows, cost.column))]
+
+
+def dense_spots(panel: Panel, cost: Cost) -> Iterator[Spot]:
+    """Whole networks beside the study; their MACs are compared with the baseline's, their times stand as they are."""
+    for model, rows in panel.references.groupby("model", sort=False) if len(panel.references) else ():
+        place = _saved(panel, rows) if cost == SAVED else _spread(rows, cost)
+        if place is not None and len(with_values(rows, OUTCOME)):
+            yield Spot(f"{model} (dense)", "dense", 0.0, *place, *_accuracy(rows), quality(rows, cost.column))
+
+
+def published_spots(published: Sequence[Published], known: Sequence[Spot]) -> Iterator[Spot]:
+    """Published accuracies at our own cost of as many sublayers removed, where we have it."""
+    costs = {spot.removed: (spot.cost,) * 3 for spot in reversed(known)}
+    for one in published:
+        if one.count in costs:
+            value = (one.accuracy,) * 3
+            yield Spot(f"published: {one.name}", "published", one.count, *costs[one.count], *value)
+
+
+def front(found: Sequence[Spot], cost: Cost) -> list[Spot]:
+    """Those that no other beats in both mean accuracy and cost, in order of their cost; means of equals are equal."""
+    points = [{name: float(f"{getattr(spot, name):.9g}") for name in ("accuracy", "cost")} for spot in found]
+    keeps = pareto(points, {"accuracy": "higher", "cost": cost.better}) if points else ()
+    return sorted((s for s, is_kept in zip(found, keeps, strict=True) if is_kept), key=lambda s: s.cost)
+
+
+def frame_of(found: Sequence[Spot], best: Sequence[Spot], cost: Cost, panel: Panel) -> pd.DataFrame:
+    """What is drawn as a table: accuracies as shares, the cost in the unit that its name tells."""
+    amount = "asked_share" if panel.cost else "removed_count"
+    rows = [
+        {
+            "series": spot.series,
+            "kind": spot.kind,
+            amount: spot.removed,
+            "cost": cost.column,
+            "cost_value": spot.cost,
+            "cost_low": spot.cost_low,
+            "cost_high": spot.cost_high,
+            **_shares(spot),
+            "cost_quality": spot.quality,
+            "is_on_front": spot in best,
+        }
+        for spot in found
+    ]
+    return pd.DataFrame(rows)
+
+
+def _shares(spot: Spot) -> dict[str, float]:
+    named = {"share": spot.accuracy, "low_share": spot.low, "high_share": spot.high}
+    return {f"{OUTCOME}_{name}": value for name, value in named.items()}
+
+
+def says_more(panel: Panel, cost: Cost) -> bool:
+    """Whether a cost is more than saved MACs in another unit: else its figure shows what theirs did."""
+    pairs = with_values(with_values(panel.candidates, cost.column), SAVED.column)
+    if not len(pairs):
+        return len(with_values(panel.candidates, cost.column)) > 0
+    x, y = pairs[SAVED.column].to_numpy(), pairs[cost.column].to_numpy()
+    if not np.ptp(x) or not np.ptp(y):
+        return bool(np.ptp(y))
+    return abs(float(np.corrcoef(x, y)[0, 1])) < 0.999
+
+
+def _accuracy(rows: pd.DataFrame) -> tuple[float, float, float]:
+    value, (down, up) = mean_share(rows), bars(rows)
+    return value, value - down, value + up
+
+
+def _placed(panel: Panel, rows: pd.DataFrame, cost: Cost) -> tuple[float, float, float] | None:
+    """A cost of candidates. Of a timed one: the baseline's, changed by the ratio of those that were timed in turn."""
+    measured = measured_structures(rows)
+    whole = with_values(panel.baselines, cost.column)
+    ratio = SPEEDUPS.get(cost.column, "")
+    held = with_values(measured, ratio) if ratio else measured.iloc[:0]
+    if not len(held) or not len(whole):
+        return _spread(rows, cost)
+    start, gain = float(whole[cost.column].median()), float(held[ratio].median())
+    interval = speed_interval(held, ratio)
+    ends = (gain, gain) if interval is None else (interval.low, interval.high)
+    found = sorted(start * one if cost.better == "higher" else start / one for one in ends)
+    return (start * gain if cost.better == "higher" else start / gain), found[0], found[1]
+
+
+def _spread(rows: pd.DataFrame, cost: Cost) -> tuple[float, float, float] | None:
+    """The mean and both extremes: of counts over trials, else over measured structures; of times the median."""
+    own = rows if cost in COUNTED else measured_structures(rows)
+    held = with_values(own, cost.column)[cost.column]
+    if not len(held):
+        return None
+    middle = held.median() if cost.is_timed else held.mean()
+    return float(middle), float(held.min()), float(held.max())
+
+
+def _saved(panel: Panel, rows: pd.DataFrame) -> tuple[float, float, float] | None:
+    whole, macs = with_values(panel.baselines, "macs")["macs"], with_values(rows, "macs")["macs"]
+    if not len(whole) or not len(macs):
+        return None
+    saved = 1 - float(macs.mean()) / float(whole.mean())
+    return saved, saved, saved

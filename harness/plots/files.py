@@ -1,0 +1,17 @@
+"""Figures as files: vectors for a paper and a page, a picture to look at, and the data of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.plots.drawing import FORMATS, Drawing
+
+
+def write_figures(drawings: Sequence[Drawing], folder: Path) -> None:
+    """Every drawing in every format, and as `<name>.csv` what it shows."""
+    for drawing in drawings:
+        for ending in FORMATS:
+            drawing.write(folder / f"{drawing.name}.{ending}")
+        if len(drawing.data):
+            (folder / f"{drawing.name}.csv").write_text(drawing.csv, encoding="utf-8")

@@ -1,0 +1,166 @@
+"""What training gives back: accuracy by its length, and accuracy before against after it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from harness.plots.drawing import Drawing
+from harness.plots.look import BASELINE, COLOURS, INK, LINES, MARKERS, Look, canvas, legend_above, paper, short, tiles
+from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.panels import KEY, Panel, with_values
+from harness.tables.recovered import UNTRAINED
+from harness.tables.shares import bars, mean_share
+from harness.tables.trainings import Training
+
+FROM_NOTHING = "scratch"  # the kind that does not go on from the network that was cut
+FEWEST_LENGTHS, FEWEST_POINTS, MOST_TILES = 2, 4, 8
+TILE_LETTERS = 20
+
+
+def families(panels: Sequence[Panel]) -> tuple[tuple[Panel, ...], ...]:
+    """Panels that differ in their recovery alone, together; those without any other left out."""
+    others = [name for name in KEY if name != "recovery"]
+    groups: dict[tuple[str, ...], list[Panel]] = {}
+    for panel in panels:
+        groups.setdefault(tuple(panel.key[name] for name in others), []).append(panel)
+    return tuple(tuple(members) for members in groups.values() if len(members) > 1)
+
+
+def recovery_curves(members: Sequence[Panel], lengths: Mapping[str, Training]) -> Drawing | None:
+    """Accuracy by length of training, a tile for each criterion; None where no two lengths can be compared."""
+    units = {lengths[p.key["recovery"]].unit for p in members if p.key["recovery"] in lengths}
+    rows = [row for panel in members for row in _rows(panel, lengths)]
+    if len(units) != 1 or len({row["length"] for row in rows if row["length"]}) < FEWEST_LENGTHS:
+        return None
+    panel = members[0]
+    level = panel.middle
+    data = pd.DataFrame(rows)
+    data = data[(data["removed"] == level) | (data["series"] == "baseline")]
+    names = [name for name in dict.fromkeys(data["series"]) if name != "baseline"][:MOST_TILES]
+    kinds = [kind for kind in dict.fromkeys(data["kind"]) if kind != UNTRAINED]
+    with paper():
+        figure, places = tiles(len(names), 2.0)
+        for axes, name in zip(places, names, strict=True):
+            for place, kind in enumerate(kinds):
+                _draw_kind(axes, data, name, kind, _look(place))
+            _draw_baselines(axes, data)
+            _scale(axes, sorted(set(data["length"])))
+            axes.set_title(short(name, TILE_LETTERS), loc="left", pad=2)
+        figure.supylabel(f"test {OUTCOME_WORD} (%)", fontsize=9)
+        figure.supxlabel(f"{units.pop()} of training after the removal", fontsize=9)
+        legend_above(figure, places[0])
+    named = _named(panel)
+    caption = (
+        f"Test {OUTCOME_WORD} by the length of the training after the removal, {panel.amount(level)} removed "
+        f"({named}): {panel.spread}. 0: no training. Stars: the whole network after the same training, "
+        "which is what a candidate is compared with."
+    )
+    data = data.rename(columns={"removed": _amount_column(panel)})
+    return Drawing(f"recovery-{_slug(named)}", f"Accuracy by length of recovery: {named}", caption, figure, data)
+
+
+def before_after(members: Sequence[Panel]) -> Drawing | None:
+    """Accuracy after each recovery against that without any; None where too few amounts and criteria have both."""
+    start = next((panel for panel in members if panel.key["recovery"] == UNTRAINED), None)
+    if start is None:
+        return None
+    pairs = {panel.key["recovery"]: _pairs(start, panel) for panel in members if panel is not start}
+    pairs = {name: found for name, found in pairs.items() if len(found) >= FEWEST_POINTS}
+    if not pairs:
+        return None
+    with paper():
+        figure, axes = canvas(3.0)
+        for place, (name, found) in enumerate(pairs.items()):
+            look = _look(place)
+            x, y = 100 * found["before_share"], 100 * found["after_share"]
+            axes.plot(x, y, color=look.colour, marker=look.marker, linestyle="none", label=name, zorder=3)
+        lowest, highest = axes.get_xlim()
+        ends = [lowest, max(highest, axes.get_ylim()[1])]
+        axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1, label="no gain")
+        axes.set_xlabel(f"test {OUTCOME_WORD} before training (%)")
+        axes.set_ylabel("after training (%)")
+        legend_above(figure, axes)
+    named = _named(start)
+    caption = (
+        f"Test {OUTCOME_WORD} after training against that before any ({named}), a point for each criterion and amount: "
+        f"means over {start.networks} network{'s' if start.networks > 1 else ''}. On the dashed line training changes "
+        "nothing; where points lie level, it makes up for whichever sublayers went."
+    )
+    title = f"Accuracy before and after recovery: {named}"
+    data = pd.concat([found.assign(recovery=name) for name, found in pairs.items()], ignore_index=True)
+    return Drawing(f"before_after-{_slug(named)}", title, caption, figure, data)
+
+
+def _rows(panel: Panel, lengths: Mapping[str, Training]) -> list[dict[str, Any]]:
+    label = panel.key["recovery"]
+    training = lengths.get(label, Training(UNTRAINED, 0, ""))
+    if label not in lengths and label != UNTRAINED:
+        return []
+    own = panel.candidates
+    parts = [(c, n, own[(own["criterion"] == c) & (own["level"] == n)]) for c in panel.criteria for n in panel.levels]
+    found = []
+    for name, level, rows in (("baseline", 0.0, panel.baselines), *parts):
+        if len(with_values(rows, OUTCOME)):
+            value, (down, up) = mean_share(rows), bars(rows)
+            ends = {"top1_share": value, "top1_low_share": value - down, "top1_high_share": value + up}
+            told = {"series": name, "kind": training.kind, "length": training.length, "removed": level, **ends}
+            found.append(told)
+    return found
+
+
+def _pairs(start: Panel, panel: Panel) -> pd.DataFrame:
+    """Mean accuracies without and with training, criterion by criterion and amount by amount."""
+    before, after = start.per_unit(OUTCOME).mean(), panel.per_unit(OUTCOME).mean()
+    both = pd.concat([before.rename("before_share"), after.rename("after_share")], axis=1).dropna()
+    both.index.names = ["criterion", _amount_column(panel)]
+    return both.reset_index()
+
+
+def _draw_kind(axes: Axes, data: pd.DataFrame, name: str, kind: str, look: Look) -> None:
+    """One kind of training from no training on; one that starts anew has no such point."""
+    kinds = [kind] if kind == FROM_NOTHING else [UNTRAINED, kind]
+    own = data[(data["series"] == name) & data["kind"].isin(kinds)].sort_values("length")
+    if not (own["kind"] == kind).any():
+        return
+    x, y = own["length"], 100 * own["top1_share"]
+    reach = np.array([y - 100 * own["top1_low_share"], 100 * own["top1_high_share"] - y])
+    style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": look.line, "zorder": 3}
+    axes.errorbar(x, y, yerr=reach, elinewidth=0.8, label=kind, **style)
+
+
+def _draw_baselines(axes: Axes, data: pd.DataFrame) -> None:
+    own = data[data["series"] == "baseline"].sort_values("length")
+    style: dict[str, Any] = {"color": INK, "marker": BASELINE.marker, "linestyle": "none", "markersize": 6, "zorder": 2}
+    axes.plot(own["length"], 100 * own["top1_share"], label="baseline", **style)
+
+
+def _scale(axes: Axes, lengths: Sequence[int]) -> None:
+    """Lengths are mostly doubled, and none at all has a place beside them."""
+    axes.set_xscale("symlog", base=2, linthresh=1)
+    axes.set_xticks(lengths, [str(length) for length in lengths])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(-0.4, max(lengths) * 1.5)
+
+
+def _look(place: int) -> Look:
+    return Look(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], LINES[place % len(LINES)])
+
+
+def _amount_column(panel: Panel) -> str:
+    return "asked_share" if panel.cost else "removed_count"
+
+
+def _named(panel: Panel) -> str:
+    """The panel's label without its recovery."""
+    return ", ".join(part for part in panel.label.split(", ") if part != panel.key["recovery"])
+
+
+def _slug(named: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", named.lower()).strip("-")
