@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import record_commands
+from harness.cli import drawn, record_commands
 from harness.cli.arguments import AsJson, Keep, Reports, Results, Set, Site, StudyArgument, StudyFileArgument
 from harness.cli.exits import FINE, USER
 
@@ -275,6 +275,7 @@ def doctor(site: Site = None, as_json: AsJson = False) -> None:
 
 
 record_commands.register(app)
+drawn.add(app)
 
 
 def _command() -> str:

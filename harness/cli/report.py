@@ -25,10 +25,13 @@ def study_name(study: str) -> str:
 def report_study(study: str, results: Path, reports: Path) -> int:
     """Rebuilds the report; without a single record there is nothing to report."""
     from harness.report import write_report
+    from harness.tables import parquet
 
     name, store = study_name(study), Store(results)
     if not store.records(name):
         typer.echo(f"{name}: no record in {results}; run the study first", err=True)
         return NOTHING
     typer.echo(f"report: {write_report(store, name, reports)}")
+    if not parquet.is_available():
+        typer.echo(f"{parquet.FILE} is left out, as pyarrow is absent: {parquet.REMEDY}")
     return FINE

@@ -109,6 +109,15 @@ def companion(name: str) -> str | None:
     return what if of and what in BESIDE and all(column.name != base for column in (*FIXED, *DERIVED)) else None
 
 
+def is_share(name: str) -> bool:
+    """Whether a column holds shares of a whole, which are read in per cent."""
+    base = name.partition("@")[0]
+    starts, ends = (OUTCOME, "top5", "ece", f"robust_{OUTCOME}"), ("_drop", "_saved")
+    return companion(name) in (None, "low", "high") and (
+        base == "ratio" or base.startswith(starts) or base.endswith(ends)
+    )
+
+
 def conditions_of(name: str) -> dict[str, str]:
     """The conditions in a column's name: `{"dtype": "bf16"}` of `top1@dtype=bf16`."""
     at = name.partition("@")[2]

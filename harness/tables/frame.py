@@ -45,12 +45,12 @@ class Naming:
         for result in results:
             for m in result.measurements.values():
                 if not m.at or (is_plain(m) and (m.metric, m.split) not in first):
-                    first[m.metric, m.split] = _at(m)
+                    first[m.metric, m.split] = spelled_at(m)
         return cls(first)
 
     def suffix(self, measurement: Measurement) -> str:
         """`@batch=128`, or nothing for the first conditions."""
-        at = _at(measurement)
+        at = spelled_at(measurement)
         return "" if at == self.first.get((measurement.metric, measurement.split)) else f"@{at}"
 
     def column(self, measurement: Measurement) -> str:
@@ -94,7 +94,12 @@ def conditions(results: Sequence[TrialResult]) -> dict[str, str]:
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Puts the table into a file that reads back to the same numbers."""
-    path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    path.write_text(csv_text(table), encoding="utf-8")
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """The table as CSV that reads back to the same numbers."""
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def _axes(result: TrialResult) -> dict[str, Json]:
@@ -192,7 +197,8 @@ def _derived(result: TrialResult, baselines: Baselines, naming: Naming) -> dict[
     return row
 
 
-def _at(measurement: Measurement) -> str:
+def spelled_at(measurement: Measurement) -> str:
+    """The conditions as columns name them: `batch=128,dtype=bf16`."""
     shown = {key: value for key, value in measurement.at.items() if key != "revision"}
     return ",".join(f"{key}={_spelled(value)}" for key, value in sorted(shown.items()))
 

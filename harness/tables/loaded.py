@@ -11,7 +11,8 @@ from harness.errors import StoreError, suggestion
 from harness.records import Record
 from harness.results import TrialResult, latest
 from harness.store import Damaged, Store
-from harness.tables.frame import frame
+from harness.tables.frame import columns_of, frame
+from harness.tables.long import long_frame
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,18 @@ class StudyRecords:
         return latest(self.records)
 
     def frame(self) -> pd.DataFrame:
-        """One row per trial and machine class, one column per axis, metric and derived quantity, in base units."""
-        return frame(self.results)
+        """One row per trial and machine class, one column per axis, metric and derived quantity, in base units.
+
+        `.attrs["units"]` holds the unit of each column that has one.
+        """
+        results = self.results
+        table = frame(results)
+        table.attrs["units"] = {column.name: column.unit for column in columns_of(table, results) if column.unit}
+        return table
+
+    def long(self) -> pd.DataFrame:
+        """One row per measured number, with its unit, quality and interval beside it."""
+        return long_frame(self.results)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -164,7 +164,7 @@ def panels(
     stand beside the study.
     """
     is_ok = table["status"] == "ok"
-    table = table.assign(**{UNIT: _units(table), **_amounts(table)})
+    table = table.assign(**{UNIT: units(table), **_amounts(table)})
     chosen = table[is_ok & table["criterion"].notna() & table[LEVEL].notna()]
     groups = list(chosen.groupby(list(KEY), dropna=False, sort=False))
     varying = _varying([key for key, _ in groups], KEY)
@@ -257,6 +257,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _units(table: pd.DataFrame) -> pd.Series:
+def units(table: pd.DataFrame) -> pd.Series:
+    """The network of each trial: its model, data and seed of the weights."""
     seeds = table["model_seed"].astype("string").fillna("-")
     return table["model"].astype("string") + "/" + table["data"].astype("string") + "/" + seeds

@@ -111,6 +111,7 @@ def _float(table: Table, body: Sequence[Sequence[str]], place: int) -> list[str]
         *small,
         f"  \\caption{{{caption}}}",
         f"  \\label{{tab:{label}}}",
+        r"  \smallskip",
         *shrunk,
         f"  \\begin{{tabular}}{{{_alignment(table)}}}",
         r"    \toprule",

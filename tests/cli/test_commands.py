@@ -17,7 +17,7 @@ from harness.store import Store
 
 COMMANDS = (
     "run", "plan", "validate", "status", "watch", "cancel", "logs", "merge", "report", "list", "schema", "doctor",
-    "export", "tabulate", "reproduce", "fetch", "gc", "pack", "history", "verify", "archive",
+    "export", "tabulate", "reproduce", "fetch", "gc", "pack", "history", "verify", "archive", "plot", "table",
 )  # fmt: skip
 
 

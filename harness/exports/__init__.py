@@ -1,0 +1,1 @@
+"""The results of a study in the spellings that other tools read."""
