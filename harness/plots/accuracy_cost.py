@@ -152,11 +152,11 @@ def _draw_beside(axes: Axes, found: Sequence[Spot], by: Scale) -> None:
             of_series[spot.series] = BASELINE.marker if is_base else next(markers[spot.kind])
         style: dict[str, Any] = {"color": INK, "marker": of_series[spot.series], "markersize": 8 if is_base else 5.5}
         style |= {"zorder": 4 if is_base else 3.5, "markerfacecolor": INK if is_base else PAPER}
-        place = [by.of(spot.cost)], [100 * spot.accuracy]
-        axes.errorbar(*place, **_bars(spot, by), linestyle="none", elinewidth=0.8, label=label, **style)
+        x, y = [by.of(spot.cost)], [100 * spot.accuracy]
+        axes.errorbar(x, y, **_bars(spot, by), linestyle="none", elinewidth=0.8, label=label, **style)
 
 
-def _bars(spot: Spot, by: Scale) -> dict[str, list[list[float]]]:
+def _bars(spot: Spot, by: Scale) -> dict[str, Any]:
     """How far the bars of a point reach, down and up; none along a cost that is one number."""
     reach = {"yerr": [[100 * (spot.accuracy - spot.low)], [100 * (spot.high - spot.accuracy)]]}
     left, right = by.of(spot.cost) - by.of(spot.cost_low), by.of(spot.cost_high) - by.of(spot.cost)

@@ -21,7 +21,7 @@ from harness.tables.panels import LEVEL, UNIT, Panel, with_values
 from harness.tables.published_accuracies import Published
 from harness.tables.shares import bars, mean_share, per_network
 
-MOST_TICKS = 10
+MOST_TICKS, MOST_BANDS = 10, 5  # series; more bands hide each other, and bars are drawn
 ITEMS = {f"{OUTCOME}_items"}
 OVER_DRAWS, OVER_NETWORKS, OVER_ITEMS, UNKNOWN = "draws", "networks", "items", "none"
 BANDS = {
@@ -56,8 +56,9 @@ def accuracy_count(panel: Panel, look: Mapping[str, Look], published: Sequence[P
             axes.axhline(level, color=BASELINE.colour, linestyle=BASELINE.line, linewidth=0.8, label="baseline")
         gap = min((b - a for a, b in pairwise(_places(panel))), default=1.0)
         for i, (criterion, found) in enumerate(series.items()):
-            shift = 0.0 if len(found) > 1 else dodge(i, len(series), gap)
-            _draw(axes, panel, criterion, found, look[criterion], shift)
+            has_band = _has_band(found, len(series))
+            shift = 0.0 if has_band else dodge(i, len(series), gap)
+            _draw(axes, [at + shift for at in _at(panel, found)], found, look[criterion], criterion, has_band=has_band)
         _draw_published(axes, beside)
         _keep_means_in_sight(axes, panel, [one for found in series.values() for one in found])
         _label(axes, panel)
@@ -86,20 +87,24 @@ def _sure(panel: Panel, criterion: str, level: float) -> Sure:
     return Sure(level, mean, mean - down, mean + up, OVER_ITEMS if down or up else UNKNOWN)
 
 
-def _position(panel: Panel, level: float) -> float:
-    return 100 * level if panel.cost else level
-
-
 def _places(panel: Panel) -> list[float]:
-    return [_position(panel, level) for level in panel.levels]
+    return [100 * level if panel.cost else level for level in panel.levels]
 
 
-def _draw(axes: Axes, panel: Panel, name: str, found: Sequence[Sure], look: Look, shift: float) -> None:
-    """A line in its band; a single point has a bar."""
-    x = [_position(panel, one.level) + shift for one in found]
+def _at(panel: Panel, found: Sequence[Sure]) -> list[float]:
+    return [100 * one.level if panel.cost else one.level for one in found]
+
+
+def _has_band(found: Sequence[Sure], series: int) -> bool:
+    """A single point has none; of many series only those that were drawn, which are the control."""
+    return len(found) > 1 and (series <= MOST_BANDS or found[0].over == OVER_DRAWS)
+
+
+def _draw(axes: Axes, x: Sequence[float], found: Sequence[Sure], look: Look, name: str, *, has_band: bool) -> None:
+    """A line in its band, or with bars."""
     mean, low, high = (100 * np.array([getattr(one, end) for one in found]) for end in ("mean", "low", "high"))
     style: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "marker": look.marker, "zorder": 3}
-    if len(found) > 1:
+    if has_band:
         axes.plot(x, mean, label=name, **style)
         axes.fill_between(x, low, high, color=look.colour, alpha=0.13, linewidth=0, zorder=1)
         for edge in (low, high):
@@ -137,15 +142,15 @@ def _caption(panel: Panel, series: Mapping[str, Sequence[Sure]], beside: Sequenc
     by = f"share of {panel.cost} to be saved" if panel.cost else f"number of {panel.sublayers} removed"
     over = f"mean over {panel.networks} networks" if panel.networks > 1 else "one network, so no spread is known"
     text = f"Test {OUTCOME_WORD} by {by} ({panel.label}): {over}."
-    kinds: dict[str, list[str]] = {}
+    kinds: dict[tuple[str, str], list[str]] = {}
     for name, found in series.items():
-        for kind in dict.fromkeys(one.over for one in found):
-            kinds.setdefault(kind, []).append(name)
-    for kind, words in BANDS.items():
-        if kind in kinds:
-            text += f" Band of {', '.join(kinds[kind])}: {words}."
-    if OVER_NETWORKS in kinds:
-        text += " Bands that reach far beyond the means are cut."
+        for over in dict.fromkeys(one.over for one in found if one.over in BANDS):
+            word = "Band" if _has_band(found, len(series)) else "Bars"
+            kinds.setdefault((over, word), []).append(name)
+    for (over, word), names in sorted(kinds.items(), key=lambda one: list(BANDS).index(one[0][0])):
+        text += f" {word} of {', '.join(names) if len(names) < len(series) else 'all'}: {BANDS[over]}."
+    if any(over == OVER_NETWORKS for over, _ in kinds):
+        text += " What reaches far beyond the means is cut."
     return text + (" Published accuracies had their own training." if beside else "")
 
 

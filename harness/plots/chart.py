@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes as Canvas
+from matplotlib.ticker import MaxNLocator
 
 from harness.errors import Problem, SpecError
 from harness.plots.axes import Axis, axis, in_base_units, words
@@ -99,7 +100,7 @@ def _draw(axes: Canvas, own: Sequence[Point], sheet: Sheet, look: Look, shift: f
     line = look.line if sheet.is_joined else "none"
     axes.plot(at, heights, color=look.colour, linestyle=line, linewidth=0.9, zorder=2)
     for x, y, point in zip(at, heights, own, strict=True):
-        reach = {"yerr": _reach(point.y, sheet.y)}
+        reach: dict[str, Any] = {"yerr": _reach(point.y, sheet.y)}
         if sheet.x is not None and point.x is not None:
             reach["xerr"] = _reach(point.x, sheet.x)
         style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "mfc": face(look, point.quality)}
@@ -122,8 +123,8 @@ def _label(axes: Canvas, sheet: Sheet, wish: Wish) -> None:
         axes.set_xticks(range(len(names)), names, rotation=90 if is_upright else 0)
         axes.set_xlim(-0.6, len(names) - 0.4)
         axes.grid(visible=False, axis="x")
-    elif wish.x == "count" and {point for point in axes.get_xticks() if point % 1}:
-        axes.xaxis.get_major_locator().set_params(integer=True)
+    elif wish.x == "count":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _caption(title: str, wish: Wish, how: Grouping, found: Sequence[Point]) -> str:

@@ -75,11 +75,9 @@ def _of_outcomes(panels: Sequence[Panel], look: Mapping[str, Look], held: Beside
     for panel, timed in zip(outcomes, across_runtimes(panels), strict=True):
         # Of one amount a curve has one point; what recoveries make of it is in the figure of recoveries.
         has_curve = len(panel.levels) > 1 or panel.slug not in in_curves
-        drawings: list[Drawing | None] = [*curves.get(panel.slug, ())]
-        if has_curve:
-            drawings += [accuracy_cost(panel, look, held.of(panel)), accuracy_count(panel, look, held.of(panel))]
-        drawings += [accuracy_machine(panel, look, held.of(panel)) if has_curve else None, depth(panel)]
-        drawings += _speeds(panel, timed, outcomes)
+        of_amounts = (accuracy_cost, accuracy_count, accuracy_machine) if has_curve else ()
+        drawings: list[Drawing | None] = [draw(panel, look, held.of(panel)) for draw in of_amounts]
+        drawings += [*curves.get(panel.slug, ()), depth(panel), *_speeds(panel, timed, outcomes)]
         yield from ((panel, drawing) for drawing in drawings if drawing is not None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,10 +35,11 @@ def families(panels: Sequence[Panel]) -> tuple[tuple[Panel, ...], ...]:
 
 
 def recovery_curves(members: Sequence[Panel], lengths: Mapping[str, Training]) -> Drawing | None:
-    """Accuracy by length of training, a tile for each criterion; None where no two lengths can be compared."""
-    units = {lengths[p.key["recovery"]].unit for p in members if p.key["recovery"] in lengths}
+    """Accuracy by length of training, a tile for each criterion; None where no kind has two."""
+    held = {lengths[p.key["recovery"]] for p in members if p.key["recovery"] in lengths}
+    units, longest = {one.unit for one in held}, Counter(one.kind for one in held).most_common(1)
     rows = [row for panel in members for row in _rows(panel, lengths)]
-    if len(units) != 1 or len({row["length"] for row in rows if row["length"]}) < FEWEST_LENGTHS:
+    if len(units) != 1 or longest[0][1] < FEWEST_LENGTHS or not rows:
         return None
     panel = members[0]
     level = panel.middle

@@ -50,8 +50,8 @@ def _rows(result: TrialResult) -> Iterator[dict[str, Json]]:
             "kind": m.kind,
             "quality": m.quality if m.value is not None else None,
             "reason": m.reason,
-            "low": interval and interval.low,
-            "high": interval and interval.high,
+            "low": None if interval is None else interval.low,
+            "high": None if interval is None else interval.high,
             "interval": over,
             "samples": len(m.samples) or None,
         }
