@@ -22,7 +22,7 @@ from harness.tables.published_accuracies import Published
 from harness.tables.shares import bars, mean_share, per_network
 
 MOST_TICKS, MOST_BANDS = 10, 5  # series; more bands hide each other, and bars are drawn
-ITEMS = {f"{OUTCOME}_items"}
+NEEDED = (UNIT, LEVEL, "draw", OUTCOME, f"{OUTCOME}_items")  # picking rows of all columns takes long
 OVER_DRAWS, OVER_NETWORKS, OVER_ITEMS, UNKNOWN = "draws", "networks", "items", "none"
 BANDS = {
     OVER_DRAWS: "lowest to highest mean over networks that any one draw gave; its line averages the draws",
@@ -69,15 +69,14 @@ def accuracy_count(panel: Panel, look: Mapping[str, Look], published: Sequence[P
 
 
 def _series(panel: Panel, criterion: str) -> list[Sure]:
-    wide = panel.per_unit(OUTCOME)
-    return [_sure(panel, criterion, level) for level in panel.levels if wide[criterion, level].notna().any()]
+    needed = [name for name in NEEDED if name in panel.candidates]
+    rows = with_values(panel.candidates.loc[panel.candidates["criterion"] == criterion, needed], OUTCOME)
+    return [_sure(panel, criterion, float(str(level)), own) for level, own in rows.groupby(LEVEL)]
 
 
-def _sure(panel: Panel, criterion: str, level: float) -> Sure:
-    own = panel.candidates[[UNIT, "criterion", LEVEL, OUTCOME, *ITEMS.intersection(panel.candidates)]]
-    rows = with_values(own[(own["criterion"] == criterion) & (own[LEVEL] == level)], OUTCOME)
+def _sure(panel: Panel, criterion: str, level: float, rows: pd.DataFrame) -> Sure:
     mean = mean_share(rows)
-    drawn = panel.draw_range(OUTCOME, criterion, level)
+    drawn = panel.draw_range(OUTCOME, criterion, level) if rows["draw"].notna().any() else None
     if drawn:
         return Sure(level, mean, drawn[0], drawn[1], OVER_DRAWS)
     interval = paired(per_network(rows)).interval

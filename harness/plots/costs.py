@@ -66,8 +66,11 @@ class Spot:
 
 def spots(panel: Panel, cost: Cost) -> list[Spot]:
     """The candidates, one for each criterion and level that has both; none without any."""
-    found = []
-    cells = {key: rows for key, rows in _needed(panel.candidates, cost).groupby(["criterion", LEVEL])}
+    found: list[Spot] = []
+    needed = _needed(panel.candidates, cost)
+    if cost.column not in needed or needed[cost.column].isna().all():
+        return found
+    cells = {key: rows for key, rows in needed.groupby(["criterion", LEVEL])}
     for key in product(panel.criteria, panel.levels):
         rows = cells.get(key)
         if rows is None:

@@ -36,18 +36,18 @@ class Drawing:
         """The figure as SVG; transparent, letters as outlines, without date, program or machine."""
         with paper():
             text = io.StringIO()
-            self.figure.savefig(text, format="svg", metadata=_NO_SVG_METADATA)
+            self._settled.savefig(text, format="svg", metadata=_NO_SVG_METADATA)
         return text.getvalue()
 
     def write_png(self, path: Path) -> None:
         """The figure on white, at print resolution."""
         with paper():
-            self.figure.savefig(path, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+            self._settled.savefig(path, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
 
     def write_pdf(self, path: Path) -> None:
         """The figure as PDF; transparent, its fonts embedded as TrueType, without date or program."""
         with paper():
-            self.figure.savefig(path, format="pdf", metadata=_NO_PDF_METADATA)
+            self._settled.savefig(path, format="pdf", metadata=_NO_PDF_METADATA)
 
     def write(self, path: Path) -> None:
         """The figure in the format that the file's ending names, one of FORMATS."""
@@ -57,6 +57,13 @@ class Drawing:
             self.write_pdf(path)
         else:
             self.write_png(path)
+
+    @cached_property
+    def _settled(self) -> Figure:
+        """The figure with everything in its place: that takes as long as drawing, and is done once for all formats."""
+        self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")
+        return self.figure
 
     @property
     def csv(self) -> str:
