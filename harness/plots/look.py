@@ -92,7 +92,7 @@ def tiles(many: int, height_in: float) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width_in(), height_in * down))
     places: list[Axes] = list(figure.subplots(down, across, sharey=True, squeeze=False).flat)
     for axes in places[many:]:
-        axes.set_visible(False)
+        axes.remove()
     return figure, places[:many]
 
 

@@ -61,17 +61,18 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_is_written(index: Path) -> None:
     slug = "vit-digits-attention"
     names = ("comparisons", "prices", *(f"{kind}-{slug}" for kind in ("accuracy", "agreement", "costs")))
-    tables = [f"{name}.{end}" for name in names for end in ("md", "tex")]
-    kinds = ("accuracy_cost", "accuracy_count", "agreement", "depth", "realised", "scores")
+    tables = [f"{name}.{end}" for name in names for end in ("csv", "md", "tex")]
+    kinds = ("accuracy_cost", "accuracy_count", "accuracy_machine", "agreement", "depth", "realised", "scores")
     assert sorted(p.name for p in index.parent.iterdir()) == [
         "figures",
         "index.html",
         "report.md",
         "tables",
         "trials.csv",
+        "trials.parquet",
     ]
     assert sorted(p.name for p in (index.parent / "tables").iterdir()) == sorted(tables)
-    figures = sorted(f"{kind}-{slug}.{end}" for kind in kinds for end in ("svg", "png"))
+    figures = sorted(f"{kind}-{slug}.{end}" for kind in kinds for end in ("csv", "pdf", "png", "svg"))
     assert sorted(p.name for p in (index.parent / "figures").iterdir()) == figures
 
 
@@ -113,8 +114,8 @@ def test_the_page_is_well_formed_and_its_ids_are_unique(index: Path) -> None:
 
 def test_every_figure_has_a_text_for_those_who_cannot_see_it(index: Path) -> None:
     labels = [attrs.get("aria-label") for tag, attrs in Page(index.read_text()).tags if tag == "svg"]
-    assert len(labels) == 6
-    assert len(set(labels)) == 6
+    assert len(labels) == 7
+    assert len(set(labels)) == 7
     assert all(label and label.endswith(": vit_digits, attention") for label in labels)
 
 
