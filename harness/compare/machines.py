@@ -1,0 +1,94 @@
+"""What each machine class measured, as ratios to its own baseline: raw times of two machines are never compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.compare.words import machine_name
+from harness.records import Measurement
+from harness.repetition.finding import title
+from harness.results import TrialResult, latest
+from harness.sides import Side
+from harness.tables.columns import OUTCOME
+from harness.tables.derived import Baselines, Speedup, drops, speedup
+
+REVISION = "revision"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One candidate under one noisy metric: what its removal gains, and what it loses where that is known.
+
+    `gain` is baseline / candidate where less is better, candidate / baseline elsewhere: above 1 a gain.
+    """
+
+    result: TrialResult
+    metric: str
+    gain: Speedup
+    drop: float | None
+
+    @property
+    def setting(self) -> tuple[str, str, str, str]:
+        """All that two targets must share to be set beside each other: metric, model, runtime, how much is removed."""
+        info = self.result.info
+        return self.metric, info.model, info.runtime, info.budget or f"{info.count} of {info.of}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine class by its name, with its candidates; `points` hold each noisy metric with its conditions."""
+
+    name: str
+    points: tuple[Point, ...]
+    drops: Mapping[str, float]
+
+    def of(self, metric: str) -> dict[str, Point]:
+        """By digest of the spec."""
+        return {point.result.info.digest: point for point in self.points if point.metric == metric}
+
+
+def machines(sides: Iterable[Side]) -> tuple[Machine, ...]:
+    """The machine classes of all sides, in their order; a trial that several sides hold counts once for a class."""
+    names: dict[str, str] = {}
+    held: dict[str, dict[str, TrialResult]] = {}
+    for side in sides:
+        for record in side.records:
+            if record.environment is not None:
+                names.setdefault(record.environment.machine_class, machine_name(record))
+        for result in latest(side.records):
+            if result.status == "ok":
+                held.setdefault(result.machine_class, {}).setdefault(result.info.id, result)
+    return tuple(_machine(_distinct(key, names), [*own.values()]) for key, own in held.items() if key in names)
+
+
+def _distinct(key: str, names: Mapping[str, str]) -> str:
+    return names[key] if list(names.values()).count(names[key]) == 1 else f"{names[key]} ({key})"
+
+
+def _machine(name: str, results: Sequence[TrialResult]) -> Machine:
+    baselines = Baselines(results)
+    points: list[Point] = []
+    lost: dict[str, float] = {}
+    for result in results:
+        baseline = baselines.of(result)
+        if result.info.is_baseline or baseline is None:
+            continue
+        drop = drops(result, baseline).get(f"{OUTCOME}_drop")
+        if drop is not None:
+            lost[result.info.digest] = drop
+        points += (Point(result, _named(m), gain, drop) for m, gain in _gains(result))
+    return Machine(name, tuple(points), lost)
+
+
+def _gains(result: TrialResult) -> Iterator[tuple[Measurement, Speedup]]:
+    for m in result.measurements.values():
+        found = speedup(m) if m.kind == "noisy" and m.quality != "tainted" else None
+        if found is not None:
+            yield m, found
+
+
+def _named(m: Measurement) -> str:
+    """Without the revision of its collector, which two machines need not share."""
+    at = {key: value for key, value in m.at.items() if key != REVISION}
+    return title(m.asked.model_copy(update={"at": at}))

@@ -1,0 +1,70 @@
+"""Comparisons as one HTML page that opens offline, and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.compare.hardware import Hardware
+from harness.compare.hardware_words import in_words
+from harness.compare.tables import by_mark, legend, rules, side_table
+from harness.compare.words import counts
+from harness.regressions.comparison import Comparison
+from harness.tables.table import Table, escape_markdown, markdown
+
+HOME = Path(__file__).parent
+TEMPLATES = (HOME / "templates", HOME.parent / "report" / "templates")  # the look is the report's
+
+
+def html(found: Sequence[Comparison], hardware: Hardware | None) -> str:
+    """Everything; what is equal or noise is folded away."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    parts: Mapping[str, object] = {
+        "title": _title(found),
+        "first": found[0].first.label,
+        "rules": f"{rules(found[0])} Marks: {legend()}.",
+        "sides": side_table(found),
+        "hardware": in_words(hardware) if hardware else (),
+        "comparisons": [_part(one) for one in found],
+    }
+    return environment.get_template("compare.html.j2").render(parts)
+
+
+def as_markdown(found: Sequence[Comparison], hardware: Hardware | None) -> str:
+    """The same in Markdown; what is equal or noise is counted only."""
+    lines = [f"# {escape_markdown(_title(found))}", ""]
+    for one in found:
+        lines += [f"**{escape_markdown(one.second.label)}**: {escape_markdown(counts(one))}.", ""]
+    lines += [escape_markdown(rules(found[0])), "", markdown(side_table(found))]
+    for sentence in in_words(hardware) if hardware else ():
+        lines += [escape_markdown(sentence), ""]
+    for one in found:
+        for table in by_mark(one, "-", "+", "?"):
+            lines += [_headed(one, table), markdown(table)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _headed(one: Comparison, table: Table) -> str:
+    return f"## {escape_markdown(one.second.label)}: {escape_markdown(table.title.lower())}\n"
+
+
+def _title(found: Sequence[Comparison]) -> str:
+    return f"{', '.join(one.second.label for one in found)} against {found[0].first.label}"
+
+
+def _part(one: Comparison) -> Mapping[str, object]:
+    return {
+        "label": one.second.label,
+        "counts": counts(one),
+        "open": tuple(by_mark(one, "-", "+")),
+        "closed": tuple(by_mark(one, "?", "~", "=")),
+    }

@@ -1,0 +1,1 @@
+"""Two sets of records, trial by trial: what is equal, better, worse, noise or unknown; works where torch is absent."""

@@ -1,0 +1,52 @@
+"""What is said of one part of a trial on two sides, and what a comparison was asked to heed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from harness.schema import Json
+
+Mark: TypeAlias = Literal["=", "+", "-", "~", "?"]
+MARKS: dict[Mark, str] = {"=": "equal", "+": "better", "-": "worse", "~": "no sure difference", "?": "unknown"}
+PRESENCE = "trial"  # what a finding is of that is about a whole trial
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a difference counts.
+
+    `level` is the probability of any false alarm in a whole comparison; `effect` the share by which a noisy metric must
+    have moved; `tolerance` that by which an exact outcome may move from one machine class to another, where nothing
+    is the same to the bit; `between` the standard deviation of a ratio from run to run, as a share, where it is stated.
+    """
+
+    level: float = 0.01
+    effect: float = 0.03
+    tolerance: float = 0.005
+    between: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part of a trial: its mark, both values in base units, and a sentence where there is more to say.
+
+    `change` is a share of the first value, above zero where the second is larger. `p` is adjusted for the whole
+    comparison; `detectable` is the smallest worsening that would have been seen with 95 % probability. `also` counts
+    the other trials that show the same measurement. `is_missing`: one side has no trial or run to speak of.
+    """
+
+    trial: str
+    machine_class: str
+    what: str
+    kind: Literal["exact", "noisy"]
+    mark: Mark
+    first: Json = None
+    second: Json = None
+    unit: str = ""
+    change: float | None = None
+    note: str = ""
+    p: float | None = None
+    detectable: float | None = None
+    also: int = 0
+    is_missing: bool = False
