@@ -31,7 +31,8 @@ def _of_duel(duel: Duel) -> str:
     first, second = duel.targets
     gains = f"median gain {number(duel.gains[0], 2)} by {first}, {number(duel.gains[1], 2)} by {second}"
     under = duel.metric.partition(" ")[2].strip("()")
-    told = f"{gains}; {counted(duel.settings, 'setting')}{f', {under}' if under else ''}"
+    wins = f"{first} for sure in {duel.wins[0]}, {second} in {duel.wins[1]} of {counted(duel.settings, 'setting')}"
+    told = f"{gains}; {wins}{f', {under}' if under else ''}"
     if duel.winner is None:
         return f"on {duel.machine} it is not sure which of {first} and {second} is the cheaper removal ({told})"
     return f"on {duel.machine} {duel.winner} is the cheaper removal ({told})"

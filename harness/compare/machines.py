@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from harness.compare.words import machine_name
 from harness.records import Measurement
-from harness.repetition.finding import title
+from harness.regressions.finding import named
 from harness.results import TrialResult, latest
 from harness.sides import Side
 from harness.tables.columns import OUTCOME
 from harness.tables.derived import Baselines, Speedup, drops, speedup
-
-REVISION = "revision"
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def _machine(name: str, results: Sequence[TrialResult]) -> Machine:
         drop = drops(result, baseline).get(f"{OUTCOME}_drop")
         if drop is not None:
             lost[result.info.digest] = drop
-        points += (Point(result, _named(m), gain, drop) for m, gain in _gains(result))
+        points += (Point(result, named(m), gain, drop) for m, gain in _gains(result))
     return Machine(name, tuple(points), lost)
 
 
@@ -86,9 +84,3 @@ def _gains(result: TrialResult) -> Iterator[tuple[Measurement, Speedup]]:
         found = speedup(m) if m.kind == "noisy" and m.quality != "tainted" else None
         if found is not None:
             yield m, found
-
-
-def _named(m: Measurement) -> str:
-    """Without the revision of its collector, which two machines need not share."""
-    at = {key: value for key, value in m.at.items() if key != REVISION}
-    return title(m.asked.model_copy(update={"at": at}))

@@ -11,9 +11,8 @@ import numpy as np
 from harness.records import Measurement
 from harness.regressions.evidence import Evidence, Series, series
 from harness.regressions.exact import CLASS_WORD
-from harness.regressions.finding import Finding
+from harness.regressions.finding import Finding, absent, named
 from harness.regressions.pairs import Held, Pair
-from harness.repetition.finding import title
 
 TO_BASELINE = "ratio to baseline"
 SIDES = ("first", "second")
@@ -67,11 +66,13 @@ def _of_pair(pair: Pair) -> Iterator[Case]:
 
 def _case(first: Held, second: Held, own: Measurement, other: Measurement | None) -> Case:
     is_ratio = bool(own.baseline_samples) and not first.result.info.is_baseline
-    what = f"{title(own.asked)}: {TO_BASELINE}" if is_ratio else title(own.asked)
+    what = f"{named(own)}: {TO_BASELINE}" if is_ratio else named(own)
     shown, value = second.result, None if other is None else other.value
     blank = Finding(shown.info.id, shown.machine_class, what, "noisy", "?", own.value, value, own.unit)
-    if other is None or own.value is None or other.value is None:
-        return Case(_absent(blank, own, other))
+    if other is None:
+        return Case(replace(blank, note=absent(own, second.result, "second")))
+    if own.value is None or other.value is None:
+        return Case(_null(blank, own, other))
     mine, theirs = (series(_believed(held, own.asked.key), is_ratio=is_ratio) for held in (first, second))
     if isinstance(mine, str) or isinstance(theirs, str):
         told = [f"{side} side: {one}" for side, one in zip(SIDES, (mine, theirs), strict=True) if isinstance(one, str)]
@@ -84,9 +85,7 @@ def _case(first: Held, second: Held, own: Measurement, other: Measurement | None
     return Case(moved, own.better, (mine, theirs), is_ratio, is_resident, _told_of("noisy", own, other))
 
 
-def _absent(blank: Finding, own: Measurement, other: Measurement | None) -> Finding:
-    if other is None:
-        return replace(blank, note="not measured on the second side")
+def _null(blank: Finding, own: Measurement, other: Measurement) -> Finding:
     told = [
         f"{side} side: {m.reason or 'no reason'}"
         for side, m in zip(SIDES, (own, other), strict=True)
@@ -104,7 +103,7 @@ def _believed(held: Held, key: str) -> list[Measurement]:
 
 def _moved(blank: Finding, first: Series, second: Series, *, is_ratio: bool) -> Finding:
     """With the middle of each side's samples; of ratios these are the values that were compared."""
-    low, high = (float(np.exp(np.median(one.samples))) for one in (first, second))
+    low, high = (float(f"{np.exp(np.median(one.samples)):.12g}") for one in (first, second))
     return replace(
         blank, first=low, second=high, unit="" if is_ratio else blank.unit, change=math.expm1(math.log(high / low))
     )

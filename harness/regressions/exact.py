@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.records import Measurement, Outcome
-from harness.regressions.finding import PRESENCE, Finding, Limits, Mark
+from harness.regressions.finding import PRESENCE, Finding, Limits, Mark, absent, named
 from harness.regressions.pairs import Pair
-from harness.repetition.finding import title
 from harness.repetition.items import outcome
 from harness.results import TrialResult
 from harness.schema import Json
@@ -58,8 +57,8 @@ class Exact:
                 yield self._metric(own, second.measurements.get(key), first, second)
         for key, other in second.measurements.items():
             if other.kind == "exact" and key not in first.measurements:
-                note = "not measured on the first side"
-                yield self._told(title(other.asked), "?", (None, other.value), note=note)
+                note = absent(other, first, "first")
+                yield self._told(named(other), "?", (None, other.value), note=note)
 
     def _removed(self, first: TrialResult, second: TrialResult) -> Finding:
         shown: tuple[Json, Json] = (" ".join(first.removed), " ".join(second.removed))
@@ -70,9 +69,9 @@ class Exact:
         return self._told("removed", "-", shown, note="another set was chosen")
 
     def _metric(self, own: Measurement, other: Measurement | None, first: TrialResult, second: TrialResult) -> Finding:
-        what = title(own.asked)
+        what = named(own)
         if other is None:
-            return self._told(what, "?", (own.value, None), note="not measured on the second side")
+            return self._told(what, "?", (own.value, None), note=absent(own, second, "second"))
         shown = (own.value, other.value)
         if own.value is None or other.value is None:
             return self._told(what, _of_null(own, other), shown, note=_nulls(own, other))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from harness.records import Measurement
+from harness.repetition.finding import title
+from harness.results import TrialResult
 from harness.schema import Json
 
 Mark: TypeAlias = Literal["=", "+", "-", "~", "?"]
 MARKS: dict[Mark, str] = {"=": "equal", "+": "better", "-": "worse", "~": "no sure difference", "?": "unknown"}
+REVISION = "revision"  # of a collector, among the conditions of what it measured
 PRESENCE = "trial"  # what a finding is of that is about a whole trial
 
 
@@ -50,3 +54,16 @@ class Finding:
     detectable: float | None = None
     also: int = 0
     is_missing: bool = False
+
+
+def named(m: Measurement) -> str:
+    """How a measurement is called, whichever revision of its collector took it: `latency_s (batch 1)`."""
+    at = {key: value for key, value in m.at.items() if key != REVISION}
+    return title(m.asked.model_copy(update={"at": at}))
+
+
+def absent(m: Measurement, result: TrialResult, side: str) -> str:
+    """Why a measurement has nothing beside it on that side."""
+    if any(named(other) == named(m) for other in result.measurements.values()):
+        return f"measured by another revision of its collector on the {side} side"
+    return f"not measured on the {side} side"

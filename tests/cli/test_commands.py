@@ -18,6 +18,7 @@ from harness.store import Store
 COMMANDS = (
     "run", "plan", "validate", "status", "watch", "cancel", "logs", "merge", "report", "list", "schema", "doctor",
     "export", "tabulate", "reproduce", "fetch", "gc", "pack", "history", "verify", "archive", "plot", "table",
+    "compare", "snapshot", "check",
 )  # fmt: skip
 
 
