@@ -77,6 +77,6 @@ def _closing(found: Gate, study: str, old: int) -> str:
         strictly = f", {missing} of them missing" if missing else ""
         return f"{counted(len(found.regressions), 'finding')}{strictly}"
     if found.verdict == "nothing":
-        again = f"run it again, as in `run {study} --fresh`" if old else f"run {study} first"
+        again = f"run {study} again with --fresh all, or --fresh cost for its costs" if old else f"run {study} first"
         return again if not found.comparison.second.records else "every finding is unknown"
     return unseen(found) or "no noisy metric was judged"

@@ -78,6 +78,8 @@ def _case(first: Held, second: Held, own: Measurement, other: Measurement | None
         told = [f"{side} side: {one}" for side, one in zip(SIDES, (mine, theirs), strict=True) if isinstance(one, str)]
         return Case(replace(blank, note="; ".join(told)))
     moved = _moved(blank, mine, theirs, is_ratio=is_ratio)
+    if _identity(mine) == _identity(theirs):
+        return Case(replace(moved, mark="=", note="the same samples"))
     against = _apart(first, second) or _told_of("tainted", own, other)
     if against:
         return Case(replace(moved, note=against))
