@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from harness.bounds import Bounds
 from harness.schema import Json, Options, Schema, sha256
 
 SCHEMA_NUMBER = 1
@@ -266,6 +267,7 @@ class StudyIndex(Schema):
     study: str
     question: str | None = None
     contrast: tuple[str, str] | None = None
+    recommend: tuple[Bounds, ...] | None = None  # null: the usual ones
     criteria: tuple[str, ...]
     collectors: tuple[str, ...]
     command: str

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from harness.assurance import Noise, Optimum, Stability
+from harness.bounds import Bounds
 from harness.recipes import TrainRecipe
 from harness.resources import StageResources
 from harness.runtimes import DEFAULT, Runtime
@@ -194,6 +195,9 @@ class ReportOptions(Schema):
     """What the report is asked to say."""
 
     contrast: tuple[Label, Label] | None = Field(None, description="the two criteria of the primary test")
+    recommend: Annotated[tuple[Bounds, ...] | None, OneOrMany] = Field(
+        None, description="what a removal may cost and must buy, one recommendation each; null: the usual ones"
+    )
 
 
 class Limits(Schema):

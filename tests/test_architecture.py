@@ -31,7 +31,7 @@ FLOORS = (
     ),
     ("schema", "topology", "containers"),
     ("slurm_options",),
-    ("registry", "process_mark", "network_size", "kinds"),
+    ("registry", "process_mark", "network_size", "kinds", "bounds"),
     ("records", "recipes", "runtimes", "assurance"),
     ("resources", "retries", "briefs", "upgrades"),
     ("index_file", "spec", "site", "record_file"),
