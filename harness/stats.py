@@ -61,6 +61,18 @@ def wilson(correct: int, n: int, level: float = 0.95) -> Interval:
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
+def paired_shares(only_first: int, only_second: int, n: int, level: float = 0.95) -> Interval:
+    """Interval of the difference of two shares of the same n items, from the items that only one of the two has.
+
+    The Wald interval after one item is added to each of the two kinds (Bonett and Price 2012, J. Educ. Behav. Stat. 37,
+    479-488): unlike a bootstrap it is no point where no item differs, so few items never look sure.
+    """
+    first, second = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
+    difference = first - second
+    half = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt((first + second - difference**2) / (n + 2))
+    return Interval(max(-1.0, difference - half), min(1.0, difference + half))
+
+
 def spread(values: Sequence[float]) -> float | None:
     """Sample standard deviation (n - 1); None for fewer than two values."""
     return float(np.std(np.asarray(values, dtype=float), ddof=1)) if len(values) > 1 else None

@@ -10,7 +10,7 @@ import numpy as np
 from harness.stats import Interval
 from harness.tables.cells import number, percent
 from harness.tables.columns import MACS_SAVED
-from harness.tables.derived import FEWEST_PAIRS, TIMED_WORDS
+from harness.tables.derived import COPIES, FEWEST_PAIRS, TIMED_WORDS
 from harness.tables.marks import OUT_OF_MEMORY, absent, partly, quality
 from harness.tables.panels import RUNTIME, Panel, with_values
 from harness.tables.runtimes import sizes, speed_column
@@ -18,9 +18,6 @@ from harness.tables.summaries import measured_structures, speed_interval
 
 LATENCY = "latency_s"
 MANY = 4  # runtimes that agree are told as a range
-COPIES = (
-    0.01  # two copies of one network differ by so much, which no interval of one process tells (docs/performance.md)
-)
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,13 @@ import pandas as pd
 from harness.resampling import item_interval, mcnemar, mcnemar_detectable
 from harness.results import TrialResult
 from harness.stats import Interval, holm
-from harness.tables.derived import Baselines, same_ground
-from harness.tables.items import Right, of_test
+from harness.tables.items import Right, Verdicts
 from harness.tables.panels import LEVEL, UNIT, Panel
 
 ALPHA = 0.05
 NEEDED = ("id", "machine_class", UNIT, LEVEL, "criterion", "draw")  # of a trial's many columns
 BASELINE = "baseline"
 FILE = "checkpoint_tests.csv"
-Key = tuple[str, str]  # a trial's id and its machine class
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def checkpoint_tests(
     networks rests on other tests, with a correction of their own. Where two trials hold the same verdicts (their
     criteria chose the same set), their tests are one and count once.
     """
-    verdicts = _Verdicts(results)
+    verdicts = Verdicts(results)
     found = [test for panel in panels for test in _against_baseline(panel, verdicts)]
     if contrast is not None:
         found += [test for panel in panels for test in _against_each_other(panel, verdicts, *contrast)]
@@ -135,41 +133,13 @@ def rows_of(tests: Sequence[CheckpointTest]) -> pd.DataFrame:
     ).astype({"draw": "Int64"})
 
 
-class _Verdicts:
-    """What each trial got right, and its baseline on the same ground."""
-
-    def __init__(self, results: Sequence[TrialResult]) -> None:
-        self._results: Mapping[Key, TrialResult] = {(r.info.id, r.machine_class): r for r in results}
-        self._baselines = Baselines(results)
-        self._held: dict[Key, Right | None] = {}
-
-    def of(self, trial: Key) -> Right | None:
-        """None where the trial kept none."""
-        result = self._results.get(trial)
-        return None if result is None else self._kept(result)
-
-    def of_baseline(self, trial: Key) -> Right | None:
-        """Those of its baseline, where the two began with the same weights."""
-        result = self._results.get(trial)
-        baseline = None if result is None else self._baselines.of(result)
-        if result is None or baseline is None or not same_ground(result, baseline):
-            return None
-        return self._kept(baseline)
-
-    def _kept(self, result: TrialResult) -> Right | None:
-        key = result.info.id, result.machine_class
-        if key not in self._held:
-            self._held[key] = of_test(result)
-        return self._held[key]
-
-
-def _against_baseline(panel: Panel, verdicts: _Verdicts) -> Iterator[CheckpointTest]:
+def _against_baseline(panel: Panel, verdicts: Verdicts) -> Iterator[CheckpointTest]:
     for row in _rows(panel.candidates):
         trial = str(row["id"]), str(row["machine_class"])
         yield from _test(panel, row, BASELINE, verdicts.of(trial), verdicts.of_baseline(trial))
 
 
-def _against_each_other(panel: Panel, verdicts: _Verdicts, first: str, second: str) -> Iterator[CheckpointTest]:
+def _against_each_other(panel: Panel, verdicts: Verdicts, first: str, second: str) -> Iterator[CheckpointTest]:
     """Where each of the two criteria made one checkpoint of a network at an amount; a drawn one makes several."""
     for _, rows in panel.candidates.groupby([UNIT, LEVEL], sort=False):
         pair = [_rows(rows[rows["criterion"] == name]) for name in (first, second)]

@@ -20,6 +20,9 @@ from harness.tables.columns import OUTCOME
 CASES = ((f"{OUTCOME}_drop", OUTCOME, "test"), (f"{OUTCOME}_validation_drop", OUTCOME, "validation"))
 SAVED = (("macs_saved", "macs"), ("params_saved", "params"))
 FEWEST_PAIRS = 6  # the median lies between the smallest and the largest of n values with probability 1 - 2^(1 - n)
+COPIES = (
+    0.01  # by so much two copies of one network differ, which no interval of one process tells (docs/performance.md)
+)
 CORRUPTED = {"corruption", "severity"}  # conditions of a corrupted outcome that is otherwise plain
 NOT_PLAIN = {"corruption", *OF_OUTCOMES}  # conditions under which an outcome is another one
 SPEEDUPS = {"latency_s": "speedup", "images_per_s": "speedup_throughput"}

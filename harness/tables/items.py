@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,11 @@ import numpy.typing as npt
 from harness.records import Outcome
 from harness.results import TrialResult
 from harness.tables.columns import OUTCOME
+from harness.tables.derived import Baselines, same_ground
 from harness.tables.panels import LEVEL, UNIT, Panel
 
 Bits = npt.NDArray[np.bool_]
+Key = tuple[str, str]  # of a trial and the machine class that ran it
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,42 @@ def seen(panel: Panel, results: Iterable[TrialResult], criteria: Sequence[str]) 
 
 def of_test(result: TrialResult) -> Right | None:
     """The trial's verdicts on the test split, in plain fp32 whatever its runtime; None where they were not kept."""
-    held = [o for o in result.outcomes if (o.split, o.metric) == ("test", OUTCOME) and not o.at]
+    return of_split(result, "test")
+
+
+def of_split(result: TrialResult, split: str) -> Right | None:
+    """The same of any split."""
+    held = [o for o in result.outcomes if (o.split, o.metric) == (split, OUTCOME) and not o.at]
     return right(held[0]) if held else None
+
+
+class Verdicts:
+    """What each trial got right on a split, and its baseline on the same ground."""
+
+    def __init__(self, results: Sequence[TrialResult], split: str = "test") -> None:
+        self._results: Mapping[Key, TrialResult] = {(r.info.id, r.machine_class): r for r in results}
+        self._baselines = Baselines(results)
+        self._split = split
+        self._held: dict[Key, Right | None] = {}
+
+    def of(self, trial: Key) -> Right | None:
+        """None where the trial kept none."""
+        result = self._results.get(trial)
+        return None if result is None else self._kept(result)
+
+    def of_baseline(self, trial: Key) -> Right | None:
+        """Those of its baseline, where the two began with the same weights."""
+        result = self._results.get(trial)
+        baseline = None if result is None else self._baselines.of(result)
+        if result is None or baseline is None or not same_ground(result, baseline):
+            return None
+        return self._kept(baseline)
+
+    def _kept(self, result: TrialResult) -> Right | None:
+        key = result.info.id, result.machine_class
+        if key not in self._held:
+            self._held[key] = of_split(result, self._split)
+        return self._held[key]
 
 
 def item_differences(found: Seen, first: str, second: str) -> list[list[float]]:

@@ -10,6 +10,7 @@ from harness.tables.alone import Apart, Part
 from harness.tables.cells import NONE, between, number, percent, scale, significant
 from harness.tables.marks import MARKS, MEANINGS
 from harness.tables.panels import Panel
+from harness.tables.placing import natural
 from harness.tables.selections import Selected, by_criterion, over_networks
 from harness.tables.table import Table
 
@@ -29,7 +30,7 @@ def sublayer_tables(found: Sequence[Apart], chosen: Chosen) -> tuple[Table, ...]
 
 def _table(one: Apart, chosen: Chosen) -> Table:
     judged = _judged(one, chosen)
-    columns = [*_counted(one), *_measured(one), *((name, held.cell) for name, held in judged.items())]
+    columns = [*_counted(one), *_measured(one), *((name, _judging(held)) for name, held in judged.items())]
     rows = tuple((part.name, part.kind, *(write(part) for _, write in columns)) for part in one.parts)
     header = ("sublayer", "kind", *(heading for heading, _ in columns))
     notes = [*_notes(one), *([JUDGED] if judged else []), *dict.fromkeys(p.note for p, _ in chosen if p.note)]
@@ -115,14 +116,40 @@ class Judged:
 
     held: tuple[tuple[str, Mapping[str, float], Mapping[str, float]], ...]
 
-    def cell(self, part: Part) -> str:
-        """`0.0123 (4)`: mean score and mean rank; either may be unknown."""
-        scores = over_networks((unit, scores.get(part.name)) for unit, scores, _ in self.held)
-        ranks = over_networks((unit, ranks.get(part.name)) for unit, _, ranks in self.held)
+    def cell(self, name: str) -> str:
+        """`0.0123 (4)`: mean score and mean rank of a sublayer; either may be unknown."""
+        scores = over_networks((unit, scores.get(name)) for unit, scores, _ in self.held)
+        ranks = over_networks((unit, ranks.get(name)) for unit, _, ranks in self.held)
         if not ranks:
             return NONE
         score = f"{significant(fmean(scores))} " if scores else ""
         return f"{score}({fmean(ranks):g})" if fmean(ranks) % 1 == 0 else f"{score}({number(fmean(ranks))})"
+
+
+def judged_tables(found: Sequence[Apart], chosen: Chosen) -> tuple[Table, ...]:
+    """How criteria judge the sublayers of networks that were not taken apart, whose tables would say it."""
+    told = [[one.key[name] for name in SAME_NETWORK] for one in found]
+    rest = [(panel, own) for panel, own in chosen if [panel.key[name] for name in SAME_NETWORK] not in told]
+    tables = (_judged_alone(panel, by_criterion(own, drawn=False)) for panel, own in rest)
+    return tuple(table for table in tables if table is not None)
+
+
+def _judged_alone(panel: Panel, chosen: Mapping[str, Sequence[Selected]]) -> Table | None:
+    judged = {name: _judgement(own) for name, own in chosen.items()}
+    names = sorted({part for own in chosen.values() for one in own for part in one.ranks}, key=natural)
+    if not names:
+        return None
+    rows = tuple((name, *(held.cell(name) for held in judged.values())) for name in names)
+    title = f"How each sublayer is judged: {panel.label}"
+    return Table(f"judged-{panel.slug}", title, ("sublayer", *judged), rows, (JUDGED,))
+
+
+def _judging(held: Judged) -> Callable[[Part], str]:
+    return lambda part: held.cell(part.name)
+
+
+def _judgement(own: Sequence[Selected]) -> Judged:
+    return Judged(tuple((one.unit, one.info.scores, one.ranks) for one in own))
 
 
 def _judged(one: Apart, chosen: Chosen) -> dict[str, Judged]:
@@ -134,7 +161,7 @@ def _judged(one: Apart, chosen: Chosen) -> dict[str, Judged]:
             continue
         for criterion, own in by_criterion(selected, drawn=False).items():
             found.setdefault(_called(criterion, panel), []).extend(s for s in own if names & s.ranks.keys())
-    return {name: Judged(tuple((s.unit, s.info.scores, s.ranks) for s in own)) for name, own in found.items() if own}
+    return {name: _judgement(own) for name, own in found.items() if own}
 
 
 def _called(criterion: str, panel: Panel) -> str:

@@ -1,0 +1,136 @@
+"""The recommendations in words: what to remove under each limit, what it loses and buys, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from harness.report.phrases import LISTED, joined
+from harness.report.view import View
+from harness.tables.cells import between, number, percent
+from harness.tables.columns import MACS_SAVED, OUTCOME
+from harness.tables.limits import limit_words
+from harness.tables.operating_points import OperatingPoint
+from harness.tables.recommended import Recommendation
+from harness.tables.recommending import place_words, point_words, sublayer_words, varying
+from harness.wording import counted
+
+MOST = 3  # different recommendations that one limit is told with; the table has all
+ACTIONS = ("lose", "keep", "save")  # what some limits begin with
+SURE = {
+    True: "",
+    False: "; that is not sure to meet the limit, as an interval reaches beyond it",
+    None: "; how sure that is, is not known",
+}
+
+
+def advice(view: View) -> str:
+    """A sentence for each limit, as one paragraph of the answer; empty where nothing was asked for."""
+    entries: dict[str, list[Recommendation]] = {}
+    for one in view.recommendations:
+        entries.setdefault(limit_words(one.bounds), []).append(one)
+    alike: dict[str, list[str]] = {}
+    for limit, members in entries.items():
+        alike.setdefault(_entry(members, view.machines), []).append(limit)
+    sentences = [f"{_head(limits)}, {text}." for text, limits in alike.items()]
+    return " ".join(["Recommended by validation accuracy alone.", *sentences]) if sentences else ""
+
+
+def _head(limits: Sequence[str]) -> str:
+    """`To lose at most 1 point of top-1`, `For at most 90 % of the MACs, or at most 90 % of the latency`."""
+    told = ", or ".join(f"{'to' if limit.startswith(ACTIONS) else 'for'} {limit}" for limit in limits)
+    return told[0].upper() + told[1:]
+
+
+def remarks(view: View) -> tuple[str, ...]:
+    """What a reader of the recommendations must know beside them: who is dominated, and what chance does as well."""
+    found = view.recommendations
+    told = (_dominated(found, view.machines), _chance(found))
+    return tuple(text for text in told if text)
+
+
+def _entry(members: Sequence[Recommendation], machines: Mapping[str, str]) -> str:
+    """What meets one limit; places with the same recommendation are told together."""
+    alike: dict[str, list[Recommendation]] = {}
+    for one in members:
+        alike.setdefault(_what(one), []).append(one)
+    apart = varying(members)
+    parts = [f"{what} {_where(own, apart, machines)}{_then(own)}" for what, own in list(alike.items())[:MOST]]
+    return "; ".join([*parts, f"{len(alike) - MOST} more in the table"] if len(alike) > MOST else parts)
+
+
+def _where(own: Sequence[Recommendation], apart: Sequence[str], machines: Mapping[str, str]) -> str:
+    """`on NVIDIA H200`, `in fp32 and bf16 on NVIDIA H200`: the places of one recommendation."""
+    hardware = list(dict.fromkeys(machines.get(c, c) for c in (one.place["machine_class"] for one in own)))
+    names = dict.fromkeys(", ".join(one.place[n] for n in apart if n != "machine_class") for one in own)
+    inside = [name for name in names if name]
+    if not inside:
+        return f"on {joined(hardware)}"
+    return f"in {joined(inside) if len(inside) <= LISTED else f'{len(inside)} settings'} on {joined(hardware)}"
+
+
+def _what(one: Recommendation) -> str:
+    if one.point is None:
+        return one.reason
+    return f"remove {point_words(one.point)} ({sublayer_words(one.point)})"
+
+
+def _then(own: Sequence[Recommendation]) -> str:
+    """What follows the advice: losses and gains, or what comes nearest to it."""
+    first = own[0]
+    if first.point is None:
+        return f"; nearest comes {point_words(first.nearest)}, which {_loses(first.nearest)}" if first.nearest else ""
+    sure = next((one.is_sure for one in own if one.is_sure is not True), True)
+    effects = [_loses(first.point), *_gains([one.point for one in own if one.point is not None])]
+    return f": that {joined(effects)}{SURE[sure]}"
+
+
+def _loses(point: OperatingPoint) -> str:
+    found = point.estimate(f"{OUTCOME}_drop")
+    if found is None:
+        return "has no accuracy"
+    interval = f" {between(found.interval, 100)}" if found.interval else ""
+    return f"loses {number(100 * found.value)} points{interval} ({counted(point.networks, 'network')})"
+
+
+def _gains(points: Sequence[OperatingPoint]) -> Iterator[str]:
+    saved = [found.value for point in points if (found := point.estimate(MACS_SAVED)) is not None]
+    if saved:
+        yield f"saves {percent(saved[0])} of the MACs"
+    timed = [found for point in points if (found := point.estimate("speedup")) is not None and not found.doubt]
+    if len(timed) == 1:
+        yield f"is {number(timed[0].value, 2)} times as fast {between(timed[0].interval, digits=2)}"
+    elif timed:
+        ends = [number(pick(one.value for one in timed), 2) for pick in (min, max)]
+        yield f"is {' to '.join(dict.fromkeys(ends))} times as fast"
+
+
+def _chance(found: Sequence[Recommendation]) -> str:
+    """A limit that chance meets too says little for the criterion that is recommended."""
+    alike = _grouped((limit_words(one.bounds), one.by_chance) for one in found)
+    if not alike:
+        return ""
+    told = "; ".join(f"{joined(names)} ({', '.join(limits)})" for names, limits in alike.items())
+    return f"Of as many sublayers, sets chosen at random meet the limit in the mean, too: {told}."
+
+
+def _dominated(found: Sequence[Recommendation], machines: Mapping[str, str]) -> str:
+    """By place, criteria that at every amount keep less for a saving that is no larger."""
+    apart = varying(found)
+    pairs = dict.fromkeys((place_words(one.place, apart, machines), one.dominated) for one in found)
+    alike = _grouped(pairs)
+    parts = [f"{joined(names)}{f' ({joined(where)})' if len(pairs) > 1 else ''}" for names, where in alike.items()]
+    if not parts:
+        return ""
+    return (
+        f"Dominated criteria: {'; '.join(parts)}. At each of their amounts another set keeps as much validation "
+        "accuracy and saves as much, in the mean, and more of one of the two."
+    )
+
+
+def _grouped(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> dict[tuple[str, ...], list[str]]:
+    """Words by the names that belong to them, each once; words without names are left out."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for word, names in dict.fromkeys(pairs):
+        if names:
+            found.setdefault(names, []).append(word)
+    return found

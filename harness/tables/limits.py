@@ -1,0 +1,53 @@
+"""The limits of a recommendation in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.tables.cells import number, scale, significant
+from harness.tables.columns import OUTCOME_WORD
+
+UNITS = {"latency_s": "s", "peak_bytes": "B", "energy_j_per_image": "J", "macs": "MACs", "params": ""}
+WORDS = {
+    "top1_drop": f"lose at most {{}} of {OUTCOME_WORD}",
+    "top1": f"keep at least {{}} {OUTCOME_WORD}",
+    "macs_ratio": "at most {} of the MACs",
+    "macs_saved": "save at least {} of the MACs",
+    "macs": "at most {}",
+    "params_ratio": "at most {} of the parameters",
+    "params_saved": "save at least {} of the parameters",
+    "params": "at most {} parameters",
+    "latency_ratio": "at most {} of the latency",
+    "speedup": "at least {} times as fast",
+    "latency_s": "at most {} of latency",
+    "speedup_throughput": "at least {} times the throughput",
+    "images_per_s": "at least {} items/s",
+    "peak_ratio": "at most {} of the peak memory",
+    "peak_bytes": "at most {} of peak memory",
+    "energy_ratio": "at most {} of the energy per item",
+    "energy_j_per_image": "at most {} per item",
+}
+TIMES = ("speedup", "speedup_throughput", "images_per_s")
+
+
+def limit_words(bounds: Mapping[str, float]) -> str:
+    """`lose at most 1 point of top-1 and at most 90 % of the latency`."""
+    return " and ".join(WORDS[word].format(_amount(word, bound)) for word, bound in bounds.items())
+
+
+def _amount(word: str, bound: float) -> str:
+    if word in UNITS:
+        by = scale([bound], UNITS[word])
+        return f"{_short(by.of(bound))} {by.unit}".strip()
+    if word in TIMES:
+        return _short(bound)
+    if word.endswith("_drop"):
+        points = _short(100 * bound)
+        return f"{points} {'point' if points == '1' else 'points'}"
+    return f"{_short(100 * bound)} %"
+
+
+def _short(value: float) -> str:
+    """Three figures, without zeros that say nothing."""
+    text = significant(value) if abs(value) < 1000 else number(value, 0)
+    return text.rstrip("0").rstrip(".") if "." in text else text

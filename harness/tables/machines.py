@@ -1,0 +1,29 @@
+"""Machine classes in words that a reader knows: the GPU or the processor that measured, and its class where needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.records import Environment
+from harness.results import TrialResult
+
+
+def machine_words(results: Iterable[TrialResult]) -> dict[str, str]:
+    """A name for every machine class; two classes of one kind of hardware tell their class too."""
+    seen: dict[str, str] = {}
+    for result in results:
+        if result.environment is not None:
+            seen.setdefault(result.machine_class, hardware(result.environment))
+    names = list(seen.values())
+    return {name: word if names.count(word) == 1 else f"{word} [{name}]" for name, word in seen.items()}
+
+
+def hardware(environment: Environment) -> str:
+    """`NVIDIA H200`, or `Intel Xeon (2 cores)`: what the measured device is."""
+    machine = environment.machine
+    gpu = machine.get("gpu")
+    if environment.device.startswith("cuda"):
+        return str(gpu["name"]) if isinstance(gpu, dict) and "name" in gpu else "GPU"
+    cores = machine.get("cores_physical")
+    name = str(machine.get("cpu") or "CPU").replace("(R)", "").replace("(TM)", "")
+    return f"{name} ({cores} cores)" if isinstance(cores, int) else name

@@ -1,0 +1,179 @@
+"""Operating points: a criterion at an amount, and what is known of it in the words that limits are stated in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from harness.stats import Interval, paired, paired_shares
+from harness.tables.columns import OUTCOME
+from harness.tables.derived import COPIES
+from harness.tables.items import Verdicts
+from harness.tables.marks import quality
+from harness.tables.panels import UNIT, Panel, with_values
+from harness.tables.summaries import measured_structures, speed_interval
+
+VALIDATION = f"{OUTCOME}_validation"
+VALIDATION_DROP = f"{OUTCOME}_validation_drop"
+OF_OUTCOMES = {f"{OUTCOME}_drop": VALIDATION_DROP, OUTCOME: VALIDATION}  # choices are made on validation alone
+SAVED = {"macs_ratio": "macs_saved", "params_ratio": "params_saved"}
+RATIOS = {"peak_ratio": "peak_bytes", "energy_ratio": "energy_j_per_image"}
+SPEEDS = ("speedup", "speedup_throughput")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value in base units, with its 95 % interval where one is known; `doubt` is why nothing may rest on it."""
+
+    value: float
+    interval: Interval | None = None
+    doubt: str = ""
+    is_exact: bool = False
+    margin: float = 0.0  # ratio by which the truth may lie beyond the interval
+
+    @property
+    def ends(self) -> Interval | None:
+        """Between what the truth may lie: the value where it is exact, None where nothing is known of it."""
+        if self.is_exact:
+            return Interval(self.value, self.value)
+        found = self.interval
+        return found and Interval(found.low * (1 - self.margin), found.high * (1 + self.margin))
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A criterion at a level of a panel, over all its networks.
+
+    `own` are its trials on the panel's machine and runtime; `judged` those that its accuracy is read from, which may
+    have been measured on another machine. `over_items` is the interval of the validation drop of a single checkpoint.
+    """
+
+    panel: Panel
+    criterion: str
+    level: float
+    own: pd.DataFrame
+    judged: pd.DataFrame
+    over_items: Interval | None = field(default=None, compare=False)
+
+    @property
+    def amount(self) -> str:
+        """`4 of 8 attention sublayers`, or the share of a cost that the sublayers save."""
+        amount, what = self.panel.amount(self.level), self.panel.sublayers
+        return f"{what} worth {amount}" if self.panel.cost else f"{amount} {what}"
+
+    @property
+    def networks(self) -> int:
+        """How many networks its accuracy is a mean over."""
+        return int(with_values(self.judged, VALIDATION)[UNIT].nunique())
+
+    @cached_property
+    def _known(self) -> dict[str, Estimate | None]:
+        return {}
+
+    def estimate(self, word: str) -> Estimate | None:
+        """What is known in the word of a limit or the name of a column; None where nothing was measured."""
+        if word not in self._known:
+            self._known[word] = self._estimated(word)
+        return self._known[word]
+
+    def _estimated(self, word: str) -> Estimate | None:
+        if word in OF_OUTCOMES:
+            return self.outcome(OF_OUTCOMES[word])
+        if word in SAVED:
+            saved = self._exact(SAVED[word])
+            return saved and Estimate(1 - saved.value, is_exact=True)
+        if word == "latency_ratio":
+            return _inverse(self._speed("speedup"))
+        if word in SPEEDS:
+            return self._speed(word)
+        if word in RATIOS:
+            return self._ratio(RATIOS[word])
+        return self._exact(word) if word.startswith(("macs", "params")) else self._noisy(word)
+
+    def outcome(self, column: str) -> Estimate | None:
+        """The mean of an outcome's column over networks with its t interval; of one checkpoint that over its items."""
+        held = with_values(self.judged, column)
+        values = [float(value) for value in held.groupby(UNIT)[column].mean()] if len(held) else []
+        if not values:
+            return None
+        found = paired(values)
+        alone = self.over_items if column == VALIDATION_DROP else None
+        return Estimate(found.mean, found.interval if found.n > 1 else alone)
+
+    def _exact(self, column: str) -> Estimate | None:
+        held = with_values(measured_structures(self.own), column)
+        return Estimate(float(held[column].mean()), is_exact=True) if len(held) else None
+
+    def _speed(self, column: str) -> Estimate | None:
+        """The median over structures, and the widest interval that they span."""
+        rows = measured_structures(self.own)
+        held = with_values(rows, column)
+        if not len(held):
+            return None
+        found = speed_interval(held, column)
+        worst = quality(held, column)
+        doubt = "" if worst == "ok" else worst
+        if found is None:
+            doubt = doubt or "timed in too few pairs"
+        return Estimate(float(np.median(held[column])), found, doubt, margin=COPIES)
+
+    def _noisy(self, column: str) -> Estimate | None:
+        held = with_values(measured_structures(self.own), column)
+        if not len(held):
+            return None
+        worst = quality(held, column)
+        return Estimate(float(np.median(held[column])), doubt="" if worst == "ok" else worst)
+
+    def _ratio(self, column: str) -> Estimate | None:
+        """To the baseline on the same machine: what another machine held is another matter."""
+        mine = self._noisy(column)
+        whole = self.panel.baselines
+        held = with_values(whole[whole["machine_class"] == self.panel.key["machine_class"]], column)
+        if mine is None or not len(held) or not (before := float(np.median(held[column]))):
+            return None
+        worst = quality(held, column)
+        return Estimate(mine.value / before, doubt=mine.doubt or ("" if worst == "ok" else worst))
+
+
+def _inverse(found: Estimate | None) -> Estimate | None:
+    if found is None:
+        return None
+    turned = found.interval and Interval(1 / found.interval.high, 1 / found.interval.low)
+    return Estimate(1 / found.value, turned, found.doubt, margin=found.margin)
+
+
+def points_of(panel: Panel, beside: Sequence[Panel], validated: Verdicts) -> tuple[OperatingPoint, ...]:
+    """Every criterion of a panel at every level that has a trial.
+
+    `beside` are panels that differ in machine and runtime alone: where this one has no accuracy, theirs is read.
+    """
+    found = []
+    for criterion in panel.criteria:
+        for level in panel.levels:
+            own = _trials(panel, criterion, level)
+            judged = (own, *(_trials(other, criterion, level) for other in beside))
+            seen = next((rows for rows in judged if len(with_values(rows, VALIDATION))), own)
+            if len(own):
+                found.append(OperatingPoint(panel, criterion, level, own, seen, _over_items(seen, validated)))
+    return tuple(found)
+
+
+def _trials(panel: Panel, criterion: str, level: float) -> pd.DataFrame:
+    rows = panel.at(level)
+    return rows[rows["criterion"] == criterion]
+
+
+def _over_items(rows: pd.DataFrame, validated: Verdicts) -> Interval | None:
+    """Of a single checkpoint, how far its loss holds on other items; None for several, or where none were kept."""
+    if len(rows) != 1:
+        return None
+    trial = str(rows["id"].iloc[0]), str(rows["machine_class"].iloc[0])
+    mine, whole = validated.of(trial), validated.of_baseline(trial)
+    if mine is None or whole is None or mine.order != whole.order or not len(mine.bits):
+        return None
+    lost, won = (int(np.count_nonzero(bits)) for bits in (whole.bits & ~mine.bits, ~whole.bits & mine.bits))
+    return paired_shares(lost, won, len(mine.bits))
