@@ -1,38 +1,18 @@
-"""The plain tables behind an answer: failures, data, environment, trials, and what each column means."""
+"""The plain tables behind an answer: failures, data, environment, and what each column of the trials means."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-
-import pandas as pd
+from collections.abc import Iterable, Iterator, Mapping
 
 from harness.records import Environment
 from harness.report.view import View
 from harness.schema import Json
-from harness.tables.cells import NONE, between, number, percent, significant
-from harness.tables.columns import BESIDE, OUTCOME, companion
-from harness.tables.marks import MARKS, OUT_OF_MEMORY, beside, is_out_of_memory
-from harness.tables.shares import wilson_interval
-from harness.tables.summaries import doubts, measured_structures
+from harness.tables.cells import NONE
+from harness.tables.columns import BESIDE, companion
 from harness.tables.table import Table
 
 SHOWN_HASH = 16
 MOST_VALUES = 3  # of a fact in which trials of one environment differ
-AXES = ("model", "target", "criterion", "count", "draw", "recovery", "runtime", "model_seed")
-VALUES: dict[str, tuple[str, Callable[[float | None], str]]] = {
-    OUTCOME: ("test top-1", percent),
-    "top5": ("test top-5", percent),
-    f"{OUTCOME}_validation": ("validation top-1", percent),
-    f"{OUTCOME}_drop": ("drop", percent),
-    "macs": ("MACs", lambda value: significant(value, 4)),
-    "macs_saved": ("MACs saved", percent),
-    "params_saved": ("parameters saved", percent),
-    "latency_s": ("latency (s)", significant),
-    "speedup": ("speed-up", lambda value: number(value, 2)),
-    "realised": ("realised", lambda value: number(value, 2)),
-    "peak_bytes": ("peak (B)", lambda value: number(value, 0)),
-}
 
 
 def failure_table(view: View) -> Table | None:
@@ -82,31 +62,6 @@ def environment_tables(view: View) -> tuple[Table, ...]:
             env = result.environment
             seen.setdefault((env.machine_class, env.software_class), []).append(env)
     return tuple(_environment(f"environment-{i}", found) for i, found in enumerate(seen.values()))
-
-
-def trial_table(view: View) -> Table | None:
-    """Every trial in short; the CSV file has all columns."""
-    if not len(view.table):
-        return None
-    table = view.table
-    shown = [name for name in AXES if table[name].dropna().nunique() > 1 or name in ("criterion", "count")]
-    values = [name for name in VALUES if name in table and table[name].notna().any()]
-    names = ("id", "status", *shown, "removed")
-    rows = [(*(_cell(row[name]) for name in names), *(_value(row, name) for name in values)) for row in _rows(table)]
-    header = ("trial", *(name.replace("_", " ") for name in names[1:]), *(VALUES[name][0] for name in values))
-    brackets = ("In brackets 95 % Wilson intervals over items.",) if any("[" in c for r in rows for c in r) else ()
-    notes = (*brackets, *doubts(measured_structures(table[table["status"] == "ok"]), values))
-    return Table("trials", "Trials", header, tuple(rows), notes)
-
-
-def _value(row: Mapping[str, object], name: str) -> str:
-    """One value of one trial, with its interval over items or the mark of its timing."""
-    value = _float(row[name])
-    if value is None or math.isnan(value):
-        return OUT_OF_MEMORY if is_out_of_memory(str(row.get(beside(name, "reason")))) else NONE
-    interval = wilson_interval(row, name)
-    mark = MARKS.get(str(row.get(beside(name, "quality"))), "")
-    return f"{VALUES[name][1](value)}{f' {between(interval, 100)}' if interval else ''}{mark}"
 
 
 def column_table(view: View) -> Table:
@@ -172,15 +127,3 @@ def _plain(value: Json) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(item) for item in value) or NONE
     return NONE if value is None else str(value)
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
-
-
-def _cell(value: object) -> str:
-    return NONE if value in (None, "") or value is pd.NA or isinstance(value, float) else str(value)
-
-
-def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, float | int) else None

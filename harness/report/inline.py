@@ -18,6 +18,8 @@ _COLOURS = {
     **{colour: f"var(--series-{i})" for i, colour in enumerate(COLOURS)},
 }
 
+_INTERVAL = re.compile(r" ?\[[−\d.]+, [−\d.]+\]")
+
 
 def inline_svg(drawing: Drawing) -> Markup:
     """The drawing for an HTML page, named by its title; the caption stands below it and need not be read twice."""
@@ -39,5 +41,6 @@ def inline_svg(drawing: Drawing) -> Markup:
 
 
 def bound(text: str) -> str:
-    """The text with spaces that do not break between a number and its sign."""
-    return text.replace(" %", "\u00a0%").replace(" ± ", "\u00a0±\u00a0").replace(" = ", "\u00a0=\u00a0")
+    """The text with spaces that do not break between a number and its sign or its interval."""
+    text = text.replace(" %", "\u00a0%").replace(" ± ", "\u00a0±\u00a0").replace(" = ", "\u00a0=\u00a0")
+    return _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)

@@ -1,4 +1,4 @@
-"""Every table of a study, in the order in which a reader wants them."""
+"""The tables of a study, in the order in which a reader wants them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ from harness.tables.publications import published_tables
 from harness.tables.recovered import kept, recovery_tables
 from harness.tables.robustness import robustness_table
 from harness.tables.runtimes import runtime_tables, size_tables
-from harness.tables.sublayers import sublayer_tables
+from harness.tables.sublayers import judged_tables, sublayer_tables
 from harness.tables.summaries import accuracy_table, cost_tables
 from harness.tables.table import Table
 from harness.tables.verdicts import baseline_table, contrast_table
 
 
 def every_table(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> tuple[Table, ...]:
-    """The tables that the records can fill."""
+    """The tables that the records can fill, without those of single sublayers."""
     return tuple(table for table in _tables(view, contrast, rest) if table is not None)
+
+
+def tables_of_sublayers(view: View) -> tuple[Table, ...]:
+    """What each sublayer costs, and how each criterion judges it."""
+    found = apart(view.results)
+    return (*sublayer_tables(found, view.chosen), *judged_tables(found, view.chosen))
 
 
 def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> Iterator[Table | None]:
@@ -53,6 +59,5 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
         yield score_table(panel, chosen)
         yield agreement_table(panel, agreement(chosen))
     yield price_table(view.chosen)
-    yield from sublayer_tables(apart(view.results), view.chosen)
     yield from recovery_tables(kept(view.outcomes))
     yield from published_tables(view.index.references, view.results, view.table)

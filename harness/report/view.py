@@ -14,7 +14,9 @@ from harness.store import Damaged, Reading, Store
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
 from harness.tables.columns import OUTCOME, Column
 from harness.tables.frame import columns_of, conditions, frame
+from harness.tables.machines import machine_words
 from harness.tables.panels import Panel, across_runtimes, of_outcomes, of_selections, panels
+from harness.tables.recommended import Recommendation, recommendations
 from harness.tables.selections import Selected, selections
 
 
@@ -50,6 +52,24 @@ class View:
     def checkpoint_tests(self) -> tuple[CheckpointTest, ...]:
         """Every candidate against its baseline and the contrast, item by item, as one family."""
         return checkpoint_tests(self.outcomes, self.results, self.contrast)
+
+    @cached_property
+    def recommendations(self) -> tuple[Recommendation, ...]:
+        """What is recommended under each of the study's limits, or under the usual ones."""
+        asked = self.index.recommend
+        limits = None if asked is None else [bounds.given for bounds in asked]
+        return recommendations(self.panels, self.results, limits, self.index.random_criteria)
+
+    @cached_property
+    def machines(self) -> dict[str, str]:
+        """What each machine class is, in words."""
+        return machine_words(self.results)
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Every criterion that has a trial, in the study's order; those that the plan does not name come last."""
+        extra = {name for panel in self.panels for name in panel.criteria} - set(self.index.criteria)
+        return (*self.index.criteria, *sorted(extra))
 
     @property
     def asks_accuracy(self) -> bool:

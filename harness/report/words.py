@@ -10,6 +10,7 @@ from harness.report.across import across, across_words
 from harness.report.checkpoints import checkpoint_words
 from harness.report.comparisons import Comparison, too_few
 from harness.report.phrases import LISTED, joined, listed
+from harness.report.recommending import advice
 from harness.report.speeds import speeds
 from harness.report.variants import variants
 from harness.report.view import View
@@ -36,6 +37,7 @@ def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) 
     paragraphs.append(variants(view))
     paragraphs.append(_contrast(view, contrast))
     paragraphs.append(across_words(across(view)))
+    paragraphs.append(advice(view))
     paragraphs.append(_others(rest))
     paragraphs.append(checkpoint_words(view.checkpoint_tests))
     paragraphs.append(_reach(view))

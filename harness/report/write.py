@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
-
 from harness.errors import StoreError
-from harness.plots.drawing import Drawing
 from harness.plots.files import write_figures
 from harness.report import appendix
-from harness.report.badge import Badge, badge
+from harness.report.badge import badge
 from harness.report.caveats import caveats
 from harness.report.comparisons import others, primary
+from harness.report.explorer import series
 from harness.report.figures import figures
-from harness.report.inline import bound, inline_svg
-from harness.report.library import every_table
+from harness.report.library import every_table, tables_of_sublayers
+from harness.report.pages import Content, html_page, markdown_page
+from harness.report.recommending import remarks
+from harness.report.reproducing import code_table, commands, resolved_study
 from harness.report.sureness import sureness
+from harness.report.trials import trials
 from harness.report.view import View, view
 from harness.report.words import answer
 from harness.store import Store
@@ -29,40 +27,13 @@ from harness.tables.files import write_tables
 from harness.tables.frame import write_csv
 from harness.tables.latencies import latency_table
 from harness.tables.parquet import write_parquet
-from harness.tables.table import Table, escape_markdown, markdown
-
-TEMPLATES = Path(__file__).with_name("templates")
-
-
-@dataclass(frozen=True)
-class Content:
-    """Everything that both pages show, from top to bottom."""
-
-    study: str
-    question: str
-    badge: Badge | None
-    answer: tuple[str, ...]
-    sureness: tuple[str, ...]
-    caveats: tuple[str, ...]
-    drawings: tuple[Drawing, ...]
-    tables: tuple[Table, ...]
-    failed: Table | None
-    retry: str
-    absent: Table | None
-    data: Table | None
-    environments: tuple[Table, ...]
-    command: str
-    period: str | None
-    counts: str
-    latencies: Table | None
-    trials: Table | None
-    columns: Table
+from harness.tables.recommending import recommendation_table, set_table
 
 
 def write_report(store: Store, study: str, to: Path) -> Path:
     """Makes `<to>/<study>/` from records alone and returns its index.html; the same records give the same bytes."""
     seen = view(store, study)
-    content = _content(seen)
+    content = _content(seen, resolved_study(store, study))
     folder = to / study
     try:
         for part in (folder, folder / "tables", folder / "figures"):
@@ -71,36 +42,42 @@ def write_report(store: Store, study: str, to: Path) -> Path:
         write_parquet(seen.table, seen.columns, folder)
         if seen.checkpoint_tests:
             write_csv(rows_of(seen.checkpoint_tests), folder / FILE)
-        write_tables(content.tables, folder / "tables")
+        write_tables((*content.recommended, *content.tables, *content.sublayers), folder / "tables")
         write_figures(content.drawings, folder / "figures")
-        _write(folder / "report.md", _render("report.md.j2", content))
-        return _write(folder / "index.html", _render("index.html.j2", content))
+        _write(folder / "report.md", markdown_page(content))
+        return _write(folder / "index.html", html_page(content))
     except OSError as error:
         raise StoreError(f"{to.name}/{study}: the report cannot be written: {error.strerror}") from error
 
 
-def _content(seen: View) -> Content:
+def _content(seen: View, resolved: str | None) -> Content:
     contrast, rest = primary(seen), others(seen)
-    tables = every_table(seen, contrast, rest)
+    recommended = (recommendation_table(seen.recommendations, seen.machines), set_table(seen.recommendations))
     return Content(
         study=seen.index.study,
         question=seen.index.question or seen.index.study,
         answer=answer(seen, contrast, rest),
         sureness=sureness(seen),
         caveats=caveats(seen),
+        recommended=tuple(table for table in recommended if table is not None),
+        remarks=remarks(seen),
         badge=badge(seen),
         drawings=figures(seen),
-        tables=tables,
+        series=series(seen.criteria, seen.index.random_criteria),
+        tables=every_table(seen, contrast, rest),
+        sublayers=tables_of_sublayers(seen),
         failed=appendix.failure_table(seen),
         retry=appendix.retry_command(seen),
         absent=absence_table(seen.results),
         data=appendix.data_table(seen),
+        code=code_table(seen),
         environments=appendix.environment_tables(seen),
-        command=seen.index.command,
+        commands=commands(seen),
+        resolved=resolved,
         period=appendix.period(seen),
         counts=_counts(seen),
         latencies=latency_table(seen.results),
-        trials=appendix.trial_table(seen),
+        trials=trials(seen),
         columns=appendix.column_table(seen),
     )
 
@@ -112,25 +89,6 @@ def _counts(seen: View) -> str:
         (len(seen.missing), "without a record"),
     )
     return ", ".join(f"{count} {word}" for count, word in parts if count or word == "measured")
-
-
-def _render(template: str, content: Content) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(enabled_extensions=("html", "html.j2"), default=False),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    filters: dict[str, Callable[..., str | Markup]] = {
-        "md": escape_markdown,
-        "markdown": markdown,
-        "svg": inline_svg,
-        "bound": bound,
-    }
-    environment.filters.update(filters)
-    return environment.get_template(template).render(c=content)
 
 
 def _write(path: Path, text: str) -> Path:
