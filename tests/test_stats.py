@@ -22,6 +22,20 @@ def test_wilson_agrees_with_scipy(correct: int, n: int) -> None:
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.05])
+def test_the_interval_of_paired_shares_covers_the_difference_at_its_level(share: float) -> None:
+    random, n, runs = np.random.default_rng(0), 150, 2000
+    draws = random.multinomial(n, [share + 0.02, 0.02, 1 - share - 0.04], runs)
+    found = [stats.paired_shares(int(first), int(second), n) for first, second, _ in draws]
+    assert sum(one.low <= share <= one.high for one in found) / runs >= 0.94
+
+
+def test_items_that_never_differ_leave_room_for_a_difference() -> None:
+    found = stats.paired_shares(0, 0, 150)
+    assert found.low == -found.high
+    assert 0.01 < found.high < 0.03
+
+
 def test_wilson_of_nothing_is_everything() -> None:
     assert stats.wilson(0, 0) == stats.Interval(0.0, 1.0)
 

@@ -11,7 +11,7 @@ from harness.tables.columns import MACS_SAVED, OUTCOME
 from harness.tables.limits import limit_words
 from harness.tables.operating_points import OperatingPoint
 from harness.tables.recommended import Recommendation
-from harness.tables.recommending import place_words, point_words, sublayer_words, varying
+from harness.tables.recommending import nearest_words, place_words, point_words, sublayer_words, varying
 from harness.wording import counted
 
 MOST = 3  # different recommendations that one limit is told with; the table has all
@@ -78,7 +78,7 @@ def _then(own: Sequence[Recommendation]) -> str:
     """What follows the advice: losses and gains, or what comes nearest to it."""
     first = own[0]
     if first.point is None:
-        return f"; nearest comes {point_words(first.nearest)}, which {_loses(first.nearest)}" if first.nearest else ""
+        return f"; nearest comes {nearest_words(first.nearest, first.bounds)}" if first.nearest else ""
     sure = next((one.is_sure for one in own if one.is_sure is not True), True)
     effects = [_loses(first.point), *_gains([one.point for one in own if one.point is not None])]
     return f": that {joined(effects)}{SURE[sure]}"

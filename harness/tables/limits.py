@@ -32,10 +32,11 @@ TIMES = ("speedup", "speedup_throughput", "images_per_s")
 
 def limit_words(bounds: Mapping[str, float]) -> str:
     """`lose at most 1 point of top-1 and at most 90 % of the latency`."""
-    return " and ".join(WORDS[word].format(_amount(word, bound)) for word, bound in bounds.items())
+    return " and ".join(WORDS[word].format(amount(word, bound)) for word, bound in bounds.items())
 
 
-def _amount(word: str, bound: float) -> str:
+def amount(word: str, bound: float) -> str:
+    """A value as the limit of that name is written: `1 point`, `90 %`, `2 GiB`."""
     if word in UNITS:
         by = scale([bound], UNITS[word])
         return f"{_short(by.of(bound))} {by.unit}".strip()

@@ -176,7 +176,7 @@ def _reason(
         return "only a random choice suffices"
     if meeting:
         doubts = " or ".join(sorted({doubt for point in meeting for doubt in _doubts(point, bounds)}))
-        return f"nothing suffices by timings that can be trusted; what would was {doubts}"
+        return f"nothing suffices by timings that can be trusted (those that would are {doubts})"
     return "nothing suffices"
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.tables.cells import NONE, between, number, percent
 from harness.tables.columns import MACS_SAVED, OUTCOME
-from harness.tables.limits import limit_words
+from harness.tables.limits import amount, limit_words
 from harness.tables.marks import MARKS, MEANINGS
 from harness.tables.operating_points import Estimate, OperatingPoint
 from harness.tables.panels import UNIT
@@ -76,6 +76,12 @@ def point_words(point: OperatingPoint) -> str:
     form = "" if key["removal"] == "skip" else f" ({key['removal']})"
     trained = "" if key["recovery"] == "none" else f", {key['recovery']}"
     return f"{point.amount} by {point.criterion}{form}{trained}"
+
+
+def nearest_words(point: OperatingPoint, bounds: Mapping[str, float]) -> str:
+    """The point, and how far it comes towards its limit: `2 of 8 attention sublayers by entropy, at 2.5 points`."""
+    reached = [amount(word, found.value) for word in bounds if (found := point.estimate(word)) is not None]
+    return f"{point_words(point)}, at {' and '.join(reached)}"
 
 
 def place_words(place: Mapping[str, str], apart: Iterable[str], machines: Mapping[str, str]) -> str:
@@ -177,7 +183,7 @@ def _is_shown(found: Sequence[Recommendation], write: Write, words: Sequence[str
 def _row(one: Recommendation, place: str, columns: Sequence[tuple[str, Write]]) -> tuple[str, ...]:
     limit = limit_words(one.bounds)
     if one.point is None:
-        nearest = f" (nearest: {point_words(one.nearest)})" if one.nearest else ""
+        nearest = f" (nearest: {nearest_words(one.nearest, one.bounds)})" if one.nearest else ""
         return (limit, place, f"{one.reason}{nearest}", *[NONE] * (len(columns) + 2))
     point = one.point
     cells = (write(point) for _, write in columns)

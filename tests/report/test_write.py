@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from assured import assured
-from builders import Plan, elsewhere, failed, records_of, stored
+from builders import Plan, elsewhere, failed, index_of, records_of, stored
 from golden_files import assert_golden
 from timed_records import changed
 
 from harness.errors import StoreError
 from harness.records import Record
 from harness.report import write_report
-from harness.store import Store
+from harness.report.trials import trials
+from harness.report.view import view_of
+from harness.store import Reading, Store
 
 PLAN = Plan(seeds=(0, 1), draws=2, counts=(2, 4))
 TINY = Plan(seeds=(0,), criteria=("entropy",), contrast=None, counts=(2,), question=None)
+SCRIPT = re.compile(r"<script[^>]*>.*?</script>", re.DOTALL)
+RUNS = re.compile(r"<script>(.*?)</script>", re.DOTALL)  # not those that only hold data
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 
@@ -60,7 +69,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everything_is_written(index: Path) -> None:
     slug = "vit-digits-attention"
-    names = ("comparisons", "prices", *(f"{kind}-{slug}" for kind in ("accuracy", "agreement", "costs")))
+    kinds_of_tables = ("accuracy", "agreement", "costs", "judged")
+    names = ("comparisons", "prices", "recommendations", "recommended-sublayers")
+    names = (*names, *(f"{kind}-{slug}" for kind in kinds_of_tables))
     tables = [f"{name}.{end}" for name in names for end in ("csv", "md", "tex")]
     kinds = ("accuracy_cost", "accuracy_count", "accuracy_machine", "agreement", "depth", "realised", "scores")
     assert sorted(p.name for p in index.parent.iterdir()) == [
@@ -79,10 +90,9 @@ def test_everything_is_written(index: Path) -> None:
 def test_nulls_timings_and_tests_of_checkpoints_have_a_place_of_their_own(tmp_path: Path) -> None:
     records = tuple(changed(r, "peak_bytes", value=None, reason="oom_gpu: too large") for r in assured(PLAN))
     index = report(PLAN, tmp_path, records)
-    for text, mark in ((index.read_text(), "<h2>{}</h2>"), ((index.parent / "report.md").read_text(), "## {}")):
-        headings = ("What could not be measured", "Data", "Latency by percentile", "Trials")
-        places = [text.index(mark.format(heading)) for heading in headings]
-        assert places == sorted(places)
+    for text, mark in ((index.read_text(), ">{}</h2>"), ((index.parent / "report.md").read_text(), "## {}\n")):
+        headings = ("What could not be measured", "Latency by percentile", "Trials")
+        assert all(mark.format(heading) in text for heading in headings)
         assert "out of memory: too large" in text
     lines = (index.parent / "checkpoint_tests.csv").read_text().splitlines()
     candidates = sum(record.trial.criterion is not None for record in records)
@@ -90,17 +100,31 @@ def test_nulls_timings_and_tests_of_checkpoints_have_a_place_of_their_own(tmp_pa
 
 
 def test_the_page_asks_for_nothing_from_outside(index: Path) -> None:
-    text = index.read_text()
+    text = SCRIPT.sub("", index.read_text())
     page = Page(text)
     assert "http:" not in text
     assert "https:" not in text
     assert "//" not in text.replace("</", "")
-    assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe", "object", "base", "form"}
+    assert not {tag for tag, _ in page.tags} & {"link", "img", "iframe", "object", "base"}
     references = [
-        value for _, attrs in page.tags for key, value in attrs.items() if key in ("href", "src", "xlink:href")
+        value
+        for _, attrs in page.tags
+        for key, value in attrs.items()
+        if key in ("href", "src", "xlink:href", "action")
     ]
     assert all(value and value.startswith("#") for value in references)
     assert "@import" not in text
+
+
+def test_only_the_scripts_of_the_page_may_run_and_only_as_they_are(index: Path) -> None:
+    text = index.read_text()
+    policy = next(a["content"] or "" for _, a in Page(text).tags if a.get("http-equiv") == "Content-Security-Policy")
+    held = [base64.b64encode(hashlib.sha256(body.encode()).digest()).decode() for body in RUNS.findall(text)]
+    assert len(held) == 3
+    assert policy.partition("script-src ")[2] == " ".join(f"'sha256-{digest}'" for digest in held)
+    assert "unsafe-eval" not in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert not [a for _, attrs in Page(text).tags for a in attrs if a.startswith("on")]
 
 
 def test_the_page_is_well_formed_and_its_ids_are_unique(index: Path) -> None:
@@ -119,12 +143,32 @@ def test_every_figure_has_a_text_for_those_who_cannot_see_it(index: Path) -> Non
     assert all(label and label.endswith(": vit_digits, attention") for label in labels)
 
 
-def test_the_page_reads_from_question_to_trials(index: Path) -> None:
-    text = index.read_text()
-    headings = ["Answer", "Caveats", "Figures", "Tables", "Data", "Environment", "How to reproduce", "Trials"]
+def test_every_table_has_a_caption_and_heads(index: Path) -> None:
+    text = SCRIPT.sub("", index.read_text())
+    assert text.count("<table") == text.count("<caption")
+    assert not re.findall(r"<tr[^>]*><td", text)
+
+
+def test_headings_skip_no_level(index: Path) -> None:
+    levels = [int(tag[1]) for tag, _ in Page(index.read_text()).tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_the_page_reads_from_question_to_reproduction(index: Path) -> None:
+    text = SCRIPT.sub("", index.read_text())
+    headings = ["Answer", "Recommendations", "Figures", "Sublayers", "Tables", "Trials", "Caveats", "How to reproduce"]
     places = [text.index(f"<h2>{heading}</h2>") for heading in headings]
     assert places == sorted(places)
     assert text.index("Which criterion finds") < places[0]
+    assert places[0] < text.index("What limits it most") < places[1]  # the weightiest caveats stand by the answer
+
+
+def test_the_contents_lead_to_every_section(index: Path) -> None:
+    text = SCRIPT.sub("", index.read_text())
+    linked = re.findall(r'<a href="#([a-z]+)">', text.partition("<nav")[2].partition("</nav>")[0])
+    assert linked == re.findall(r'<section id="([a-z]+)"', text)
 
 
 def test_the_same_records_give_the_same_bytes(index: Path, tmp_path: Path) -> None:
@@ -140,18 +184,67 @@ HOSTILE = "<script>alert(1)</script> & \"quoted\" 'and' | `code` {{ 7 * 7 }}"
 def test_no_word_of_a_study_is_markup(tmp_path: Path) -> None:
     bad = failed(records_of(PLAN)[-1], message=HOSTILE)
     index = report(elsewhere(PLAN, question=HOSTILE), tmp_path, (*records_of(PLAN)[:-1], bad))
-    for text in (index.read_text(), (index.parent / "report.md").read_text()):
+    for text in (SCRIPT.sub("", index.read_text()), (index.parent / "report.md").read_text()):
         assert "<script" not in text
         assert "&lt;script&gt;" in text
         assert "{{ 7" in text
     assert Page(index.read_text()).wrong == []
 
 
+def test_no_word_of_a_study_ends_the_script_that_holds_it(tmp_path: Path) -> None:
+    ending = "</script><script>alert(1)</script><!--"
+    found = [r.model_copy(update={"removed": (ending, *r.removed[1:])}) if r.removed else r for r in records_of(PLAN)]
+    text = report(PLAN, tmp_path, tuple(found)).read_text()
+    data = text.partition('id="explorer-data">')[2].partition("</script>")[0]
+    assert ending in str(json.loads(data)["doc"])
+    assert "alert(1)</script>" not in text
+
+
+def test_failed_and_missing_trials_stand_among_all_with_their_reason(tmp_path: Path) -> None:
+    records = records_of(PLAN)
+    text = report(PLAN, tmp_path, (*records[:-2], failed(records[-2]))).read_text()
+    for status, reason in (("failed", "the host ran out of memory"), ("missing", "no run of it has a record")):
+        assert f'data-status="{status}"' in text
+        assert f"<td>{status}</td><td>{reason}</td>" in text
+
+
+def test_of_too_many_trials_an_even_part_is_shown_and_the_page_says_so() -> None:
+    records = records_of(PLAN)
+    view = view_of(index_of(PLAN), Reading((*records[:-1], failed(records[-1])), ()))
+    found = trials(view, most=10)
+    assert found is not None
+    assert len(found.table.rows) == 10
+    assert found.total == len(records)
+    assert "failed" in found.statuses
+    assert f"Shown are 10 of {len(records)} trials" in found.table.notes[0]
+
+
+def test_the_study_file_as_resolved_is_shown_without_folders_of_the_machine(tmp_path: Path) -> None:
+    store = stored(TINY, Store(tmp_path / "results"))
+    text = "study: a\nmodels: [{weights: {file: /srv/secret/w.safetensors}}]\nplugins: [~/mine/p.py, ./own/q.py]\n"
+    (store.folder(TINY.study) / "study.resolved.yaml").write_text(text)
+    page = write_report(store, TINY.study, tmp_path / "reports").read_text()
+    assert "…/w.safetensors" in page
+    assert "secret" not in page
+    assert "[…/p.py, ./own/q.py]" in page
+
+
+def test_without_bokeh_the_page_has_its_figures_and_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.report.explorer.find_spec", lambda name: None)
+    text = report(TINY, tmp_path).read_text()
+    assert "explorer-data" not in text
+    assert len(RUNS.findall(text)) == 1
+    assert "<svg" in text
+
+
 def test_failed_trials_tell_why_and_how_to_retry(tmp_path: Path) -> None:
     records = records_of(PLAN)
     text = report(PLAN, tmp_path, (*records[:-2], failed(records[-2]))).read_text()
-    assert f"<td>{records[-2].trial.id}</td><td>oom_host</td><td>cost</td><td>the host ran out of memory</td>" in text
-    assert f"<td>{records[-1].trial.id}</td><td>missing</td>" in text
+    assert (
+        f'<th scope="row">{records[-2].trial.id}</th><td>oom_host</td><td>cost</td><td>the host ran out of memory</td>'
+        in text
+    )
+    assert f'<th scope="row">{records[-1].trial.id}</th><td>missing</td>' in text
     assert "python -m harness run studies/entropy_vs_similarity.yaml --retry-failed" in text
 
 

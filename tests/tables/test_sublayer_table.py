@@ -12,7 +12,7 @@ from golden_files import assert_golden
 from singled import all_shares, counted, timed, with_sublayers
 
 from harness.records import Record
-from harness.report.library import every_table
+from harness.report.library import tables_of_sublayers
 from harness.report.view import View, view_of
 from harness.store import Reading
 from harness.tables.alone import Apart, apart
@@ -52,7 +52,7 @@ def test_records_without_such_measurements_make_no_table() -> None:
 
 def test_the_report_holds_the_table() -> None:
     seen = viewed(with_sublayers(PLAN, timed(all_shares())))
-    assert "sublayers-vit-digits" in [table.name for table in every_table(seen, None, ())]
+    assert "sublayers-vit-digits" in [table.name for table in tables_of_sublayers(seen)]
 
 
 def test_rows_stand_in_order_of_depth() -> None:
