@@ -11,7 +11,8 @@ from harness.errors import Problem, SpecError, StoreError, short, suggestion
 from harness.record_file import read_record
 from harness.records import Environment, Record, StudyIndex
 from harness.schema import Json
-from harness.store import INDEX, SUFFIX, Store
+from harness.sources import SUFFIX
+from harness.store import INDEX, Store
 
 SNAPSHOT = "snapshot:"
 FORMS = "a study, snapshot:NAME, snapshot:NAME/STUDY, a records.jsonl.gz, a record, or a folder of results"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import comparison_commands, drawn, record_commands
+from harness.cli import comparison_commands, drawing_commands, record_commands
 from harness.cli.arguments import AsJson, Keep, Reports, Results, Set, Site, StudyArgument, StudyFileArgument
 from harness.cli.exits import FINE, USER
 
@@ -275,7 +275,7 @@ def doctor(site: Site = None, as_json: AsJson = False) -> None:
 
 
 record_commands.register(app)
-drawn.add(app)
+drawing_commands.register(app)
 comparison_commands.register(app)
 
 

@@ -50,7 +50,7 @@ class Parameter:
             return str(self.info.metavar)
         # Beside `Annotated`, typer takes the first word of an option for its default.
         declared = [word for word in (self.info.default, *(self.info.param_decls or ())) if str(word).startswith("--")]
-        name = declared[0] if declared else f"--{self.name.strip('_').replace('_', '-')}"
+        name = str(declared[0]) if declared else f"--{self.name.strip('_').replace('_', '-')}"
         return name if self.kind is bool else f"{name} {self._value}"
 
     @property

@@ -13,7 +13,8 @@ from harness.errors import StoreError
 from harness.packs import PACK
 from harness.record_file import in_words
 from harness.record_lines import FILE, SUMS
-from harness.store import INDEX, NOT_TRIALS
+from harness.sources import NOT_TRIALS
+from harness.store import INDEX
 from harness.wording import sized
 
 Kind: TypeAlias = Literal["record", "plan", "lines", "pack", "sums", "refused"]

@@ -70,8 +70,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_is_written(index: Path) -> None:
     slug = "vit-digits-attention"
     kinds_of_tables = ("accuracy", "agreement", "costs", "judged")
-    names = ("comparisons", "prices", "recommendations", "recommended-sublayers")
-    names = (*names, *(f"{kind}-{slug}" for kind in kinds_of_tables))
+    whole = ("comparisons", "prices", "recommendations", "recommended-sublayers")
+    names = (*whole, *(f"{kind}-{slug}" for kind in kinds_of_tables))
     tables = [f"{name}.{end}" for name in names for end in ("csv", "md", "tex")]
     kinds = ("accuracy_cost", "accuracy_count", "accuracy_machine", "agreement", "depth", "realised", "scores")
     assert sorted(p.name for p in index.parent.iterdir()) == [

@@ -13,8 +13,8 @@ RESULTS, REPORTS = Path("results"), Path("reports")
 Size = Literal["column", "page"]  # as harness.plots.look has it, which is not needed for help
 
 
-def add(app: typer.Typer) -> None:
-    """Adds `plot` and `table`."""
+def register(app: typer.Typer) -> None:
+    """Makes these commands known beside the others."""
     app.command()(plot)
     app.command()(table)
 
