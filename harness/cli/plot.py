@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -70,7 +70,9 @@ def _check(asked: Asked) -> None:
 def _own(seen: View, asked: Asked) -> Drawing | None:
     wish = Wish(asked.x or "", asked.y or "", asked.by, conditions(asked.where))
     with sized(asked.size):
-        return chart(seen.table, seen.columns, wish, looks(seen.index.criteria, seen.index.random_criteria))
+        made = chart(seen.table, seen.columns, wish, looks(seen.index.criteria, seen.index.random_criteria))
+    note = seen.panels[0].note if seen.panels else ""
+    return replace(made, caption=f"{made.caption} {note}") if made and note else made
 
 
 def _named(seen: View, name: str, size: Size) -> Drawing:

@@ -27,6 +27,7 @@ WHOLE = ("p", "d", "8", "H")  # markers of dense networks, which no criterion ha
 PUBLISHED = ("x", "+", "1", "2")
 PERCENT = Scale(0.01, "%")
 DENSE_NOTE = "Dense: whole networks beside the study, trained by themselves; the front leaves them out."
+OWN_TIME = "They were timed in processes of their own."
 PUBLISHED_NOTE = "Published accuracies, with their own training, stand at our cost of as many removed."
 
 
@@ -75,7 +76,8 @@ def accuracy_machine(panel: Panel, look: Mapping[str, Look], published: Sequence
         "changed by the ratio of candidate and baseline timed in turn; bars along them: the widest 95 % interval of "
         f"that ratio over repeats. Grey: Pareto front of the means; {CAPTION}."
     )
-    caption = " ".join((caption, *_notes(panel, [spot for found in shown.values() for spot in found])))
+    every = [spot for found in shown.values() for spot in found]
+    caption = " ".join((caption, *_notes(panel, every), *([OWN_TIME] if _has(every, "dense") else [])))
     title = f"Accuracy against time, memory and energy: {panel.label}"
     data = pd.concat(tables, ignore_index=True)
     return Drawing(f"accuracy_machine-{panel.slug}", title, caption, figure, data)
@@ -100,9 +102,12 @@ def _differs(found: Sequence[Spot]) -> bool:
 
 
 def _notes(panel: Panel, found: Sequence[Spot]) -> list[str]:
-    kinds = {spot.kind for spot in found}
-    told = ((panel.networks == 1, BARS), ("dense" in kinds, DENSE_NOTE), ("published" in kinds, PUBLISHED_NOTE))
-    return [note for applies, note in told if applies]
+    beside = ((_has(found, "dense"), DENSE_NOTE), (_has(found, "published"), PUBLISHED_NOTE))
+    return [note for applies, note in ((panel.networks == 1, BARS), *beside) if applies]
+
+
+def _has(found: Sequence[Spot], kind: str) -> bool:
+    return any(spot.kind == kind for spot in found)
 
 
 def _draw(

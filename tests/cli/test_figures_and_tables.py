@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from builders import Plan, stored
+from builders import Plan, elsewhere, stored
 
 from harness.cli import main
 from harness.store import Store
@@ -69,6 +69,14 @@ def test_with_no_axes_it_lists_what_there_is(
     assert code == 0
     assert "depth-vit-digits-attention" in out
     assert "latency_s [s]: measured latency s" in out
+
+
+def test_what_every_caption_must_say_is_said_of_ones_own_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    stored(elsewhere(PLAN, study="toy", seeds=(0,), is_synthetic=True), Store(home / "results"))
+    _, out, _ = called(monkeypatch, capsys, "plot toy --x count --y top1 --by criterion")
+    assert "Synthetic data." in out
 
 
 @pytest.mark.parametrize(
