@@ -43,15 +43,16 @@ class Axis:
 def axis(column: Column, values: Sequence[float]) -> Axis:
     """The axis of a column whose shown values these are."""
     by = _scale(column, values)
-    base = column.name.partition("@")[0]
-    at = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in conditions_of(column.name).items())
+    base, _, at = words(column.name).partition(", ")
     unit = f" ({by.unit})" if by.unit else ""
-    return Axis(f"{words(base)}{unit}{f', {at}' if at else ''}", by)
+    return Axis(f"{base}{unit}{f', {at}' if at else ''}", by)
 
 
 def words(name: str) -> str:
-    """A column's name as a reader says it."""
-    return WORDS.get(name, name.replace("_", " "))
+    """A column's name as a reader says it: `items/s, batch 32`."""
+    base = name.partition("@")[0]
+    at = (f"{key.replace('_', ' ')} {value}" for key, value in conditions_of(name).items())
+    return ", ".join((WORDS.get(base, base.replace("_", " ")), *at))
 
 
 def in_base_units(name: str) -> str:

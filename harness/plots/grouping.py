@@ -64,7 +64,8 @@ def grouping(rows: pd.DataFrame, wish: Wish) -> Grouping:
     named = [name for name in (wish.by, wish.x) if name is not None and not is_measured(name)]
     if is_measured(wish.x):
         return Grouping(tuple(dict.fromkeys((*named, *varying))), {})
-    told = {*named, *(AMOUNTS if set(named) & set(AMOUNTS) else ())}
+    amounts = [name for name in AMOUNTS if name in (*named, *varying)]
+    told = {*named, *(amounts if set(named) & set(AMOUNTS) else amounts[1:])}  # all of them say how much, one is enough
     return Grouping(tuple(dict.fromkeys(named)), _averaged(rows, named, [n for n in varying if n not in told]))
 
 

@@ -67,8 +67,8 @@ def is_number(values: pd.Series) -> bool:
 
 
 def is_measured(name: str) -> bool:
-    """Whether a column was measured or computed, and not asked for by the study."""
-    return all(column.name != name for column in FIXED)
+    """Whether a column was measured or computed, and neither asked for by the study nor words about a number."""
+    return companion(name) not in WORDS and all(column.name != name for column in FIXED)
 
 
 def _matches(values: pd.Series, name: str, wanted: Sequence[str]) -> pd.Series:

@@ -7,11 +7,13 @@ from builders import Plan, index_of, records_of
 from timed_records import timed, viewed
 
 from harness.errors import HarnessError, SpecError, UnknownNameError
+from harness.plots.axes import axis
 from harness.plots.chart import chart
 from harness.plots.drawing import Drawing
 from harness.plots.picking import Wish, conditions
 from harness.report.view import View, view_of
 from harness.store import Reading
+from harness.tables.columns import Column
 
 PLAN = Plan(seeds=(0, 1, 2), criteria=("entropy", "last", "random"), draws=2, counts=(2, 4))
 
@@ -44,6 +46,16 @@ def test_axes_have_the_words_and_units_of_their_columns(view: View) -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("MACs (M)", "speed-up")
 
 
+def test_a_column_under_conditions_says_them() -> None:
+    column = Column("images_per_s@batch=32,image_size=16", "1/s", "")
+    assert axis(column, [2e4]).label == "items/s (k), batch 32, image size 16"
+
+
+def test_words_about_a_number_are_names_and_no_scale(view: View) -> None:
+    data = drawn(view, "latency_s_quality", "top1").data
+    assert sorted(data["latency_s_quality"]) == ["noisy", "ok"]
+
+
 def test_names_stand_in_a_row_and_are_not_joined(view: View) -> None:
     drawing = drawn(view, "criterion", "top1_drop", count="4")
     (axes,) = drawing.figure.axes
@@ -61,6 +73,7 @@ def test_a_structure_that_many_share_shows_the_interval_of_its_one_measurement(v
 def test_what_is_averaged_is_told(view: View) -> None:
     assert "Averaged over criterion (3)." in drawn(view, "count", "top1").caption
     assert "Averaged" not in drawn(view, "count", "top1", "criterion").caption
+    assert "Averaged over count (2)." in drawn(view, "criterion", "top1").caption
 
 
 def test_noisy_points_keep_their_mark(view: View) -> None:
