@@ -65,3 +65,10 @@ def test_too_few_networks_for_any_bold_are_told(networks: int, is_told: bool) ->
 
 def test_one_network_has_neither_bold_nor_a_note() -> None:
     assert winners(panel_of(elsewhere(PLAN, seeds=(0,)))).note == ""
+
+
+def test_of_very_many_networks_t_tests_say_the_same_and_the_note_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.tables.winners.MOST_FLIPPED", 5)
+    found = winners(panel_of(similarity=lambda n: 0.97 + n / 1000, entropy=lambda n: 0.9, last=lambda n: 0.8))
+    assert found.by_level[1] == "similarity"
+    assert "t tests over more than 5" in found.note
