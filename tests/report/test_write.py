@@ -178,6 +178,15 @@ def test_the_same_records_give_the_same_bytes(index: Path, tmp_path: Path) -> No
             assert path.read_bytes() == (again / path.relative_to(index.parent)).read_bytes(), path.name
 
 
+def test_what_a_test_supports_is_bold_on_both_pages(tmp_path: Path) -> None:
+    clear = elsewhere(
+        PLAN, seeds=tuple(range(10)), criteria=("entropy", "random"), draws=1, counts=(5,), has_costs=False
+    )
+    index = report(clear, tmp_path)
+    assert len(re.findall(r"<td><b>\d+\.\d", index.read_text())) == 1
+    assert len(re.findall(r"\| \*\*\d+\.\d", (index.parent / "report.md").read_text())) == 1
+
+
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'and' | `code` {{ 7 * 7 }}"
 
 
