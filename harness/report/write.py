@@ -87,6 +87,7 @@ def _counts(seen: View) -> str:
         (len(seen.good), "measured"),
         (len(seen.bad), "failed or skipped"),
         (len(seen.missing), "without a record"),
+        (seen.left_out, "of other versions of the study file left out"),
     )
     return ", ".join(f"{count} {word}" for count, word in parts if count or word == "measured")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,10 @@ class OperatingPoint:
         return int(with_values(self.judged, VALIDATION)[UNIT].nunique())
 
     @cached_property
+    def _structures(self) -> pd.DataFrame:
+        return measured_structures(self.own)
+
+    @cached_property
     def _known(self) -> dict[str, Estimate | None]:
         return {}
 
@@ -105,13 +110,12 @@ class OperatingPoint:
         return Estimate(found.mean, found.interval if found.n > 1 else alone)
 
     def _exact(self, column: str) -> Estimate | None:
-        held = with_values(measured_structures(self.own), column)
+        held = with_values(self._structures, column)
         return Estimate(float(held[column].mean()), is_exact=True) if len(held) else None
 
     def _speed(self, column: str) -> Estimate | None:
         """The median over structures, and the widest interval that they span."""
-        rows = measured_structures(self.own)
-        held = with_values(rows, column)
+        held = with_values(self._structures, column)
         if not len(held):
             return None
         found = speed_interval(held, column)
@@ -122,7 +126,7 @@ class OperatingPoint:
         return Estimate(float(np.median(held[column])), found, doubt, margin=COPIES)
 
     def _noisy(self, column: str) -> Estimate | None:
-        held = with_values(measured_structures(self.own), column)
+        held = with_values(self._structures, column)
         if not len(held):
             return None
         worst = quality(held, column)
@@ -155,11 +159,15 @@ def points_of(panel: Panel, beside: Sequence[Panel], validated: Verdicts) -> tup
     for criterion in panel.criteria:
         for level in panel.levels:
             own = _trials(panel, criterion, level)
-            judged = (own, *(_trials(other, criterion, level) for other in beside))
-            seen = next((rows for rows in judged if len(with_values(rows, VALIDATION))), own)
             if len(own):
+                seen = _judged(own, (_trials(other, criterion, level) for other in beside))
                 found.append(OperatingPoint(panel, criterion, level, own, seen, _over_items(seen, validated)))
     return tuple(found)
+
+
+def _judged(own: pd.DataFrame, others: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The first trials that have a validation accuracy; its own where none do."""
+    return next((rows for rows in chain([own], others) if len(with_values(rows, VALIDATION))), own)
 
 
 def _trials(panel: Panel, criterion: str, level: float) -> pd.DataFrame:

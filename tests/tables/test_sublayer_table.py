@@ -149,3 +149,10 @@ def test_models_are_told_apart() -> None:
 def test_a_null_is_no_row() -> None:
     null = timed(all_shares(), value=None, by_sublayer=None, reason="clock: it stood still", details={})
     assert found(null) == ()
+
+
+def test_a_network_that_was_not_taken_apart_still_shows_how_its_sublayers_are_judged() -> None:
+    (table,) = tables_of_sublayers(viewed(records_of(PLAN)))
+    assert table.name == "judged-vit-digits-attention"
+    assert [row[0] for row in table.rows] == [f"blocks.{place}.attn" for place in range(8)]
+    assert set(table.header[1:]) <= set(PLAN.criteria) - {"random"}
