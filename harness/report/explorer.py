@@ -97,11 +97,16 @@ def series(criteria: Sequence[str], random: Sequence[str]) -> tuple[Series, ...]
     return tuple(found)
 
 
+def has_bokeh() -> bool:
+    """Whether the extra that draws interactive figures is installed."""
+    return find_spec("bokeh") is not None
+
+
 def explorer(shown: Trials, looks: Sequence[Series]) -> Explorer | None:
     """None where Bokeh is not installed, or where fewer than two things are known of the trials."""
     axes = {name: field for name, field in FIELDS.items() if name in shown.frame and shown.frame[name].notna().any()}
     begins = _begins(list(axes))
-    if not begins or find_spec("bokeh") is None:
+    if not begins or not has_bokeh():
         return None
     from bokeh.util.paths import bokehjs_path
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from harness.plots.drawing import Drawing
 from harness.report.badge import Badge
-from harness.report.explorer import FIGURE_IDS, Series, explorer
+from harness.report.explorer import FIGURE_IDS, Series, explorer, has_bokeh
 from harness.report.inline import bound, inline_svg
 from harness.report.scripts import TEMPLATES, Script, own_script, policy
 from harness.report.trials import Trials
@@ -64,6 +64,7 @@ def html_page(content: Content) -> str:
         "index.html.j2",
         c=content,
         explorer=found,
+        lacks_explorer=not has_bokeh(),
         figure_ids=FIGURE_IDS,
         scripts=scripts,
         policy=policy(scripts),

@@ -10,8 +10,8 @@ from typing import Any
 from builders import Plan, failed, index_of, records_of, without
 
 from harness.records import Record
-from harness.report.explorer import BASELINE, Explorer, explorer, series
-from harness.report.trials import Trials, trials
+from harness.report.explorer import Explorer, explorer, series
+from harness.report.trials import BASELINE, Trials, trials
 from harness.report.view import view_of
 from harness.store import Reading
 

@@ -242,6 +242,7 @@ def test_without_bokeh_the_page_has_its_figures_and_tables(tmp_path: Path, monke
     monkeypatch.setattr("harness.report.explorer.find_spec", lambda name: None)
     text = report(TINY, tmp_path).read_text()
     assert "explorer-data" not in text
+    assert "Made without interactive figures" in text
     assert len(RUNS.findall(text)) == 1
     assert "<svg" in text
 
