@@ -29,7 +29,8 @@ RULE = (
 INTERVALS = (
     "In brackets 95 % intervals: of losses over networks, or over the items of a single checkpoint; of speed-ups over "
     "repeats. A limit is met by the mean; it is sure where the whole interval meets it (a speed-up's with 1 % more, by "
-    "which two copies of one network differ)."
+    "which two copies of one network differ). The best of many looks better on validation than it is; its loss on test "
+    "does not."
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from harness.study_file import load_study
 from harness.tables.table import Table, latex, markdown
 
 TINY = Made(seeds=(0,), criteria=("entropy",), contrast=None, counts=(2,), question=None)
+SAFE = replace(TINY, study="safe")
 NAMES = {
     "up": "../../escaped",
     "root": "/tmp/escaped",
@@ -76,6 +79,9 @@ def test_a_name_in_a_study_is_refused_in_a_sentence_or_fit_for_a_file(kept: Path
             assert word.strip(".") == word
 
 
+SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
+
+
 class Page(HTMLParser):
     """What a browser would run of a page, or fetch for it."""
 
@@ -98,7 +104,7 @@ def is_beside(link: str) -> bool:
 
 def test_a_report_of_records_that_hold_any_name_runs_nothing_and_stays_in_its_folder(tmp_path: Path) -> None:
     name = " ".join(NAMES.values())
-    store, index = Store(tmp_path / "results"), index_of(TINY)
+    store, index = stored(SAFE, Store(tmp_path / "results")), index_of(TINY)
     whole, *rest = records_of(TINY)
     stored(TINY, store, (whole, failed(rest[0], message=name), *rest[1:]))
     labels = {"model": name, "data": name, "recovery": name, "target": name}
@@ -106,9 +112,13 @@ def test_a_report_of_records_that_hold_any_name_runs_nothing_and_stays_in_its_fo
     changes: dict[str, Any] = {"question": name, "command": name, "criteria": (name,), "trials": trials}
     store.write_index(index.model_copy(update=changes))
     page = write_report(store, TINY.study, tmp_path / "reports")
-    assert Page(page.read_text(encoding="utf-8")).active == []
+    text = page.read_text(encoding="utf-8")
+    own = SCRIPT.findall(write_report(store, SAFE.study, tmp_path / "reports").read_text(encoding="utf-8"))
+    assert SCRIPT.findall(text) == own  # whatever the names are, what runs is the same
+    assert Page(SCRIPT.sub("", text)).active == ["script"]  # the data of the figures, which no browser runs
+    assert "<" not in text.partition('<script type="application/json" id="explorer-data">')[2].partition("</script>")[0]
     assert {p.name for p in tmp_path.iterdir()} == {"results", "reports"}
-    assert {p.name for p in (tmp_path / "reports").iterdir()} == {TINY.study}
+    assert {p.name for p in (tmp_path / "reports").iterdir()} == {TINY.study, SAFE.study}
     for path in (tmp_path / "reports").rglob("*"):
         assert path.name.isascii()
         assert not set(path.name) & set('<>:"\\|?*\n')

@@ -83,6 +83,7 @@
       .map((row) => line(source.data.trial[row], ` removed: ${source.data.removed[row]}; ${source.data.told[row]}`));
     if (indices.length > most) lines.push(line("", `and ${indices.length - most} more at this place`));
     pointed.replaceChildren(...lines);
+    pointed.classList.add("told"); // from now on of one height, so that what follows stays in its place
   };
   const visible = (indices) => Array.from(indices).filter((row) => shown.booleans[row]);
   source.inspect.connect(() => point(visible(source.inspected.indices)));
