@@ -172,7 +172,8 @@ def measured(repeats: int, depth: int = 20, width: int = 256) -> dict[str, Any]:
         },
         "sd of the ratio from repeat to repeat": [round(_sd(one), 4) for one in zip(*plain, strict=True)],
         "detectable, median": round(float(np.median([value for _, told in equal for value in told])), 4),
-        "marked noisy": sum(m.quality != "ok" for run in plain + planted for m in run),
+        "marked noisy": _share(sum(m.quality != "ok" for run in plain + planted for m in run), 2 * repeats * len(kept)),
+        "moved, but marked noisy": sum(marks.count("?") for marks, _ in equal + slowed),
     }
 
 
@@ -183,10 +184,12 @@ def _timed(baseline: torch.nn.Module, candidate: torch.nn.Module, width: int) ->
 
 
 def _check(first: Sequence[Measurement], second: Sequence[Measurement]) -> tuple[str, list[float]]:
-    """The marks of one check, and what each could have seen."""
-    family = [evidence(_ratios(a), _ratios(b), "lower", SPREAD) for a, b in zip(first, second, strict=True)]
-    verdicts = judged(family, LIMITS)
-    return "".join(v.mark for v in verdicts), [v.detectable for v in verdicts if v.detectable is not None]
+    """The marks of one check, and what each could have seen; as in a check, no move of noisy samples is believed."""
+    both = list(zip(first, second, strict=True))
+    verdicts = judged([evidence(_ratios(a), _ratios(b), "lower", SPREAD) for a, b in both], LIMITS)
+    doubted = [not a.quality == b.quality == "ok" for a, b in both]
+    marks = ("?" if doubt and v.mark in "+-" else v.mark for v, doubt in zip(verdicts, doubted, strict=True))
+    return "".join(marks), [v.detectable for v in verdicts if v.detectable is not None]
 
 
 def _ratios(m: Measurement) -> Series:

@@ -62,13 +62,13 @@ def counts(comparison: Comparison) -> str:
 
 
 def unknown(findings: Iterable[Finding]) -> Iterator[str]:
-    """Unknown findings, those of one metric with one reason together."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
+    """Unknown findings, those with one reason together."""
+    groups: dict[str, list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.what, finding.note), []).append(finding)
-    for (what, note), own in groups.items():
-        example = own[0].trial if len(own) == 1 else f"{len(own)} times, first of {own[0].trial}"
-        yield f"{what} ({example}): {note}"
+        groups.setdefault(finding.note, []).append(finding)
+    for note, own in groups.items():
+        example = own[0].trial if len(own) == 1 else f"{len(own)} findings, the first of {own[0].trial}"
+        yield f"{_listed(finding.what for finding in own)} ({example}): {note}"
 
 
 def described(side: Side) -> str:
