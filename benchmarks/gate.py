@@ -1,14 +1,15 @@
-"""How often does the regression gate cry wolf, and what does it miss: simulated, and on this machine?
+"""How often does the regression gate cry wolf, and what does it miss: simulated, and on real measurements?
 
-    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive .venv/bin/python -m benchmarks.gate [--only simulated|items|measured] [--repeats 12]
+    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive .venv/bin/python -m benchmarks.gate [--only simulated] [--repeats 12]
 
-`simulated`: checks of 40 noisy metrics, 2,000 seeded ones of each kind. Times of candidate and baseline vary by 2 or 5 %
-(lognormal, or with Student's t of 3 degrees of freedom, or with runs that differ by the standard deviation the gate
-allows for); a false alarm is a check without a change that calls anything worse. Power is the share of checks in which one
-metric of the 40, slower by 5 %, is called worse. `items`: one image of an accuracy changes in a shipped record. `measured`:
-networks of equal layers are timed on this machine beside their baseline, again and again, as a study does it; each repeat is
-compared with the next one, as it is and with a planted layer that costs 5 % of the whole. All rates with Wilson intervals.
-Prints one JSON object.
+`simulated`: checks of 40 noisy metrics, 2,000 seeded ones of each kind. Times of candidate and baseline vary by 2 or
+5 % (lognormal; also with Student's t of 3 degrees of freedom, and with runs that differ by what the gate allows for).
+A false alarm is a check without a change that calls anything worse; power is the share of checks in which one metric of
+the 40, slower by 5 %, is called worse. `items`: one image more or less in the accuracy of a shipped record. `shipped`:
+the trials of `runtimes` that were run on two commits, as they are and with every candidate slower on the second; and
+even against odd rounds of the H200's records. `measured`: networks of equal layers are timed on this machine beside
+their baseline, as a study does it, `--repeats` times; every second repeat is compared with the next one, and with the
+next one of networks with a layer more. All rates have Wilson intervals. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +31,18 @@ from benchmarks.timing_quality import Tower, subject
 from harness.collectors.latency import Latency
 from harness.device import IdleClock
 from harness.records import Measurement, Record
-from harness.regressions.comparison import compare
+from harness.regressions.comparison import Comparison, compare
 from harness.regressions.evidence import BETWEEN, Evidence, Series, Spread, evidence, series
 from harness.regressions.finding import Limits
-from harness.regressions.noisy import judged
-from harness.sides import Side, of_snapshot
+from harness.regressions.noisy import EVERYWHERE, judged
+from harness.sides import Side, of_snapshot, side
 from harness.stages.attempts import collected
 from harness.stats import wilson
 
 CHECKS, METRICS, SLOWER = 2_000, 40, 1.05
 VARIATIONS = (0.02, 0.05)
+COMMITS = ("4bc4b80", "f1043ed")  # on which the shipped runtimes were run, with the same networks
+PACES = (1.0, 1.05, 1.1, 1.2)
 PAIRS = (10, 20, 40, 80)  # 40 is the least that a latency takes with its defaults, 80 the most
 LIMITS = Limits()
 SPREAD = Spread(BETWEEN)
@@ -49,13 +53,14 @@ Draw = Callable[[np.random.Generator, int], np.ndarray]
 def main() -> None:
     """Simulates, changes, measures, prints."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    arguments.add_argument("--only", choices=("simulated", "items", "measured"))
+    arguments.add_argument("--only", choices=("simulated", "items", "shipped", "measured"))
     arguments.add_argument("--repeats", type=int, default=12)
     arguments.add_argument("--checks", type=int, default=CHECKS)
     asked = arguments.parse_args()
     parts: dict[str, Callable[[], Any]] = {
         "simulated": lambda: simulated(asked.checks),
         "items": lambda: items(asked.checks),
+        "shipped": shipped,
         "measured": lambda: measured(asked.repeats),
     }
     started = time.perf_counter()
@@ -144,6 +149,64 @@ def _one_item(record: Record, way: int) -> Record:
         return m.model_copy(update={"value": hits + way / of}) if is_meant else m
 
     return record.model_copy(update={"measurements": tuple(map(changed, record.measurements))})
+
+
+def shipped() -> dict[str, Any]:
+    """Measurements that were repeated, the second ones slowed by a known share; and halves of those of a GPU."""
+    results = Path(__file__).parents[1] / "results"
+    first, second = (side(f"snapshot:reference/runtimes@commit={commit}", results) for commit in COMMITS)
+    gpu = of_snapshot("reference", results, "runtimes_gpu").records
+    halves = [_halves(m) for record in gpu for m in record.measurements if _is_timed(record, m)]
+    return {
+        "two commits": {f"{pace - 1:+.0%}": _marks(compare(first, _slowed(second, pace), LIMITS)) for pace in PACES},
+        "halves of one run, H200": {f"{pace - 1:+.0%}": _of_halves(halves, pace) for pace in PACES},
+    }
+
+
+def _marks(found: Comparison) -> dict[str, Any]:
+    """Of times and rates that were judged one by one, and of metrics over all trials."""
+    judged_ones = [f for f in found.findings if f.detectable is not None]
+    alone = [f for f in judged_ones if f.trial != EVERYWHERE]
+    return {
+        "worse": _share(sum(f.mark == "-" for f in alone), len(alone)),
+        "better": sum(f.mark == "+" for f in alone),
+        "worse over all trials": sorted(
+            f.what.partition(":")[0] for f in judged_ones if f.trial == EVERYWHERE and f.mark == "-"
+        ),
+        "detectable, median": round(float(np.median([f.detectable for f in alone])), 4),
+    }
+
+
+def _slowed(second: Side, pace: float) -> Side:
+    return replace(second, records=tuple(_at_pace(record, pace) for record in second.records))
+
+
+def _at_pace(record: Record, pace: float) -> Record:
+    def slowed(m: Measurement) -> Measurement:
+        if not _is_timed(record, m):
+            return m
+        by = pace if m.better == "lower" else 1 / pace
+        return m.model_copy(update={"samples": tuple(by * sample for sample in m.samples)})
+
+    return record.model_copy(update={"measurements": tuple(map(slowed, record.measurements))})
+
+
+def _is_timed(record: Record, m: Measurement) -> bool:
+    return m.metric in ("latency_s", "images_per_s") and not record.trial.is_baseline and bool(m.samples)
+
+
+def _halves(m: Measurement) -> tuple[np.ndarray, np.ndarray]:
+    """The logarithms of the paired ratios, worse upwards, of even and of odd rounds."""
+    way = 1 if m.better == "lower" else -1
+    ratios = way * np.log(np.asarray(m.samples) / np.asarray(m.baseline_samples))
+    is_odd = np.asarray(m.rounds) % 2 == 1
+    return ratios[~is_odd], ratios[is_odd]
+
+
+def _of_halves(halves: Sequence[tuple[np.ndarray, np.ndarray]], pace: float) -> dict[str, Any]:
+    family = [evidence(Series((a,)), Series((b + math.log(pace),)), "lower", SPREAD) for a, b in halves]
+    marks = [verdict.mark for verdict in judged(family, LIMITS)]
+    return {"worse": _share(marks.count("-"), len(marks)), "better": marks.count("+")}
 
 
 def measured(repeats: int, depth: int = 20, width: int = 256) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From a word to records: studies, snapshots, files and folders, narrowed; what is ambiguous or absent is a sentence."""
+"""From a word to records: studies, snapshots, files, folders, narrowed; what is ambiguous or absent is a sentence."""
 
 from __future__ import annotations
 
@@ -83,6 +83,6 @@ def test_a_folder_of_two_studies_and_a_file_of_another_kind_are_sentences(result
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(HarnessError, match="neither a record nor a file of a snapshot"):
         side(str(tmp_path / "notes.txt"), results)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(HarnessError, match="a folder without a record"):
-        (tmp_path / "empty").mkdir()
         side(str(tmp_path / "empty"), results)

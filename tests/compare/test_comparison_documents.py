@@ -1,4 +1,4 @@
-"""A comparison and a gate as a page, Markdown, JSON and JUnit XML: escaped, whole, and the same for the same records."""
+"""A comparison and a gate as a page, Markdown, JSON and JUnit XML: escaped, whole, and what they say."""
 
 from __future__ import annotations
 
