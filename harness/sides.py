@@ -37,7 +37,7 @@ def side(word: str, results: Path) -> Side:
     `smoke@commit=4bc4b80@torch=2.9` is the study `smoke`, less every record of another commit or version. A side may
     be without a record: a study that is planned and never ran.
     """
-    place, *filters = [word] if Path(word).exists() else word.split("@")
+    place, *filters = [word] if _is_there(word) else word.split("@")
     found = _read(place, results)
     for text in filters:
         found = _narrowed(found, text, word)
@@ -69,11 +69,23 @@ def _read(place: str, results: Path) -> Side:
         name, _, study = place.removeprefix(SNAPSHOT).partition("/")
         return of_snapshot(name, results, study or None)
     path = Path(place)
+    if not _is_there(place):
+        return _by_name(place, results)
     if path.is_file():
         return _from_file(path)
-    if path.is_dir() and ("/" in place or place not in Store(results).studies()):
-        return _from_folder(path)
-    if "/" in place or path.suffix in (SUFFIX, ".gz"):
+    is_name = "/" not in place and place in Store(results).studies()
+    return of_study(place, results) if is_name else _from_folder(path)
+
+
+def _is_there(place: str) -> bool:
+    try:
+        return Path(place).exists()
+    except OSError:  # too long to be a name
+        return False
+
+
+def _by_name(place: str, results: Path) -> Side:
+    if "/" in place or Path(place).suffix in (SUFFIX, ".gz"):
         raise SpecError(Problem(short(place), f"nothing is there; a side is {FORMS}"))
     known = Store(results).studies()
     if place not in known:

@@ -220,6 +220,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["list", "datasets"],
         ["schema"],
         ["report", "absent"],
+        ["compare", "absent", "absent"],
+        ["check", "absent", "--against", "absent"],
     ],
     ids=lambda words: " ".join(Path(word).name for word in words),
 )

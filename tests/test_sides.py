@@ -69,6 +69,7 @@ def test_filters_narrow_by_commit_machine_and_version(results: Path) -> None:
         ("first@torch", "a filter is @commit=.., @machine=.. or @LIBRARY=VERSION"),
         ("no/such/place", "nothing is there; a side is a study"),
         ("no.json", "nothing is there; a side is a study"),
+        ("x" * 5000, "no such study in results"),
     ],
 )
 def test_what_means_nothing_is_a_sentence(results: Path, word: str, sentence: str) -> None:

@@ -18,6 +18,7 @@ from harness.compare.document import of_gate
 from harness.compare.junit import junit
 from harness.compare.summary import VERDICTS, summary
 from harness.compare.words import counts, unseen
+from harness.errors import visible
 from harness.regressions.finding import Limits
 from harness.regressions.gate import Gate, gate
 from harness.sides import Side, of_snapshot, of_study
@@ -50,7 +51,11 @@ def check_study(study: str, name: str, asked: Asked, results: Path) -> int:
         write(asked.junit, junit(found, own))
     if asked.markdown is not None:
         write(asked.markdown, summary(found, own))
-    typer.echo(json.dumps(of_gate(found, code), indent=1) if asked.as_json else "\n".join(_lines(found, own, here)))
+    typer.echo(
+        json.dumps(of_gate(found, code), indent=1)
+        if asked.as_json
+        else "\n".join(map(visible, _lines(found, own, here)))
+    )
     return code
 
 

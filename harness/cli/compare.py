@@ -15,7 +15,7 @@ from harness.compare.hardware import Hardware, hardware
 from harness.compare.hardware_words import in_words
 from harness.compare.page import as_markdown, html
 from harness.compare.words import counts
-from harness.errors import Problem, SpecError, StoreError
+from harness.errors import Problem, SpecError, StoreError, visible
 from harness.record_file import in_words as why
 from harness.regressions.comparison import Comparison, compare
 from harness.regressions.finding import Limits
@@ -36,7 +36,11 @@ def compare_sides(words: Sequence[str], limits: Limits, to: Path | None, as_json
     machines = hardware([first, *others])
     if to is not None:
         write(to, PAGES[to.suffix](found, machines))
-    typer.echo(json.dumps(of_comparisons(found, machines), indent=1) if as_json else "\n".join(_lines(found, machines)))
+    typer.echo(
+        json.dumps(of_comparisons(found, machines), indent=1)
+        if as_json
+        else "\n".join(map(visible, _lines(found, machines)))
+    )
     return NOTHING if machines is None and all(one.is_empty for one in found) else FINE
 
 

@@ -10,7 +10,7 @@ from harness import snapshots
 from harness.cli.exits import FINE, NOTHING
 from harness.cli.report import study_name
 from harness.compare.words import described
-from harness.errors import Problem, SpecError
+from harness.errors import Problem, SpecError, visible
 from harness.sides import of_snapshot
 from harness.store import Store
 from harness.wording import counted, sized
@@ -44,7 +44,7 @@ def list_snapshots(results: Path) -> int:
 def show_snapshot(name: str, results: Path) -> int:
     """What each study of a snapshot is made of; every file is read and checked."""
     for study in snapshots.studies_in(snapshots.existing(results, name)):
-        typer.echo(f"{study}: {described(of_snapshot(name, results, study))}")
+        typer.echo(visible(f"{study}: {described(of_snapshot(name, results, study))}"))
     return FINE
 
 

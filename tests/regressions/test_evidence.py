@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,8 +78,8 @@ def test_an_estimated_spread_has_the_heavier_tails_of_few_degrees_of_freedom() -
 
 
 def test_samples_that_cannot_be_compared_say_why() -> None:
-    base = {"metric": "latency_s", "unit": "s", "better": "lower", "kind": "noisy", "value": 1.0}
-    told: dict[str, dict[str, object]] = {
+    base: dict[str, Any] = {"metric": "latency_s", "unit": "s", "better": "lower", "kind": "noisy", "value": 1.0}
+    told: dict[str, dict[str, Any]] = {
         "its samples were not kept": {},
         "a sample is not above zero": {"samples": (1.0, 0.0), "baseline_samples": (1.0, 1.0)},
         "a sample of the baseline is not above zero": {"samples": (1.0, 1.0), "baseline_samples": (1.0, 0.0)},
