@@ -19,7 +19,7 @@ from harness.wording import sized
 
 Kind: TypeAlias = Literal["record", "plan", "lines", "pack", "sums", "refused"]
 # What may lie beside records and holds none.
-BESIDE = {*NOT_TRIALS, "artifacts", "tables", "figures", "report", "node_modules"}
+BESIDE = {*NOT_TRIALS, "artifacts", "tables", "figures", "report"}
 DEEPEST = 6  # folders below the one that was asked for
 MOST = {"record": 1 << 26, "plan": 1 << 30, "lines": 1 << 32, "pack": 1 << 34, "sums": 1 << 24}  # bytes
 NAMED: dict[str, Kind] = {INDEX: "plan", FILE: "lines", PACK: "pack", SUMS: "sums"}
@@ -54,12 +54,12 @@ def _walked(folder: Path, prefix: str, depth: int) -> Iterator[Found]:
         return
     for entry in held:
         place = f"{prefix}{entry.name}"
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or entry.name in BESIDE:
             continue
         if entry.is_dir(follow_symlinks=False):
-            if entry.name not in BESIDE and depth < DEEPEST:
+            if depth < DEEPEST:
                 yield from _walked(Path(entry.path), f"{place}/", depth + 1)
-        elif entry.name in NAMED or entry.name.endswith(".json") or entry.is_symlink():
+        elif entry.name in NAMED or entry.name.endswith(".json") or entry.is_dir():  # the last: a link to a folder
             yield _seen(Path(entry.path), place)
 
 

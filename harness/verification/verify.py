@@ -17,9 +17,10 @@ from harness.schema import Json, unsealed
 from harness.upgrades import OF_PLANS, upgraded
 from harness.verification import identity, numbers, removal
 from harness.verification.company import Facts, facts_of, hold_together
-from harness.verification.places import Found, found_in
+from harness.verification.places import MOST, Found, found_in
 from harness.verification.sums import of_sums
 from harness.verification.verdict import Checked, Verified
+from harness.wording import sized
 
 Further: TypeAlias = Callable[[Record, Checked], None]  # adds what else it finds
 Held: TypeAlias = tuple[Record, Checked]
@@ -100,7 +101,11 @@ def _record(path: RecordFile, place: str) -> Iterator[tuple[Record | None, Check
 def _packed(found: Found) -> Iterator[tuple[Record | None, Checked]]:
     try:
         for member in packed(found.path.parent):
-            yield from _record(member, f"{found.place}/{member.info.filename}")
+            place = f"{found.place}/{member.info.filename}"
+            if member.size > MOST["record"]:
+                yield None, _unread(Checked(place), f"is larger ({sized(member.size)}) than any record")
+            else:
+                yield from _record(member, place)
     except UnreadableError as error:
         yield None, _unread(Checked(found.place, "file"), str(error))
 

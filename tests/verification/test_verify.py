@@ -18,6 +18,7 @@ from harness.errors import StoreError
 from harness.packing import pack
 from harness.record_lines import FILE
 from harness.store import INDEX, Store
+from harness.verification.places import MOST
 from harness.verification.verdict import Checked
 from harness.verification.verify import verify
 
@@ -159,6 +160,18 @@ def test_links_pipes_and_giants_are_refused_unopened(results: Path, tmp_path: Pa
     assert "is a link, and none is followed" in told["link.json"]
     assert told["pipe.json"] == "is no plain file"
     assert "is larger (134 MB) than any such file" in told["giant.json"]
+
+
+def test_artifacts_on_another_disk_are_left_alone(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (results / "artifacts").symlink_to(tmp_path / "disk", target_is_directory=True)
+    assert verify(results).is_in_order
+
+
+def test_a_giant_in_a_pack_is_not_read(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack(Store(results), STUDY)
+    monkeypatch.setitem(MOST, "record", 20_000)
+    assert {one.findings[0].partition(" (")[0] for one in _wrong(results)} == {"is larger"}
 
 
 def test_a_bomb_is_not_unpacked_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
