@@ -41,8 +41,8 @@ def show_history(
 
 def _lines(history: History) -> Iterator[str]:
     yield from summary(history)
-    for steps in transitions(history.steps).values():
-        yield heading(steps[0])
+    for steps in transitions(history):
+        yield heading(steps)
         for step in steps[:SHOWN]:
             yield f"  {step.turn:7}  {step.series.name.trial}  {sentence(step)}"
         if len(steps) > SHOWN:

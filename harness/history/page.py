@@ -54,11 +54,11 @@ def _render(history: History, figures: tuple[Drawing, ...], left: int) -> str:
 def _step_tables(history: History) -> tuple[Table, ...]:
     """A table for each transition between two states of the code."""
     found = []
-    for number, steps in enumerate(transitions(history.steps).values()):
+    for number, steps in enumerate(transitions(history)):
         rows = tuple((step.turn, step.series.name.trial, sentence(step)) for step in steps[:MOST_STEPS])
         more = len(steps) - len(rows)
         notes = (f"{more} more steps here; `harness history --json` has all.",) if more else ()
-        title = heading(steps[0])
+        title = heading(steps)
         found.append(Table(f"steps-{number}", title, ("turn", "trial", "what"), rows, notes, is_numeric=False))
     return tuple(found)
 

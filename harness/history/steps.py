@@ -22,6 +22,7 @@ APART = 2  # points on either side of a step, at least: one alone may be an outl
 FEWEST = 4  # points of a series that can show a step
 DRAWS, FEWEST_DRAWS = 20_000, 2_000
 MOST_WORK = 200_000_000  # draws times divisions; of long series fewer are drawn
+EQUAL = 1e-12  # relative; what is nearer differs by rounding
 CHUNK = 4_000_000  # numbers that are held at once
 
 Mask = npt.NDArray[np.bool_]
@@ -50,7 +51,7 @@ def breaks(values: Array) -> tuple[Break, ...]:
 def _found(values: Array, start: int) -> list[tuple[int, float]]:
     """Places and p values, unordered; each part between two of them is asked anew."""
     n = len(values)
-    if n < FEWEST or np.ptp(values) == 0:
+    if n < FEWEST or np.ptp(values) <= EQUAL * np.max(np.abs(values)):
         return []
     for inside, level in ((False, LEVEL), (True, LEVEL_INSIDE)):
         share, ends = _best(values, inside)

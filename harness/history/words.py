@@ -60,19 +60,21 @@ def summary(history: History) -> tuple[str, ...]:
     return (*lines, *(f"not read: {sentence}" for sentence in history.refused))
 
 
-def transitions(steps: Sequence[Step]) -> dict[tuple[str, str], list[Step]]:
-    """Steps by the two states of the code that they lie between, in order; worse ones first."""
-    found: dict[tuple[str, str], list[Step]] = {}
-    for step in steps:
-        found.setdefault((step.old.code.label, step.new.code.label), []).append(step)
+def transitions(history: History) -> list[list[Step]]:
+    """Steps by the two states of the code that they lie between, in the order of states; worse ones first."""
+    found: dict[tuple[int, int], list[Step]] = {}
+    places = {code: place for place, code in enumerate(history.accumulated.states)}
+    for step in history.steps:
+        found.setdefault((places[step.new.code], places[step.old.code]), []).append(step)
     turns = ("worse", "changed", "better")
     for held in found.values():
         held.sort(key=lambda step: (turns.index(step.turn), step.series.name.metric, step.series.name.trial))
-    return found
+    return [held for _, held in sorted(found.items())]
 
 
-def heading(step: Step) -> str:
-    """`1234abcd -> 5678ef01: first in commit 5678ef01; torch 2.9.0 -> 2.10.0`."""
+def heading(steps: Sequence[Step]) -> str:
+    """Of a transition: `1234abcd -> 5678ef01: first in commit 5678ef01; torch 2.9.0 -> 2.10.0`."""
+    step = min(steps, key=lambda one: one.p or 0.0)  # an exact one is certain, and stands for all
     labels = f"{step.old.code.label} -> {step.new.code.label}"
     if step.first is not None:
         sure = "first" if step.p is None else "most likely first"

@@ -48,6 +48,7 @@ def test_too_few_points_show_nothing(n: int) -> None:
 
 def test_equal_points_show_nothing() -> None:
     assert breaks(np.full(12, 3.0)) == ()
+    assert breaks(np.where(np.arange(12) < 6, 3.0, np.nextafter(3.0, 4.0))) == ()
 
 
 def test_a_scale_and_an_offset_change_nothing() -> None:

@@ -63,7 +63,7 @@ FORGERIES: dict[str, tuple[Callable[[Plain], Any], str]] = {
         lambda r: r["trial"].update(baseline="deit_small-baseline-s0-0123456789ab"),
         "trial.baseline is .*and the digest of that trial would be 1a56202d01be",
     ),
-    "removed": (lambda r: r["removed"].pop(), "recipe and removed do not agree: 5 sublayers went"),
+    "removed": (lambda r: r["removed"].pop(), "recipe and removed do not agree: 6 places, 5 sublayers"),
     "order": (lambda r: r["selection"]["order"].reverse(), "removed are not the first 6 of the selection's order"),
     "macs": (lambda r: _measured(r, "macs").update(value=7.0), "macs is 7, and the proof found 3,204,538,368"),
     "flops": (lambda r: _measured(r, "flops").update(value=8.0), "flops is 8, and twice the MACs are 6,409,076,736"),
