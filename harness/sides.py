@@ -9,6 +9,7 @@ from pathlib import Path
 from harness import packs, snapshots
 from harness.errors import Problem, SpecError, StoreError, short, suggestion
 from harness.record_file import read_record
+from harness.record_lines import FILE
 from harness.records import Environment, Record, StudyIndex
 from harness.schema import Json
 from harness.sources import SUFFIX
@@ -104,7 +105,7 @@ def _from_file(path: Path) -> Side:
 def _from_folder(path: Path) -> Side:
     """A snapshot's folder, a study's, a trial's, or one that holds a single study."""
     path = path.resolve()
-    if (path / snapshots.FILE).is_file():
+    if (path / FILE).is_file():
         return _kept(path, path.name)
     if held := snapshots.studies_in(path):
         return _kept(path / _only(path.name, None, held), path.name)

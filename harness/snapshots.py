@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 import shutil
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from harness.errors import Problem, SpecError, StoreError, suggestion
 from harness.record_file import UnreadableError, believed, in_words
-from harness.records import SCHEMA_NUMBER, Record, StudyIndex
+from harness.record_lines import FILE, Line, lines_of, plan_in, whole, write_lines
+from harness.records import Record, StudyIndex
 from harness.schema import NAME
 from harness.store import Store
-from harness.whole_file import write_whole
 
-FILE = "records.jsonl.gz"
 FOLDER = "snapshots"  # of a results folder
 
 
@@ -33,13 +27,10 @@ class Snapshot:
 
 def save(store: Store, study: str, folder: Path) -> Path:
     """Puts the plan and the trusted records of a study into `folder`; the same records give the same bytes."""
-    lines = [store.read_index(study).model_dump(mode="json", by_alias=True)]
-    lines += [record.to_json() for record in store.records(study)]
-    text = "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in lines)
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, gzip.compress(text.encode(), mtime=0), is_synced=True)
+        write_lines(path, store.read_index(study), store.records(study))
     except OSError as error:
         raise StoreError(f"{path.name}: {in_words(error, 'written')}") from None
     return path
@@ -48,21 +39,12 @@ def save(store: Store, study: str, folder: Path) -> Path:
 def read(path: Path) -> Snapshot:
     """A snapshot from its folder or file; raises StoreError where it is absent, damaged, or newer than this harness."""
     path = path / FILE if path.is_dir() else path
-    shown = f"{path.parent.name}/{path.name}"
+    lines = lines_of(path)
     try:
-        head, *lines = gzip.decompress(path.read_bytes()).decode().splitlines()
-        index = StudyIndex.model_validate_json(head)
+        index = plan_in(next(lines, {}))
         return Snapshot(index, tuple(_record(number, line) for number, line in enumerate(lines, start=1)))
     except UnreadableError as error:
-        raise StoreError(f"{shown}: not a readable snapshot: {error}") from None
-    except gzip.BadGzipFile:
-        raise StoreError(f"{shown}: not a readable snapshot: no file of this kind") from None
-    except (EOFError, zlib.error):
-        raise StoreError(f"{shown}: not a readable snapshot: it is damaged or was cut short") from None
-    except OSError as error:
-        raise StoreError(f"{shown}: not a readable snapshot: {in_words(error, 'read')}") from None
-    except (ValueError, ValidationError):
-        raise StoreError(f"{shown}: not a readable snapshot: it does not begin with the plan of a study") from None
+        raise StoreError(f"{path.parent.name}/{path.name}: not a readable snapshot: {error}") from None
 
 
 def restore(folder: Path, store: Store) -> str:
@@ -118,18 +100,9 @@ def drop(results: Path, name: str, study: str | None = None) -> tuple[str, ...]:
     return gone
 
 
-def _record(number: int, line: str) -> Record:
+def _record(number: int, line: Line) -> Record:
     """The record of a line; raises UnreadableError for one that was changed since, is newer, or is none."""
     try:
-        raw = json.loads(line)
-    except (ValueError, RecursionError):
-        raise UnreadableError(f"record {number}: not JSON") from None
-    if not isinstance(raw, dict):
-        raise UnreadableError(f"record {number}: not a JSON object")
-    schema = raw.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA_NUMBER:
-        raise UnreadableError(f"schema {schema} is newer than {SCHEMA_NUMBER}, the newest known here; update harness")
-    try:
-        return believed(raw)
+        return believed(whole(line))
     except UnreadableError as error:
         raise UnreadableError(f"record {number}: {error}") from None

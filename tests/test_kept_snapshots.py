@@ -12,7 +12,8 @@ import pytest
 from builders import Plan, stored
 
 from harness.errors import HarnessError, SpecError, StoreError
-from harness.snapshots import FILE, drop, existing, kept, place, read, save
+from harness.record_lines import FILE
+from harness.snapshots import drop, existing, kept, place, read, save
 from harness.store import Store
 
 PLAN = Plan(study="first", seeds=(0,), criteria=("entropy",), contrast=None, counts=(2,))

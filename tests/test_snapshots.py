@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StoreError
+from harness.record_lines import FILE
 from harness.report import write_report
-from harness.snapshots import FILE, restore, save
+from harness.snapshots import restore, save
 from harness.store import Store
 
 ROOT = Path(__file__).parent.parent

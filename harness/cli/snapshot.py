@@ -11,6 +11,7 @@ from harness.cli.exits import FINE, NOTHING
 from harness.cli.report import study_name
 from harness.compare.words import described
 from harness.errors import Problem, SpecError, visible
+from harness.record_lines import FILE
 from harness.sides import of_snapshot
 from harness.store import Store
 from harness.wording import counted, sized
@@ -20,7 +21,7 @@ def save_snapshot(name: str, study: str, is_forced: bool, results: Path) -> int:
     """Keeps the records of a study; without one there is nothing to keep."""
     asked, store = study_name(study), Store(results)
     folder = snapshots.place(results, name) / asked
-    if (folder / snapshots.FILE).exists() and not is_forced:
+    if (folder / FILE).exists() and not is_forced:
         raise SpecError(Problem("snapshot", f"{name!r} holds {asked!r} already; --force puts this in its place"))
     count = len(store.records(asked))
     if not count:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.record_file import UnreadableError, believed
-from harness.record_lines import FILE, lines_of
+from harness.record_lines import FILE, lines_of, whole
 from harness.records import Record
 from harness.store import Store
 
@@ -43,9 +43,7 @@ def _of_snapshot(path: Path, study: str) -> tuple[dict[tuple[str, str], Record],
         if number == 0 and not isinstance(line, UnreadableError):
             continue  # the plan, which history does not ask
         try:
-            if isinstance(line, UnreadableError):
-                raise line
-            record = believed(line)
+            record = believed(whole(line))
         except UnreadableError as error:
             wrong.append(f"line {number + 1}: {error}")
             continue

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from harness.errors import HarnessError
 from harness.packs import packed
 from harness.record_file import RecordFile, UnreadableError, believed, loaded
-from harness.record_lines import lines_of, plan_in
+from harness.record_lines import lines_of, plan_in, whole
 from harness.records import Record, StudyIndex
 from harness.schema import Json, unsealed
 from harness.upgrades import OF_PLANS, upgraded
@@ -114,13 +114,11 @@ def _lines(found: Found) -> Iterator[tuple[Record | None, Checked]]:
     for number, line in enumerate(lines_of(found.path), start=1):
         one = Checked(f"{found.place}:{number}", "plan" if number == 1 else "record")
         try:
-            if isinstance(line, UnreadableError):
-                raise line
             if number == 1:
                 _check_plan(plan_in(line), one)
                 yield None, one
             else:
-                yield believed(line), one
+                yield believed(whole(line)), one
         except UnreadableError as error:
             yield None, _unread(one, str(error))
 

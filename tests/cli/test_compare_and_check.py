@@ -12,8 +12,8 @@ from builders import failed, records_of, stored
 from sided import PLAN, again, changed
 
 from harness.cli import main
+from harness.record_lines import FILE
 from harness.records import Record
-from harness.snapshots import FILE
 from harness.store import Store
 
 STUDY = PLAN.study

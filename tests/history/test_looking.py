@@ -51,7 +51,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_used(store: Store, tmp_path
     other.mkdir(parents=True)
     (other / FILE).write_bytes(b"none")
     found = history_of(store, PLAN.study, tmp_path)
-    assert found.refused == (f"snapshots/damaged/{PLAN.study}/{FILE}: line 1: is damaged, or no gzip file",)
+    assert found.refused == (f"snapshots/damaged/{PLAN.study}/{FILE}: line 1: no file of this kind",)
     assert len(found.accumulated.states) == 4
 
 

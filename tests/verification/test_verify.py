@@ -185,7 +185,7 @@ def test_a_snapshot_that_is_cut_short_keeps_what_can_be_read(tmp_path: Path) -> 
     (tmp_path / FILE).write_bytes(snapshot(STUDY).read_bytes()[:-2_000])
     found = verify(tmp_path)
     assert len([one for one in found.records if one.state == "ok"]) > 5
-    assert [one.findings for one in found.checked if one.state != "ok"] == [["is damaged, or no gzip file"]]
+    assert [one.findings for one in found.checked if one.state != "ok"] == [["it is damaged or was cut short"]]
 
 
 def test_a_plan_that_was_changed_is_told(results: Path) -> None:
