@@ -6,18 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from ruamel.yaml import YAML
 
 from harness.records import Record, StudyIndex
 from harness.results import TrialResult
 from harness.tables.columns import Column, companion
+from harness.tables.fields import meanings_of
 from harness.tables.frame import Naming
 
-MEANINGS = Path(__file__).with_name("record_fields.yaml")
 BETTER = {
     "drop": "lower",
     "saved": "higher",
@@ -39,8 +37,7 @@ def columns_csv(columns: Sequence[Column], results: Sequence[TrialResult]) -> st
 
 def fields_csv() -> str:
     """Each field of a record, by its path in the JSON."""
-    known = meanings()
-    rows = ((path, kind, known[f"{owner}.{name}"]) for path, kind, owner, name in _fields(Record, ""))
+    rows = ((path, kind, meanings_of(owner)[name]) for path, kind, owner, name in _fields(Record, ""))
     return _csv(("field", "type", "meaning"), rows)
 
 
@@ -48,12 +45,6 @@ def schema_json() -> str:
     """JSON Schemas of the lines of the records' file: the plan, which is the first one, and a record."""
     shapes = {"plan": StudyIndex.model_json_schema(by_alias=True), "record": Record.model_json_schema(by_alias=True)}
     return json.dumps(shapes, indent=1, sort_keys=True) + "\n"
-
-
-def meanings() -> Mapping[str, str]:
-    """What each field of a record's parts means, by `Part.field`."""
-    found: dict[str, dict[str, str]] = YAML(typ="safe", pure=True).load(MEANINGS)
-    return {f"{part}.{name}": text for part, fields in found.items() for name, text in fields.items()}
 
 
 def _better(name: str) -> str:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.records import Record
-from harness.reference.meanings import MEANINGS
 from harness.reference.prose import anchor, page, table
 from harness.reference.shapes import Node, takes
-from harness.tables.columns import FIXED
+from harness.tables.fields import MEANINGS, meanings_of
 
 HEAD = """A record is one JSON file: one run of one trial. The worker writes it the moment the run ends, under
 `results/STUDY/TRIAL/RUN.json`, and nothing rewrites it. It holds no host, user or path. Intervals, means and ratios
 are in no record: they are computed when records are read. Values are base units (s, B, J); a metric says which way is
 better."""
-OF_AXES = {column.name: column.meaning for column in FIXED}
 
 
 def record() -> str:
@@ -31,6 +29,6 @@ def record() -> str:
 
 
 def _rows(name: str, shape: Node, links: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    own = MEANINGS[name] if name != "TrialInfo" else OF_AXES | MEANINGS[name]
+    own = meanings_of(name)
     for field, entry in shape["properties"].items():
         yield f"`{field}`", takes(entry, links), own[field]

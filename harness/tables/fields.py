@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from harness.tables.columns import FIXED
+
 MEANINGS: dict[str, dict[str, str]] = {
     "Record": {
         "schema": "number of the format; older ones are read through upgrades",
@@ -142,3 +146,9 @@ MEANINGS: dict[str, dict[str, str]] = {
     },
     "Warned": {"code": "word to group by", "message": "sentence for readers"},
 }
+
+
+def meanings_of(shape: str) -> Mapping[str, str]:
+    """What each field of a shape means; the axes of a trial are columns of the trials table, and told as there."""
+    own = MEANINGS[shape]
+    return {column.name: column.meaning for column in FIXED} | own if shape == "TrialInfo" else own
