@@ -48,7 +48,7 @@ def summary(history: History) -> tuple[str, ...]:
         lines.append(f"{short} noisy series have fewer than {FEWEST} points, in which no step can be shown")
     if history.noisy:
         most = (LEVEL + LEVEL_INSIDE) * len(history.noisy)
-        lines.append(f"by chance about {most:.1f} of {len(history.noisy)} noisy series would show a step, at most")
+        lines.append(f"of {len(history.noisy)} noisy series about {most:.1f} show a step by chance where none has one")
     if history.unsteady:
         names = sorted({s.name.metric for s in history.unsteady})
         lines.append(
