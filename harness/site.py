@@ -22,7 +22,7 @@ class Site(Schema):
     resources: StageResources = Field(StageResources(), description="time, cores, memory and GPUs of each stage")
     retries: Retries = Field(Retries(), description="further attempts, by class of failure")
     checkpoint_min: float = Field(1.0, gt=0, description="minutes between two checkpoints of a training")
-    paths: dict[str, str] = Field({}, description="folders of data sets by label, and `artifacts`, `scratch`, `cache`")
+    paths: dict[str, str] = Field({}, description="folders of data sets by label, and `artifacts` and `scratch`")
     stage_data: bool = Field(False, description="data are copied to `paths.scratch` of each node, and read there")
     workers: int = Field(0, ge=0, le=64, description="data-loading processes of a trial")
 

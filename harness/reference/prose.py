@@ -11,7 +11,7 @@ MADE = "<!-- made by `python -m harness.reference`; a test compares it with the 
 
 def page(title: str, *parts: str) -> str:
     """A page with its head; parts are paragraphs, tables and sections, in order."""
-    return "\n\n".join([MADE, f"# {title}", *(part.strip("\n") for part in parts if part)]) + "\n"
+    return "\n\n".join([f"# {title}", MADE, *(part.strip("\n") for part in parts if part)]) + "\n"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
