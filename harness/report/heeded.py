@@ -19,7 +19,7 @@ def heeded_table(view: View) -> Table | None:
     broken = sum(finding.is_heeded is False for finding in told)
     notes = (
         f"{len(told) - broken} of {len(told)} are heeded or cannot be told. Rules about what the study does not claim "
-        "are left out; `docs/linter.md` has every rule with its source.",
+        "are left out; docs/linter.md has every rule with its source.",
     )
     header = ("rule", "heeded", "the study", "what is demanded", "source")
     return Table("rules", "Reporting rules of the field", header, rows, notes, is_numeric=False)

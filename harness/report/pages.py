@@ -38,6 +38,7 @@ class Content:
     failed: Table | None
     retry: str
     absent: Table | None
+    rules: Table | None
     data: Table | None
     code: Table | None
     environments: tuple[Table, ...]

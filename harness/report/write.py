@@ -12,6 +12,7 @@ from harness.report.caveats import caveats
 from harness.report.comparisons import others, primary
 from harness.report.explorer import series
 from harness.report.figures import figures
+from harness.report.heeded import heeded_table
 from harness.report.library import every_table, tables_of_sublayers
 from harness.report.pages import Content, html_page, markdown_page
 from harness.report.recommending import remarks
@@ -69,6 +70,7 @@ def _content(seen: View, resolved: str | None) -> Content:
         failed=appendix.failure_table(seen),
         retry=appendix.retry_command(seen),
         absent=absence_table(seen.results),
+        rules=heeded_table(seen),
         data=appendix.data_table(seen),
         code=code_table(seen),
         environments=appendix.environment_tables(seen),
