@@ -65,15 +65,16 @@ def _no_scratch(study: Facts) -> Found | None:
 def _unlike_baseline(study: Facts) -> Found | None:
     if not study.trains:
         return None
-    reasons = fairness.without_baseline([trial.spec for trial in study.trials])
-    return Found(not reasons, listed(reasons) if reasons else "every baseline is trained like its candidates")
+    trained = {trial.id: trial.spec.get("recovery") for trial in study.trials}
+    unlike = {t.recovery for t in study.candidates if trained.get(str(t.baseline)) != t.spec.get("recovery")}
+    words = f"no baseline is trained as its candidates are by {listed(unlike)}"
+    return Found(not unlike, words if unlike else "every baseline is trained as its candidates are")
 
 
 def _unequal_recoveries(study: Facts) -> Found | None:
     if not study.trains:
         return None
-    specs = [trial.spec for trial in study.trials]
-    reasons = {*fairness.verdict(specs).reasons} - {*fairness.without_baseline(specs)}
+    reasons = {*fairness.verdict(study.arms).reasons} - {*fairness.without_baseline(study.arms)}
     heads = {reason.partition(":")[0] for reason in reasons}
     words = "recoveries share length, schedule, augmentation and tries"
     return Found(not reasons, listed(heads) if reasons else words)

@@ -15,6 +15,7 @@ Network: TypeAlias = tuple[str, str, int | None]  # a pair, and the seed of its 
 Place: TypeAlias = tuple[str, str]  # a model and what is removed from it
 # By collector, and by metric where a plan was told from records alone.
 ACCURACY = ("accuracy", "top1")
+SEEDS = ("model_seed", "selection_seed", "recovery_seed", "draw")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,15 @@ class Facts:
     def trains(self) -> bool:
         """Whether anything is trained after a removal."""
         return any(trial.spec.get("recovery") for trial in self.candidates)
+
+    @cached_property
+    def arms(self) -> tuple[Options, ...]:
+        """What is compared, once for all counts, draws and seeds: a spec for each choice and recovery of a network."""
+        found = {
+            (t.model, t.data, t.target, t.criterion, t.removal, t.recovery, t.transform, t.runtime): t.spec
+            for t in self.trials
+        }
+        return tuple({key: value for key, value in spec.items() if key not in SEEDS} for spec in found.values())
 
     @property
     def is_whole(self) -> bool:
