@@ -34,7 +34,7 @@ from harness.tables.recommending import recommendation_table, set_table
 def write_report(store: Store, study: str, to: Path) -> Path:
     """Makes `<to>/<study>/` from records alone and returns its index.html; the same records give the same bytes."""
     seen = view(store, study)
-    content = _content(seen, resolved_study(store, study))
+    content = content_of(seen, resolved_study(store, study))
     folder = to / study
     try:
         for part in (folder, folder / "tables", folder / "figures"):
@@ -51,7 +51,8 @@ def write_report(store: Store, study: str, to: Path) -> Path:
         raise StoreError(f"{to.name}/{study}: the report cannot be written: {error.strerror}") from error
 
 
-def _content(seen: View, resolved: str | None) -> Content:
+def content_of(seen: View, resolved: str | None) -> Content:
+    """What both pages show of a study; `resolved` is its study file with every default filled in."""
     contrast, rest = primary(seen), others(seen)
     recommended = (recommendation_table(seen.recommendations, seen.machines), set_table(seen.recommendations))
     return Content(
