@@ -9,12 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.compare.hardware import Hardware
 from harness.compare.hardware_words import in_words
-from harness.compare.tables import by_mark, legend, rules, side_table
+from harness.compare.tables import by_mark, duel_table, legend, rules, side_table
 from harness.compare.words import counts
 from harness.regressions.comparison import Comparison
 from harness.tables.table import Table, escape_markdown, markdown
 
 HOME = Path(__file__).parent
+LONGEST_TITLE = 70
 TEMPLATES = (HOME / "templates", HOME.parent / "report" / "templates")  # the look is the report's
 
 
@@ -34,6 +35,7 @@ def html(found: Sequence[Comparison], hardware: Hardware | None) -> str:
         "rules": f"{rules(found[0])} Marks: {legend()}.",
         "sides": side_table(found),
         "hardware": in_words(hardware) if hardware else (),
+        "duels": duel_table(hardware.duels) if hardware else None,
         "comparisons": [_part(one) for one in found],
     }
     return environment.get_template("compare.html.j2").render(parts)
@@ -47,6 +49,8 @@ def as_markdown(found: Sequence[Comparison], hardware: Hardware | None) -> str:
     lines += [escape_markdown(rules(found[0])), "", markdown(side_table(found))]
     for sentence in in_words(hardware) if hardware else ():
         lines += [escape_markdown(sentence), ""]
+    if hardware and (duels := duel_table(hardware.duels)):
+        lines += [markdown(duels)]
     for one in found:
         for table in by_mark(one, "-", "+", "?"):
             lines += [_headed(one, table), markdown(table)]
@@ -58,7 +62,8 @@ def _headed(one: Comparison, table: Table) -> str:
 
 
 def _title(found: Sequence[Comparison]) -> str:
-    return f"{', '.join(one.second.label for one in found)} against {found[0].first.label}"
+    named = f"{', '.join(one.second.label for one in found)} against {found[0].first.label}"
+    return named if len(named) <= LONGEST_TITLE else f"{len(found) + 1} sets of records"
 
 
 def _part(one: Comparison) -> Mapping[str, object]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.compare.hardware import Duel
 from harness.compare.words import change, described, reason, values
 from harness.regressions.comparison import Comparison
 from harness.regressions.finding import MARKS, Finding, Mark
+from harness.tables.cells import number
 from harness.tables.table import Table
 
 HEADER = ("", "trial", "what", "first", "second", "change", "note")
@@ -34,6 +36,23 @@ def side_table(found: Sequence[Comparison]) -> Table:
     rows = [("first", found[0].first.label, described(found[0].first))]
     rows += [(_nth(n, len(found)), one.second.label, described(one.second)) for n, one in enumerate(found, start=2)]
     return Table("sides", "Sides", ("", "side", "made of"), tuple(rows), is_numeric=False)
+
+
+def duel_table(duels: Sequence[Duel]) -> Table | None:
+    """Two targets on each machine, metric by metric; None where no machine removed two."""
+    rows = tuple(
+        (
+            duel.machine,
+            duel.metric,
+            *(f"{name}: {number(gain, 2)}" for name, gain in zip(duel.targets, duel.gains, strict=True)),
+            f"{duel.wins[0]} : {duel.wins[1]} of {duel.settings}",
+            duel.winner or "not sure",
+        )
+        for duel in duels
+    )
+    header = ("machine", "metric", "median gain of one", "of the other", "for sure in", "cheaper removal")
+    notes = ("Gains over each machine's own baseline; settings are of equal model, runtime and amount.",)
+    return Table("targets", "Targets by machine", header, rows, notes, is_numeric=False) if rows else None
 
 
 def rules(found: Comparison) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal, TypeAlias
 
+from harness.briefs import age
+from harness.records import Record
 from harness.regressions.comparison import Comparison, compare
 from harness.regressions.finding import Finding, Limits
 from harness.sides import Side
@@ -50,6 +53,22 @@ def gate(here: Side, snapshot: Side, limits: Limits, *, is_strict: bool = False)
 
 
 def unkept(here: Side, snapshot: Side) -> Side:
-    """The runs of a study that a snapshot does not hold."""
+    """The runs of a study that a snapshot does not hold; of a trial that fails now, none from when it did not."""
     known = {record.run.id for record in snapshot.records}
-    return replace(here, records=tuple(record for record in here.records if record.run.id not in known))
+    by_trial: dict[str, list[Record]] = {}
+    for record in sorted(here.records, key=age):
+        if record.run.id not in known:
+            by_trial.setdefault(record.trial.id, []).append(record)
+    return replace(here, records=tuple(record for runs in by_trial.values() for record in _since_failure(runs)))
+
+
+def _since_failure(runs: Sequence[Record]) -> Sequence[Record]:
+    """Without the runs before the newest one, where that failed, on its machine class."""
+    newest = runs[-1]
+    if newest.status != "failed":
+        return runs
+    return [run for run in runs if run is newest or (_class_of(newest) and _class_of(run) != _class_of(newest))]
+
+
+def _class_of(run: Record) -> str | None:
+    return run.environment.machine_class if run.environment else None

@@ -117,6 +117,12 @@ def test_runs_that_the_snapshot_holds_are_no_news() -> None:
     assert _gate((*kept, *NOW)).verdict == "passed"
 
 
+def test_a_trial_that_fails_now_is_worse_though_it_went_well_since_the_snapshot() -> None:
+    later = again([failed(one(NOW, "entropy"))], seed=2)
+    (worse,) = _gate((*NOW, *later)).regressions
+    assert worse.note.startswith("failed: oom_host")
+
+
 def test_an_improvement_is_told_and_no_failure() -> None:
     better = _gate(again(records_of(PLAN), slower=0.8))
     assert better.verdict == "passed"
