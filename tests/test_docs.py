@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -77,7 +78,7 @@ def followed(page: Path, folder: Path) -> dict[str, Any]:
                 exec(compile(text, page.name, "exec", dont_inherit=True), names)
         else:
             for command in PYTHON.findall(text):
-                words = [sys.executable, *command.split()]
+                words = [sys.executable, *shlex.split(command)]
                 done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
                 assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return names
