@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from matplotlib import get_configdir
+from pyarrow import parquet
 from small_studies import called, environment, small, written
 
 from harness.record_lines import FILE
@@ -138,6 +139,10 @@ def _contents(path: Path) -> Iterator[bytes]:
         yield zlib.decompress(packed.strip(b"\r\n"))
     if path.suffix == ".png":
         yield from _chunks(raw)
+    if path.suffix == ".parquet":
+        table = parquet.read_table(path)
+        yield json.dumps(table.to_pylist(), default=str).encode()
+        yield str(table.schema.metadata).encode()
 
 
 def _chunks(png: bytes) -> Iterator[bytes]:
@@ -164,7 +169,7 @@ def test_nothing_that_may_be_shared_names_the_machine_the_user_a_folder_or_a_sec
     needles |= {"10.20.30.40", "aa:bb:cc:dd:ee:ff", "example.org"}
     paths = [*_shared(home)]
     assert {"index.html", "history.html", "out.zip", "trials.csv", FILE, "trials.json"} <= {path.name for path in paths}
-    assert {".png", ".svg", ".json"} <= {path.suffix for path in paths}
+    assert {".png", ".svg", ".pdf", ".parquet", ".json"} <= {path.suffix for path in paths}
     found = {
         (path.relative_to(home).as_posix(), needle)
         for path in paths
