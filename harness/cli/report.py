@@ -28,7 +28,7 @@ def report_study(study: str, results: Path, reports: Path) -> int:
     from harness.tables import parquet
 
     name, store = study_name(study), Store(results)
-    if not store.records(name):
+    if not store.briefs(name):
         typer.echo(f"{name}: no record in {results}; run the study first", err=True)
         return NOTHING
     typer.echo(f"report: {write_report(store, name, reports)}")

@@ -13,7 +13,7 @@ from harness.plots.doubts import CAPTION, cross, explain, face
 from harness.plots.drawing import Drawing
 from harness.plots.look import COLOURS, INK, LINES, MARKERS, Look, canvas, legend_above, paper, tiles
 from harness.tables.derived import SPEEDUPS, TIMED_WORDS
-from harness.tables.marks import count_notes, quality
+from harness.tables.marks import count_notes, quality_of
 from harness.tables.panels import Panel, with_values
 from harness.tables.summaries import measured_structures
 
@@ -75,9 +75,9 @@ def _savings(rows: pd.DataFrame, metric: str, saved: str) -> list[Saving]:
     name = SPEEDUPS[metric]
     held = with_values(with_values(rows, f"{name}_low"), saved)  # without an interval nothing is known
     found = []
-    for place, row in enumerate(held.to_dict("records")):
+    for row in held.to_dict("records"):
         time, low, high = (1 - 1 / float(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
-        found.append(Saving(float(row[saved]), time, low, high, quality(held.iloc[[place]], metric)))
+        found.append(Saving(float(row[saved]), time, low, high, quality_of(row, metric)))
     return found
 
 
@@ -113,10 +113,13 @@ def _fill(axes: Axes, series: Mapping[str, Sequence[Saving]]) -> None:
     for i, (name, savings) in enumerate(series.items()):
         look = Look(COLOURS[i], MARKERS[i], LINES[0])
         style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": "none", "zorder": 3}
-        for s in savings:
-            place, bars = (100 * s.macs, 100 * s.time), [[100 * (s.time - s.low)], [100 * (s.high - s.time)]]
-            axes.errorbar(*place, yerr=bars, elinewidth=0.9, mfc=face(look, s.quality), **style)
-            cross(axes, *place, look, s.quality)
+        for quality in dict.fromkeys(s.quality for s in savings):
+            alike = [s for s in savings if s.quality == quality]
+            x, y = [100 * s.macs for s in alike], [100 * s.time for s in alike]
+            bars = [[100 * (s.time - s.low) for s in alike], [100 * (s.high - s.time) for s in alike]]
+            axes.errorbar(x, y, yerr=bars, elinewidth=0.9, mfc=face(look, quality), **style)
+            for place in zip(x, y, strict=True):
+                cross(axes, *place, look, quality)
         axes.plot([], [], color=look.colour, marker=look.marker, linestyle="none", label=name)
 
 

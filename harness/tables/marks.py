@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -42,6 +42,12 @@ def quality(rows: pd.DataFrame, column: str = "latency_s") -> str:
     name = beside(column, "quality")
     found = set(rows[name].dropna()) if name in rows else set()
     return next((word for word in ("tainted", "noisy") if word in found), "ok")
+
+
+def quality_of(row: Mapping[Hashable, object], column: str) -> str:
+    """The quality of one row in the metric behind a column; `ok` where nothing is said of it."""
+    found = row.get(beside(column, "quality"))
+    return found if isinstance(found, str) else "ok"
 
 
 def mark(rows: pd.DataFrame, column: str) -> str:
