@@ -18,6 +18,8 @@ from harness.schema import digest
 from harness.site import Site
 from harness.trials import TrialSpec
 
+pytestmark = pytest.mark.slow
+
 CPU = Means(device="cpu")
 LATENCY = {"name": "latency", "warmup": 1, "rounds": 1, "pairs": 3}
 RAISES = """

@@ -15,6 +15,8 @@ from harness.report.write import content_of
 from harness.snapshots import restore, save
 from harness.store import Store
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 REFERENCES = sorted(path.parent for path in (ROOT / "results" / "snapshots" / "reference").glob(f"*/{FILE}"))
 

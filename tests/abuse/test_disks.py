@@ -17,6 +17,8 @@ from harness.place import Orders
 from harness.schema import Json
 from harness.study_file import load_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = small(collectors=["accuracy", "macs", "params"], criteria=["last", "first"])
 Mount = Callable[..., None]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
 from small_studies import command, environment, launched, records, small, written
+
+pytestmark = pytest.mark.slow
 
 LAUNCHERS = 3  # eight of them are a benchmark
 

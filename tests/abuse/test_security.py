@@ -23,6 +23,8 @@ from harness.live import live_jobs, remember
 from harness.privacy import is_private, made_private
 from harness.process_mark import mark
 
+pytestmark = pytest.mark.slow
+
 HOME = Path(__file__).parent.parent.parent
 CALLS = {
     "pickle": "load loads Unpickler",

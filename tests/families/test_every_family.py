@@ -19,6 +19,8 @@ from harness.proof import prove
 from harness.streams import tapped
 from harness.surgery import remove, removed
 
+pytestmark = pytest.mark.slow
+
 CASES = (*ISOTROPIC, *HIERARCHICAL)
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES])
 

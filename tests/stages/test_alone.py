@@ -21,6 +21,8 @@ from harness.stages.subjects import subject_anew
 from harness.tasks.base import InputConfig
 from harness.trials import TrialSpec
 
+pytestmark = pytest.mark.slow
+
 CONFIG = InputConfig((1, 8, 8), (0.5,), (0.5,), "bicubic", 0.9, "center")
 TASK: Options = {"num_classes": 10, "in_chans": 1}
 

@@ -22,6 +22,8 @@ from small_studies import called, environment, small, written
 
 from harness.record_lines import FILE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 HOST, USER, SECRET = "planted-host-7f3a", "planted-user-91c2", "planted-secret-5be0d4"
 PRIVATE = {"logs", "jobs", ".leases"}  # of this user's own, and told to be so (SECURITY.md)
