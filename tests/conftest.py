@@ -40,12 +40,6 @@ class FakeClock:
         self.time_s += seconds
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with a slow test come first: whoever begins with one of them at the end is waited for by all others."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
-
-
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
     """What a test loads as a user's own plug-in is known to no other test."""

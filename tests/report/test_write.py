@@ -22,8 +22,11 @@ from timed_records import changed
 from harness.errors import StoreError
 from harness.records import Record
 from harness.report import write_report
+from harness.report.pages import html_page, markdown_page
+from harness.report.reproducing import resolved_study
 from harness.report.trials import trials
-from harness.report.view import view_of
+from harness.report.view import view, view_of
+from harness.report.write import content_of
 from harness.store import Reading, Store
 
 PLAN = Plan(seeds=(0, 1), draws=2, counts=(2, 4))
@@ -60,6 +63,13 @@ class Page(HTMLParser):
 def report(plan: Plan, tmp_path: Path, records: tuple[Record, ...] | None = None) -> Path:
     store = stored(plan, Store(tmp_path / "results"), records)
     return write_report(store, plan.study, tmp_path / "reports")
+
+
+def pages(plan: Plan, tmp_path: Path, records: tuple[Record, ...] | None = None) -> tuple[str, str]:
+    """Both pages of a report, of which no file is written."""
+    store = stored(plan, Store(tmp_path / "results"), records)
+    content = content_of(view(store, plan.study), resolved_study(store, plan.study))
+    return html_page(content), markdown_page(content)
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +192,9 @@ def test_what_a_test_supports_is_bold_on_both_pages(tmp_path: Path) -> None:
     clear = elsewhere(
         PLAN, seeds=tuple(range(10)), criteria=("entropy", "random"), draws=1, counts=(5,), has_costs=False
     )
-    index = report(clear, tmp_path)
-    assert len(re.findall(r"<td><b>\d+\.\d", index.read_text())) == 1
-    assert len(re.findall(r"\| \*\*\d+\.\d", (index.parent / "report.md").read_text())) == 1
+    page, text = pages(clear, tmp_path)
+    assert len(re.findall(r"<td><b>\d+\.\d", page)) == 1
+    assert len(re.findall(r"\| \*\*\d+\.\d", text)) == 1
 
 
 HOSTILE = "<script>alert(1)</script> & \"quoted\" 'and' | `code` {{ 7 * 7 }}"
@@ -192,18 +202,18 @@ HOSTILE = "<script>alert(1)</script> & \"quoted\" 'and' | `code` {{ 7 * 7 }}"
 
 def test_no_word_of_a_study_is_markup(tmp_path: Path) -> None:
     bad = failed(records_of(PLAN)[-1], message=HOSTILE)
-    index = report(elsewhere(PLAN, question=HOSTILE), tmp_path, (*records_of(PLAN)[:-1], bad))
-    for text in (SCRIPT.sub("", index.read_text()), (index.parent / "report.md").read_text()):
+    page, plain = pages(elsewhere(PLAN, question=HOSTILE), tmp_path, (*records_of(PLAN)[:-1], bad))
+    for text in (SCRIPT.sub("", page), plain):
         assert "<script" not in text
         assert "&lt;script&gt;" in text
         assert "{{ 7" in text
-    assert Page(index.read_text()).wrong == []
+    assert Page(page).wrong == []
 
 
 def test_no_word_of_a_study_ends_the_script_that_holds_it(tmp_path: Path) -> None:
     ending = "</script><script>alert(1)</script><!--"
     found = [r.model_copy(update={"removed": (ending, *r.removed[1:])}) if r.removed else r for r in records_of(TINY)]
-    text = report(TINY, tmp_path, tuple(found)).read_text()
+    text, _ = pages(TINY, tmp_path, tuple(found))
     data = text.partition('id="explorer-data">')[2].partition("</script>")[0]
     assert ending in str(json.loads(data)["doc"])
     assert "alert(1)</script>" not in text
@@ -232,7 +242,7 @@ def test_the_study_file_as_resolved_is_shown_without_folders_of_the_machine(tmp_
 
 def test_without_bokeh_the_page_has_its_figures_and_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.report.explorer.find_spec", lambda name: None)
-    text = report(TINY, tmp_path).read_text()
+    text, _ = pages(TINY, tmp_path)
     assert "explorer-data" not in text
     assert "Made without interactive figures" in text
     assert len(RUNS.findall(text)) == 1
@@ -241,7 +251,7 @@ def test_without_bokeh_the_page_has_its_figures_and_tables(tmp_path: Path, monke
 
 def test_failed_trials_tell_why_and_how_to_retry(tmp_path: Path) -> None:
     records = records_of(PLAN)
-    text = report(PLAN, tmp_path, (*records[:-2], failed(records[-2]))).read_text()
+    text, _ = pages(PLAN, tmp_path, (*records[:-2], failed(records[-2])))
     assert (
         f'<th scope="row">{records[-2].trial.id}</th><td>oom_host</td><td>cost</td><td>the host ran out of memory</td>'
         in text
@@ -254,7 +264,7 @@ def test_failed_trials_tell_why_and_how_to_retry(tmp_path: Path) -> None:
 
 
 def test_a_whole_report_is_golden(tmp_path: Path) -> None:
-    assert_golden("report.md", (report(TINY, tmp_path).parent / "report.md").read_text())
+    assert_golden("report.md", pages(TINY, tmp_path)[1])
 
 
 @pytest.mark.parametrize(
@@ -269,7 +279,7 @@ def test_a_whole_report_is_golden(tmp_path: Path) -> None:
     ],
 )
 def test_partial_studies_make_a_page(tmp_path: Path, changes: dict[str, Any]) -> None:
-    assert "<h2>Answer</h2>" in report(elsewhere(PLAN, **changes), tmp_path).read_text()
+    assert "<h2>Answer</h2>" in pages(elsewhere(PLAN, **changes), tmp_path)[0]
 
 
 @pytest.mark.parametrize("kept", ["none", "failed", "baselines", "candidates", "one"])
@@ -282,7 +292,7 @@ def test_partial_records_make_a_page(tmp_path: Path, kept: str) -> None:
         "candidates": tuple(r for r in records if r.trial.criterion is not None),
         "one": records[-1:],
     }[kept]
-    text = report(PLAN, tmp_path, chosen).read_text()
+    text, _ = pages(PLAN, tmp_path, chosen)
     assert "<h2>Answer</h2>" in text
     assert ("There is no answer" in text) == (kept in ("none", "failed", "baselines"))
 
