@@ -58,7 +58,11 @@ def test_the_commands_run_in_their_order(page: str, tmp_path: Path) -> None:
     commands = [c.partition("  #")[0].strip() for c in COMMAND.findall(blocks)]
     assert commands
     for command in commands:
-        shorter = f"{command} --set seeds=0 --limit 2" if command.startswith("harness run") else command
+        shorter = (
+            f"{command} --set seeds=0 --set noise.remeasure=0 --limit 2"
+            if command.startswith("harness run")
+            else command
+        )
         done = harness(shorter, tmp_path)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
@@ -97,6 +101,6 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("study", EXAMPLES, ids=lambda study: study.stem)
 def test_every_example_runs(study: Path, tmp_path: Path) -> None:
-    done = harness(f"harness run {study} --set seeds=0 --limit 3", tmp_path)
+    done = harness(f"harness run {study} --set seeds=0 --set noise.remeasure=0 --limit 3", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "report:" in done.stdout
