@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import pytest
 from builders import Plan, failed, records_of, stored
@@ -161,7 +162,8 @@ def test_without_scripts_everything_can_be_read(browser: Any, address: str) -> N
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
-    assert page.locator("figure svg").count() == 6
+    drawn = [*Path(urlparse(address).path).parent.glob("figures/*.svg")]
+    assert page.locator("figure svg").count() == len(drawn) > 0
     assert page.locator("table[data-trials] tbody tr").count() == len(records_of(PLAN))
     assert not page.locator("#explorer").is_visible()
     assert not page.locator(".controls").is_visible()
