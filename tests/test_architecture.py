@@ -28,6 +28,7 @@ FLOORS = (
         "anonymity",
         "whole_file",
         "bulk",
+        "rendering",
     ),
     ("schema", "topology", "containers"),
     ("slurm_options",),

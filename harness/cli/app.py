@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from harness.cli import comparison_commands, drawing_commands, record_commands
-from harness.cli.arguments import AsJson, Keep, Reports, Results, Set, Site, StudyArgument, StudyFileArgument
+from harness.cli.arguments import (
+    REPORTS,
+    RESULTS,
+    AsJson,
+    Keep,
+    Reports,
+    Results,
+    Set,
+    Site,
+    StudyArgument,
+    StudyFileArgument,
+)
 from harness.cli.exits import FINE, USER
 
 app = typer.Typer(
@@ -21,8 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-RESULTS, REPORTS = Path("results"), Path("reports")
 
 
 @app.callback(invoke_without_command=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+RESULTS, REPORTS = Path("results"), Path("reports")
 StudyFileArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
 StudyArgument = Annotated[
     str, typer.Argument(metavar="STUDY", help="Name of a study, or its file.", show_default=False)

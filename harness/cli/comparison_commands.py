@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.arguments import AsJson, Results, StudyArgument
+from harness.cli.arguments import RESULTS, AsJson, Results, StudyArgument
 
-RESULTS = Path("results")
 SnapshotName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the snapshot.", show_default=False)]
 Effect = Annotated[
     float,

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.arguments import Reports, Results, StudyArgument
+from harness.cli.arguments import REPORTS, RESULTS, Reports, Results, StudyArgument
 
-RESULTS, REPORTS = Path("results"), Path("reports")
 Size = Literal["column", "page"]  # as harness.plots.look has it, which is not needed for help
 
 

@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.arguments import AsJson, Reports, Results, Site, StudyArgument
-
-RESULTS, REPORTS = Path("results"), Path("reports")
+from harness.cli.arguments import REPORTS, RESULTS, AsJson, Reports, Results, Site, StudyArgument
 
 
 def register(app: typer.Typer) -> None:

@@ -5,40 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from harness.compare.hardware import Hardware
 from harness.compare.hardware_words import in_words
 from harness.compare.tables import by_mark, duel_table, legend, rules, side_table
 from harness.compare.words import counts
 from harness.regressions.comparison import Comparison
+from harness.rendering import rendered
 from harness.tables.table import Table, escape_markdown, markdown
 
-HOME = Path(__file__).parent
 LONGEST_TITLE = 70
-TEMPLATES = (HOME / "templates", HOME.parent / "report" / "templates")  # the look is the report's
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def html(found: Sequence[Comparison], hardware: Hardware | None) -> str:
     """Everything; what is equal or noise is folded away."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    return rendered(
+        "compare.html.j2",
+        TEMPLATES,
+        title=_title(found),
+        first=found[0].first.label,
+        rules=f"{rules(found[0])} Marks: {legend()}.",
+        sides=side_table(found),
+        hardware=in_words(hardware) if hardware else (),
+        duels=duel_table(hardware.duels) if hardware else None,
+        comparisons=[_part(one) for one in found],
     )
-    parts: Mapping[str, object] = {
-        "title": _title(found),
-        "first": found[0].first.label,
-        "rules": f"{rules(found[0])} Marks: {legend()}.",
-        "sides": side_table(found),
-        "hardware": in_words(hardware) if hardware else (),
-        "duels": duel_table(hardware.duels) if hardware else None,
-        "comparisons": [_part(one) for one in found],
-    }
-    return environment.get_template("compare.html.j2").render(parts)
 
 
 def as_markdown(found: Sequence[Comparison], hardware: Hardware | None) -> str:

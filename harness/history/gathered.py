@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import snapshots
 from harness.record_file import UnreadableError, believed
 from harness.record_lines import FILE, lines_of, whole
 from harness.records import Record
@@ -26,10 +27,10 @@ def gathered(store: Store, study: str) -> Gathered:
     runs = {(record.trial.id, record.run.id): record for record in reading.records}
     sources = {"results": len(runs)} if runs else {}
     refused = [f"{damaged.path}: {damaged.reason}" for damaged in reading.damaged]
-    for path in sorted((store.root / "snapshots").glob(f"*/{study}/{FILE}")):
+    for path in sorted((store.root / snapshots.FOLDER).glob(f"*/{study}/{FILE}")):
         name = path.parent.parent.name
         records, wrong = _of_snapshot(path, study)
-        refused += [f"snapshots/{name}/{study}/{FILE}: {reason}" for reason in wrong]
+        refused += [f"{snapshots.FOLDER}/{name}/{study}/{FILE}: {reason}" for reason in wrong]
         fresh = {key: record for key, record in records.items() if key not in runs}
         sources |= {f"snapshot {name}": len(fresh)} if fresh else {}
         runs |= fresh

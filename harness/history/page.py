@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
 from harness.errors import StoreError
 from harness.history.figures import drawings, trends
 from harness.history.words import History, heading, sentence, summary, transitions
 from harness.plots.drawing import Drawing
 from harness.record_file import in_words
+from harness.rendering import rendered
 from harness.report.inline import bound, inline_svg
 from harness.tables.table import Table
 from harness.whole_file import write_whole
 
-TEMPLATES = (Path(__file__).with_name("templates"), Path(__file__).parent.parent / "report" / "templates")
+TEMPLATES = Path(__file__).with_name("templates")
 MOST_STEPS = 500  # of one transition that are listed; JSON has all
 
 
@@ -32,16 +31,10 @@ def write_page(history: History, path: Path) -> Path:
 
 
 def _render(history: History, figures: tuple[Drawing, ...], left: int) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(enabled_extensions=("html", "html.j2"), default=False),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update({"svg": inline_svg, "bound": bound})
-    return environment.get_template("history.html.j2").render(
+    return rendered(
+        "history.html.j2",
+        TEMPLATES,
+        {"svg": inline_svg, "bound": bound},
         study=history.study,
         summary=summary(history),
         figures=figures,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
-
 from harness.plots.drawing import Drawing
+from harness.rendering import Filter, rendered
 from harness.report.badge import Badge
 from harness.report.explorer import FIGURE_IDS, Series, explorer, has_bokeh
 from harness.report.inline import bound, inline_svg
-from harness.report.scripts import TEMPLATES, Script, own_script, policy
+from harness.report.scripts import Script, own_script, policy
 from harness.report.trials import Trials
 from harness.tables.table import Table, escape_markdown, markdown
 
 FIRST_CAVEATS = 3  # that stand right below the answer
+FILTERS: dict[str, Filter] = {"md": escape_markdown, "markdown": markdown, "svg": inline_svg, "bound": bound}
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Content:
 
 def markdown_page(content: Content) -> str:
     """`report.md`: everything but what needs a browser."""
-    return _render("report.md.j2", c=content)
+    return rendered("report.md.j2", filters=FILTERS, c=content)
 
 
 def html_page(content: Content) -> str:
@@ -61,8 +59,9 @@ def html_page(content: Content) -> str:
     found = None if content.trials is None else explorer(content.trials, content.series)
     names = (*(("explorer.js",) if found else ()), *(("trials.js",) if content.trials else ()))
     scripts = [*([Script(found.script)] if found else []), *map(own_script, names)]
-    return _render(
+    return rendered(
         "index.html.j2",
+        filters=FILTERS,
         c=content,
         explorer=found,
         lacks_explorer=not has_bokeh(),
@@ -71,22 +70,3 @@ def html_page(content: Content) -> str:
         policy=policy(scripts),
         first_caveats=FIRST_CAVEATS,
     )
-
-
-def _render(template: str, **values: object) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(enabled_extensions=("html", "html.j2"), default=False),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    filters: dict[str, Callable[..., str | Markup]] = {
-        "md": escape_markdown,
-        "markdown": markdown,
-        "svg": inline_svg,
-        "bound": bound,
-    }
-    environment.filters.update(filters)
-    return environment.get_template(template).render(**values)

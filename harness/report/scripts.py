@@ -6,11 +6,10 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from markupsafe import Markup
 
-TEMPLATES = Path(__file__).with_name("templates")
+from harness.rendering import LOOK
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Script:
 
 def own_script(name: str) -> Script:
     """A script of this package."""
-    return Script((TEMPLATES / name).read_text(encoding="utf-8"))
+    return Script((LOOK / name).read_text(encoding="utf-8"))
 
 
 def policy(scripts: Sequence[Script]) -> str:
