@@ -93,8 +93,8 @@ def _put_down(job: Job, assignment: Assignment, record: Record, events: EventLog
     try:
         if job.is_last or failure is not None:
             Store(Path(job.results)).write_record(record)
-        if not job.is_last:
-            SharedFailures(job).settle(assignment, failure)
+        if failure is None and not job.is_last:  # of a failure the worker knows whether it was the last attempt
+            SharedFailures(job).settle(assignment, None)
     except (StoreError, OSError) as error:
         with suppress(OSError):
             sys.stderr.write(f"{error}\n")

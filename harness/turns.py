@@ -55,12 +55,12 @@ def turns_of(job: Job, path: Path, store: Store) -> Iterator[Turn | Over]:
     To be asked before this start has said anything.
     """
     events = [*EventTail(events_path(path)).new()]
-    is_first = not any(event["event"] == "worker" for event in events)
+    begun = min((float(str(event["time"])) for event in events if event["event"] == "worker"), default=None)
     # Of what does not go on from checkpoints the time is lost when its node is taken away, and no fault of the trial's.
-    spent = _spent(events) if not is_first and only_trains(job.stages) else {}
+    spent = _spent(events) if begun is not None and only_trains(job.stages) else {}
     for assignment in job.assignments:
         turn = Turn(assignment, job.timeout_s)
-        failures = [] if is_first else _failures(job, assignment, store)
+        failures = [] if begun is None else _failures(job, assignment, store, begun)
         yield _gone_on(turn, failures, job.retries, spent.get(assignment.trial.id, 0.0))
 
 
@@ -75,9 +75,9 @@ def _gone_on(turn: Turn, failures: list[Failure], policy: Mapping[FailureClass, 
     return replace(turn, spent_s=spent_s)
 
 
-def _failures(job: Job, assignment: Assignment, store: Store) -> list[Failure]:
-    """Those of this trial since the job was handed over, oldest first."""
-    stamp = run_id_at(job.submitted)
+def _failures(job: Job, assignment: Assignment, store: Store, begun: float) -> list[Failure]:
+    """Those of this trial since the job first began, oldest first; what earlier jobs of its chain met is not its own."""
+    stamp = run_id_at(begun)
     runs = store.read(job.study, assignment.trial.id).records
     return [run.failure for run in runs if run.run.id > stamp and run.failure is not None]
 

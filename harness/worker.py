@@ -123,6 +123,8 @@ class Worker:
             self._write_failure(turn.assignment, failure, following is None)
         elif following is not None:
             self._say_again(turn.assignment, failure)
+        elif not self.job.is_last:
+            self.shared_failures.settle(turn.assignment, failure)
         if self.board.is_broken():  # whoever started the job ends the rest of it
             raise Stopped
         return following

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,14 @@ def test_a_trial_that_failed_for_good_is_not_run_again(queued: Queued) -> None:
     found = queued.turn()
     assert isinstance(found, Over)
     assert found.failure.kind == "error"
+
+
+def test_what_an_earlier_job_of_the_chain_met_costs_this_one_no_attempt(queued: Queued) -> None:
+    queued.fails(failure_of_exit(-9, None, None, timeout_s=60.0))
+    queued.says(time.time() + 2, "worker")
+    found = queued.turn()
+    assert isinstance(found, Turn)
+    assert (found.retries, found.limit_s) == (0, 60.0)
 
 
 def test_what_is_no_fault_of_the_trial_costs_no_attempt(queued: Queued) -> None:

@@ -29,9 +29,9 @@ def _one_cost(study: Facts) -> Found:
 def _few_samples(study: Facts) -> Found | None:
     if not study.asks(SPEED):
         return None
-    if not study.is_whole:
-        return Found(None, "the plan does not tell how often")
     timed = study.options_of("latency", "throughput")
+    if not timed:
+        return Found(None, "the plan does not tell how often")
     rounds = min(inner(options, "rounds") for options in timed)
     samples = min(inner(options, "rounds") * inner(options, "pairs") for options in timed)
     words = f"{counted(samples, 'pair')} of timings or more, in {counted(rounds, 'round')}"
