@@ -76,7 +76,7 @@ def _gone_on(turn: Turn, failures: list[Failure], policy: Mapping[FailureClass, 
 
 
 def _failures(job: Job, assignment: Assignment, store: Store, begun: float) -> list[Failure]:
-    """Those of this trial since the job first began, oldest first; what earlier jobs of its chain met is not its own."""
+    """Those of this trial since the job first began, oldest first; earlier jobs of its chain have their own."""
     stamp = run_id_at(begun)
     runs = store.read(job.study, assignment.trial.id).records
     return [run.failure for run in runs if run.run.id > stamp and run.failure is not None]

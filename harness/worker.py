@@ -119,15 +119,19 @@ class Worker:
         if failure is None:
             return None
         following = turn.after(failure.kind, self.job.retries)
-        if not is_told:
-            self._write_failure(turn.assignment, failure, following is None)
-        elif following is not None:
-            self._say_again(turn.assignment, failure)
-        elif not self.job.is_last:
-            self.shared_failures.settle(turn.assignment, failure)
+        self._tell(turn.assignment, failure, following is not None, is_told)
         if self.board.is_broken():  # whoever started the job ends the rest of it
             raise Stopped
         return following
+
+    def _tell(self, assignment: Assignment, failure: Failure, has_another: bool, is_told: bool) -> None:
+        """Says what became of an attempt; a child that could has written it down itself."""
+        if not is_told:
+            self._write_failure(assignment, failure, not has_another)
+        elif has_another:
+            self._say_again(assignment, failure)
+        elif not self.job.is_last:
+            self.shared_failures.settle(assignment, failure)
 
     def _refuse(self) -> None:
         """Numbers of two versions of the code must not stand in one study as if they were of one."""
