@@ -13,9 +13,9 @@ from typing import Literal, TypeAlias
 
 from harness.artifacts import KEY, Manifest, read_manifest
 from harness.errors import StoreError
-from harness.jobs import JobFolder
+from harness.jobs import EventTail, JobFolder, events_path
 from harness.leases import held_in, is_held
-from harness.live import live_jobs
+from harness.live import Live, live_jobs, note_of
 from harness.packs import PACK
 from harness.records import Record
 from harness.roots import foreign_owner
@@ -23,7 +23,8 @@ from harness.store import INDEX, Store
 
 Keep: TypeAlias = Literal["newest", "records", "plans", "nothing"]
 KEEPS: tuple[Keep, ...] = ("newest", "records", "plans", "nothing")
-SEVERAL = ("evaluate", "cost")  # stages of several artifacts, which records from before they were named do not tell
+# Stages of several artifacts, which records from before they were named do not tell, and what these are kept under.
+SEVERAL = {"evaluate": ("evaluate",), "cost": ("cost",), "assure": ("stability", "table")}
 REMOVED = ".removed-"
 SETTLED_S = 3600.0  # a draft that was not touched for so long, and that nobody holds a lease for, has no maker left
 
@@ -45,14 +46,14 @@ class Entry:
 class Uses:
     """Which trials use which artifacts: by what records name, and by who made them."""
 
-    named: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)  # trials by stage, key and content
+    named: dict[str, set[str]] = field(default_factory=dict)  # trials by KEY/CONTENT: a stage may make other artifacts
     recorded: dict[str, set[str]] = field(default_factory=dict)  # studies by trial
     planned: dict[str, set[str]] = field(default_factory=dict)
     unclear: set[str] = field(default_factory=set)  # stages of which a record may use more than it names
 
     def trials(self, manifest: Manifest) -> set[str]:
         """The trials that an artifact is of."""
-        place = (manifest.stage, manifest.key, manifest.content)
+        place = f"{manifest.key}/{manifest.content}"
         return {*self.named.get(place, ()), manifest.made_by} & {*self.recorded, *self.planned}
 
     def studies(self, manifest: Manifest) -> set[str]:
@@ -126,9 +127,14 @@ def _awaited(results: Path) -> str | None:
     """A job that runs or waits: it may go on with what another has made, and hold no lease yet."""
     for study in Store(results).studies():
         for one in live_jobs(JobFolder(results, study)):
-            if one.handle.is_running():
-                return f"job {one.job.id} of {study}"
+            if one.handle.is_running() and not _has_ended(one):
+                return f"job {one.job.id} of {study} (jobs/{note_of(one.file).name})"
     return None
+
+
+def _has_ended(one: Live) -> bool:
+    """By its own words: of a machine that is gone nobody can tell in another way."""
+    return any(event.get("event") in ("finished", "cancelled") for event in EventTail(events_path(one.file)).new())
 
 
 def _removed(entry: Entry, leases: Path, done: Cleared) -> bool:
@@ -156,10 +162,9 @@ def _uses(store: Store) -> Uses:
             uses.recorded.setdefault(record.trial.id, set()).add(study)
             for stage, run in record.run.stages.items():
                 for part in run.parts or [f"{run.key}/{run.content}"]:
-                    key, _, content = part.partition("/")
-                    uses.named.setdefault((stage, key, content), set()).add(record.trial.id)
-                if stage in SEVERAL and not run.parts:
-                    uses.unclear.add(stage)
+                    uses.named.setdefault(part, set()).add(record.trial.id)
+                if not run.parts:
+                    uses.unclear.update(SEVERAL.get(stage, ()))
         for trial in _planned(store, study):
             uses.planned.setdefault(trial, set()).add(study)
     return uses

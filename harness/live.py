@@ -30,12 +30,12 @@ class Live:
 def remember(file: Path, executor: Executor, handle: Handle) -> None:
     """Keeps where a job went; only its owner can read it."""
     found = {"executor": {"name": executor.name, **executor.options()}, "where": handle.where()}
-    write_whole(_place(file), json.dumps(found), OWNER)
+    write_whole(note_of(file), json.dumps(found), OWNER)
 
 
 def forget(file: Path) -> None:
     """The job has ended, and what came of it stands in records."""
-    _place(file).unlink(missing_ok=True)
+    note_of(file).unlink(missing_ok=True)
 
 
 def live_jobs(folder: JobFolder) -> list[Live]:
@@ -67,5 +67,6 @@ def _attached(executor: str, jobs: Sequence[tuple[Path, Options]]) -> list[Live]
     return found
 
 
-def _place(file: Path) -> Path:
+def note_of(file: Path) -> Path:
+    """Where it stands where the job of a file went."""
     return file.with_name(f"{file.stem}{SUFFIX}")

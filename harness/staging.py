@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -10,6 +11,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,43 +89,52 @@ def _home(scratch: Path) -> Path:
 
 def _copy_of(source: Path, home: Path, title: str, tell: Callable[[str], None], chain: str) -> Path:
     known = home / f"{_called(title, source)}.{digest(chain)}.seen"
-    return _seen(known, home) or _copied(source, title, tell, known)
+    return _seen(known, source) or _copied(source, title, tell, known)
 
 
 def _called(title: str, source: Path) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_-]', '_', title)}-{digest(str(source))}"
 
 
-def _seen(known: Path, home: Path) -> Path | None:
-    """The copy that an earlier trial of the same chain found whole."""
+def _seen(known: Path, source: Path) -> Path | None:
+    """The copy that an earlier trial of the same chain found whole, if it is still."""
     try:
-        copy = home / Path(known.read_text(encoding="utf-8")).name
-    except (OSError, UnicodeDecodeError):
+        held = json.loads(known.read_text(encoding="utf-8"))
+        copy = known.parent / Path(held["copy"]).name
+        listing = Listing(source, {name: (size, changed) for name, (size, changed) in held["files"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return copy if copy.is_dir() else None
+    return copy if listing.is_whole(copy) else None
+
+
+def _remember(known: Path, copy: Path, listing: Listing) -> None:
+    """For the other trials of the chain, which do without where it cannot be written; old notes go."""
+    with suppress(OSError, StoreError):
+        write_whole(known, json.dumps({"copy": copy.name, "files": listing.files}))
+    for old in known.parent.glob("*.seen"):
+        with suppress(OSError):  # another process has taken it away
+            if time.time() - old.stat().st_mtime > FORGOTTEN_S:
+                old.unlink()
 
 
 def _copied(source: Path, title: str, tell: Callable[[str], None], known: Path) -> Path:
-    home, called = known.parent, _called(title, source)
+    home = known.parent
     try:
         listing = _listing(source)
     except OSError as error:
         raise UnstagedError(f"their folder {in_words(error, 'read')}") from None
-    copy = home / f"{called}-{digest(sorted(listing.files.items()))}"
+    copy = home / f"{_called(title, source)}-{digest(sorted(listing.files.items()))}"
     try:
         with lease(home / f"{copy.name}.lease", lambda: listing.is_whole(copy)) as is_mine:
             if is_mine:
                 _check_room(listing, home)
                 tell(f"copying {listing.bytes / GB:.1f} GB of data {title} to this node")
                 _fill(listing, copy)
-        for old in home.glob(f"{called}.*.seen"):
-            if time.time() - old.stat().st_mtime > FORGOTTEN_S:
-                old.unlink(missing_ok=True)
-        write_whole(known, copy.name)
     except StoreError as error:
         raise UnstagedError(str(error)) from None
     except OSError as error:
         raise UnstagedError(f"the copy {in_words(error, 'written')}") from None
+    _remember(known, copy, listing)
     return copy
 
 

@@ -18,7 +18,7 @@ from harness.clearing import Keep, Wish, clear, entries
 from harness.cli import main
 from harness.errors import StoreError
 from harness.executors.inline import Inline, Process
-from harness.jobs import Job, JobFolder
+from harness.jobs import EventLog, Job, JobFolder, events_path
 from harness.leases import lease
 from harness.live import remember
 from harness.process_mark import mark
@@ -89,21 +89,24 @@ def test_while_a_job_runs_every_artifact_stays(tmp_path: Path) -> None:
     file = folder.write(Job(id="j-0", study="small", results=str(tmp_path), assignments=(), collectors=()))
     remember(file, Inline(), Process(file, mark()))
     done = clear(tmp_path, entries(tmp_path, Wish("records")))
-    assert (done.held_by, done.entries) == ("job j-0 of small", [])
+    assert (done.held_by, done.entries) == ("job j-0 of small (jobs/j-0.where.json)", [])
     assert old.is_dir()
+    EventLog(events_path(file)).add("finished")  # the only word there is of a machine that is no more
+    assert clear(tmp_path, entries(tmp_path, Wish("records"))).held_by is None
 
 
+@pytest.mark.parametrize(("timed", "kept"), [("evaluate", "evaluate"), ("assure", "stability"), ("assure", "table")])
 @pytest.mark.parametrize(("parts", "why"), [(True, "of no trial"), (False, "may be of a record")])
-def test_what_several_records_may_share_stays_where_they_do_not_name_it(tmp_path: Path, parts: bool, why: str) -> None:
-    own, other = (
-        made(tmp_path, content, key, stage="evaluate") for content, key in (("a1a1", "1234"), ("b2b2", "5678"))
-    )
+def test_what_several_records_may_share_stays_where_they_do_not_name_it(
+    tmp_path: Path, parts: bool, why: str, timed: str, kept: str
+) -> None:
+    own, other = (made(tmp_path, content, key, stage=kept) for content, key in (("a1a1", "1234"), ("b2b2", "5678")))
     named = ("1234/a1a1",) if parts else ()
     stage = StageRun(
         key="0" * 16, content="0" * 16, reused=True, made_by="", machine_class="", software_class="", elapsed_s=1.0
     )
     (record, *_) = records_of(PLAN)
-    run = record.run.model_copy(update={"stages": {"evaluate": stage.model_copy(update={"parts": named})}})
+    run = record.run.model_copy(update={"stages": {timed: stage.model_copy(update={"parts": named})}})
     Store(tmp_path).write_record(record.model_copy(update={"run": run}))
     found = {entry.folder: entry for entry in entries(tmp_path, Wish("records"))}
     assert found[other].goes is parts

@@ -121,3 +121,18 @@ def test_a_copy_that_was_swept_away_is_made_anew_in_the_same_chain(paths: dict[s
     shutil.rmtree(near)
     assert copied(paths, chain="a") == near
     assert near.is_dir()
+
+
+def test_a_copy_that_was_swept_in_part_is_made_again_in_the_same_chain(paths: dict[str, Path]) -> None:
+    near = copied(paths, chain="one")
+    (near / "test.npz").unlink()
+    assert copied(paths, chain="one") == near
+    assert (near / "test.npz").is_file()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"copy": 1}', '{"copy": "x", "files": {"a": 1}}'])
+def test_a_note_of_a_copy_that_cannot_be_read_is_none(paths: dict[str, Path], text: str) -> None:
+    near = copied(paths, chain="one")
+    (note,) = near.parent.glob("*.seen")
+    note.write_text(text)
+    assert copied(paths, chain="one") == near
