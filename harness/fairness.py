@@ -35,11 +35,8 @@ def verdict(specs: Iterable[Spec]) -> Verdict:
     learning rate. `none` is no arm of that race: it shows what was there before.
     """
     given = list({canonical(dict(spec)): spec for spec in specs}.values())
-    reasons = [*without_baseline(given), *_arm_reasons(given)]
-    for group in _groups(given):
-        reasons += [*_length_reasons(group), *_tuning_reasons(group), *_option_reasons(group)]
-    unique = tuple(dict.fromkeys(reasons))
-    return Verdict(not unique, unique)
+    reasons = (*without_baseline(given), *unequal(given))
+    return Verdict(not reasons, reasons)
 
 
 def without_baseline(specs: Sequence[Spec]) -> tuple[str, ...]:
@@ -48,6 +45,14 @@ def without_baseline(specs: Sequence[Spec]) -> tuple[str, ...]:
     lone = (spec for spec in specs if not _is_baseline(spec) and _without(spec, REMOVAL_FIELDS) not in baselines)
     sentence = "no baseline had the same recovery as a candidate: {}"
     return tuple(dict.fromkeys(sentence.format(named(spec.get("recovery"))) for spec in lone))
+
+
+def unequal(specs: Sequence[Spec]) -> tuple[str, ...]:
+    """What recoveries that stand beside each other do not share, each said once."""
+    reasons = [*_arm_reasons(specs)]
+    for group in _groups(specs):
+        reasons += [*_length_reasons(group), *_tuning_reasons(group), *_option_reasons(group)]
+    return tuple(dict.fromkeys(reasons))
 
 
 def _arm_reasons(specs: Sequence[Spec]) -> Iterator[str]:

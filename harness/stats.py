@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +112,11 @@ def sign_flips(differences: Sequence[float], seed: int = 0) -> Flips:
     hits = int(np.count_nonzero(np.abs(drawn @ values) >= seen))
     smallest = max(reachable, 1 / (SAMPLED_FLIPS + 1))
     return Flips((hits + 1) / (SAMPLED_FLIPS + 1), smallest, signs, is_exact=False)
+
+
+def fewest_signs(level: float) -> int:
+    """How many differences a two-sided sign-flip test needs at least to fall to a level: 2 / 2^n of all signs agree."""
+    return next(n for n in count(1) if 2 / 2**n <= level)
 
 
 def holm(ps: Sequence[float]) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.reference.prose import anchor
 from harness.study_file import read_yaml
 
 ROOT = Path(__file__).parent.parent
@@ -28,17 +29,16 @@ pytestmark = pytest.mark.docs
 
 def harness(arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """One command of the documentation, on results and reports of its own."""
-    words = arguments.split()[1:]
+    words = shlex.split(arguments)[1:]
     places = {"run": ["--results", "--reports"], "report": ["--results", "--reports"], "doctor": [], "schema": []}
     flags = places.get(words[0], ["--results"]) if words[0] != "--help" else []
     own = [word for flag in flags for word in (flag, str(folder / flag.strip("-")))]
-    command = [sys.executable, "-m", "harness", *(word.strip("'") for word in words), *own]
+    command = [sys.executable, "-m", "harness", *words, *own]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
 
 
 def anchors(page: Path) -> set[str]:
-    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+    return {*map(anchor, re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE))}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,21 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 OUTSIDE = re.compile(r"""<(?:script|img|link|iframe)[^>]*?(?:src|href)=["']?(?:https?:)?//""")
 
-pytestmark = pytest.mark.docs
+pytestmark = [pytest.mark.docs, pytest.mark.xdist_group("site")]  # one process builds it
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site in a folder of its own: tests may run two at a time."""
-    built = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(built)]
+def site() -> Path:
+    """Where `mkdocs.yml` has it."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    return built
+    return ROOT / "build" / "site"
 
 
 def test_every_page_of_the_documentation_is_on_the_site(site: Path) -> None:
@@ -52,19 +49,3 @@ def test_formulas_are_drawn_without_a_script(site: Path) -> None:
     text = (site / "criteria.html").read_text(encoding="utf-8")
     assert text.count("<math") > 50
     assert "arithmatex" not in text
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no browser here")
-def test_the_search_finds_a_page_that_is_opened_as_a_file(site: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.goto((site / "index.html").as_uri())
-        page.click("[data-md-component=search-query]")
-        page.keyboard.type("energy")
-        page.wait_for_selector(".md-search-result__item a", timeout=60_000)
-        browser.close()
-    assert said == []

@@ -179,3 +179,9 @@ def test_the_pareto_front_agrees_with_brute_force(pairs: list[tuple[int, int]]) 
     points = [{"accuracy": float(a), "cost": float(c)} for a, c in pairs]
     expected = tuple(not any(a2 >= a and c2 <= c and (a2 > a or c2 < c) for a2, c2 in pairs) for a, c in pairs)
     assert stats.pareto(points, {"accuracy": "higher", "cost": "lower"}) == expected
+
+
+@pytest.mark.parametrize("level", [0.05, 0.01])
+def test_with_the_fewest_signs_a_test_can_fall_to_its_level_and_with_one_less_it_cannot(level: float) -> None:
+    fewest = stats.fewest_signs(level)
+    assert stats.sign_flips([1.0] * fewest).p <= level < stats.sign_flips([1.0] * (fewest - 1)).p

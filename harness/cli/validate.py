@@ -40,7 +40,7 @@ def validate_study(
         typer.echo(json.dumps({"study": str(study), "problems": [*map(str, error.problems)]}, indent=1))
         return USER
     told = findings(plan.index())
-    counting = [one for one in told if one.is_heeded is False and one.rule.code not in strictness.allowed]
+    counting = [one for one in told if one.is_broken and one.rule.code not in strictness.allowed]
     typer.echo(json.dumps(_as_json(study, plan, told), indent=1) if as_json else _as_text(study, plan, told))
     return USER if strictness.is_strict and counting else FINE
 
@@ -56,7 +56,7 @@ def _as_text(study: Path, plan: Plan, told: Sequence[Finding]) -> str:
     candidates, baselines = _counts(plan)
     trials = f"{counted(candidates, 'candidate')} and {counted(baselines, 'baseline')}"
     lines = [f"{study}: fine: {trials} of {counted(len(plan.study.models), 'model')}"]
-    warnings = [finding for finding in told if finding.is_heeded is False]
+    warnings = [finding for finding in told if finding.is_broken]
     for finding in warnings:
         lines += [f"{study}: warning: {finding.rule.code}: {finding.words}", f"    {finding.sentence}"]
     if warnings:

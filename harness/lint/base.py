@@ -55,6 +55,11 @@ class Finding:
     words: str
 
     @property
+    def is_broken(self) -> bool:
+        """Whether the plan tells that it is not heeded."""
+        return self.is_heeded is False
+
+    @property
     def sentence(self) -> str:
         """What is demanded, by whom, and what would satisfy it."""
         return f"{self.rule.demand} ({self.rule.source}): {self.rule.remedy}"

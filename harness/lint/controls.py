@@ -65,17 +65,15 @@ def _no_scratch(study: Facts) -> Found | None:
 def _unlike_baseline(study: Facts) -> Found | None:
     if not study.trains:
         return None
-    trained = {trial.id: trial.spec.get("recovery") for trial in study.trials}
-    unlike = {t.recovery for t in study.candidates if trained.get(str(t.baseline)) != t.spec.get("recovery")}
-    words = f"no baseline is trained as its candidates are by {listed(unlike)}"
-    return Found(not unlike, words if unlike else "every baseline is trained as its candidates are")
+    reasons = fairness.without_baseline(study.arms)
+    return Found(not reasons, listed(reasons) if reasons else "every baseline is trained as its candidates are")
 
 
 def _unequal_recoveries(study: Facts) -> Found | None:
     if not study.trains:
         return None
-    reasons = {*fairness.verdict(study.arms).reasons} - {*fairness.without_baseline(study.arms)}
-    heads = {reason.partition(":")[0] for reason in reasons}
+    reasons = fairness.unequal(study.arms)
+    heads = {reason.partition(":")[0] for reason in reasons}  # without the options, which the report's badge lists
     words = "recoveries share length, schedule, augmentation and tries"
     return Found(not reasons, listed(heads) if reasons else words)
 

@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 
 from harness.records import StudyIndex, TrialInfo
 from harness.schema import Options
+from harness.trials import SEEDS
 
 Pair: TypeAlias = tuple[str, str]  # a model and its data, by label
 Network: TypeAlias = tuple[str, str, int | None]  # a pair, and the seed of its weights
 Place: TypeAlias = tuple[str, str]  # a model and what is removed from it
 # By collector, and by metric where a plan was told from records alone.
 ACCURACY = ("accuracy", "top1")
-SEEDS = ("model_seed", "selection_seed", "recovery_seed", "draw")
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,3 @@ def findings(index: StudyIndex) -> tuple[Finding, ...]:
         return ()
     told = ((rule, rule.check(study)) for rule in RULES)
     return tuple(Finding(rule, found.is_heeded, found.words) for rule, found in told if found is not None)
-
-
-def broken(index: StudyIndex) -> tuple[Finding, ...]:
-    """The rules that a plan does not heed."""
-    return tuple(finding for finding in findings(index) if finding.is_heeded is False)

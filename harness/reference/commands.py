@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, ParameterInfo
 
+from harness.cli import exits
 from harness.cli.app import app
 from harness.reference.prose import page, sentence, table
 
@@ -18,12 +19,12 @@ HEAD = """`python -m harness COMMAND`; once installed, `harness COMMAND` is the 
 what stands here. Progress is a bar on a terminal and plain lines elsewhere. A wrong name, key or option is told before
 anything runs."""
 CODES = (
-    ("0", "fine"),
-    ("1", "a trial failed, or a regression was found"),
-    ("2", "the user's to fix: a bad study, an unknown name, a rule of the field broken under `--strict`"),
-    ("3", "nothing was measured, or there is nothing to compare with"),
-    ("4", "a bug of harness, with its traceback"),
-    ("130", "interrupted"),
+    (exits.FINE, "fine"),
+    (exits.FAILED, "a trial failed, or a regression was found"),
+    (exits.USER, "the user's to fix: a bad study, an unknown name, a rule of the field broken under `--strict`"),
+    (exits.NOTHING, "nothing was measured, or there is nothing to compare with"),
+    (exits.BUG, "a bug of harness, with its traceback"),
+    (exits.INTERRUPTED, "interrupted"),
 )
 VALUES = {int: "N", float: "NUMBER", str: "TEXT"}
 
@@ -70,7 +71,8 @@ class Parameter:
 def commands() -> str:
     """The whole page."""
     parts = [part for name, function in _functions(app) for part in _command(name, function)]
-    return page("Commands", HEAD, "## Exit codes", table(("code", "means"), CODES), *parts)
+    codes = table(("code", "means"), [(str(code), meaning) for code, meaning in CODES])
+    return page("Commands", HEAD, "## Exit codes", codes, *parts)
 
 
 def _functions(group: typer.Typer, prefix: str = "") -> Iterator[tuple[str, Callable[..., object]]]:

@@ -9,7 +9,7 @@ from itertools import combinations
 import pandas as pd
 
 from harness.report.view import View
-from harness.stats import Paired, detectable, holm, paired
+from harness.stats import Paired, detectable, fewest_signs, holm, paired
 from harness.tables.cells import NONE, between, number, p_value
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.panels import KEY, Panel
@@ -19,7 +19,7 @@ from harness.wording import counted
 LEVEL = 0.05
 EVERYWHERE = "all"
 MOST_ROWS = 60
-FEWEST = 6  # networks that differ: with five, no sign-flip test can fall below 5 %
+FEWEST = fewest_signs(LEVEL)  # networks that differ
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def heeded_table(view: View) -> Table | None:
     if not told:
         return None
     rows = tuple(_row(finding) for answer in ORDER for finding in told if finding.is_heeded is answer)
-    broken = sum(finding.is_heeded is False for finding in told)
+    broken = sum(finding.is_broken for finding in told)
     notes = (
         f"{broken} of {counted(len(told), 'rule')} not heeded; each is named by the fault. Rules about what the study "
         "does not claim are left out; docs/linter.md has every rule with its source.",

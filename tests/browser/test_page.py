@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
+from browsers import MARKS, started
 from builders import Plan, failed, records_of, stored
 
 from harness.report import write_report
 from harness.store import Store
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra browser)")
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on this machine"),
-]
+pytestmark = MARKS
 PLAN = Plan(seeds=(0, 1), draws=2, counts=(2, 4))
 READY = "#explorer[data-ready]"
 SHOWN = "table[data-trials] tbody tr:not([hidden])"
@@ -37,10 +32,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as machinery:
-        started = machinery.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield started
-        started.close()
+    with started() as found:
+        yield found
 
 
 @pytest.fixture

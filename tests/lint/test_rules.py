@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from kept_study import KEPT, index_of
 
-from harness.lint import RULES, broken, findings
-from harness.lint.design import NETWORKS
+from harness.lint import RULES, findings
 from harness.records import StudyIndex
-from harness.report.comparisons import FEWEST
 
 NOTHING_TRAINED = {"recoveries": ["none"]}
 BREAKING: dict[str, dict[str, Any]] = {
@@ -56,7 +54,7 @@ def kept(home: Path) -> StudyIndex:
 
 
 def _codes(index: StudyIndex) -> set[str]:
-    return {finding.rule.code for finding in broken(index)}
+    return {finding.rule.code for finding in findings(index) if finding.is_broken}
 
 
 def test_a_study_can_keep_every_rule(kept: StudyIndex) -> None:
@@ -89,7 +87,7 @@ def test_a_study_of_costs_alone_is_asked_nothing_about_accuracy(home: Path) -> N
 def test_a_control_is_wanted_wherever_criteria_choose(home: Path) -> None:
     partial = {"name": "random", "for": {"targets": "attention"}}
     index = index_of(home, criteria=["similarity", "magnitude", "last", partial])
-    told = {finding.rule.code: finding.words for finding in broken(index)}
+    told = {finding.rule.code: finding.words for finding in findings(index) if finding.is_broken}
     assert told == {"no_random": "no random choice beside mlp of a, mlp of b, mlp of c"}
 
 
@@ -104,10 +102,6 @@ def test_a_plan_of_an_earlier_harness_leaves_open_what_it_does_not_tell(kept: St
     old = kept.model_copy(update={"collector_options": (), "parts": {}, "calibrated_criteria": ()})
     told = {finding.rule.code: finding.is_heeded for finding in findings(old)}
     assert [code for code, answer in told.items() if answer is None] == ["few_samples", "small_calibration"]
-
-
-def test_the_fewest_networks_are_those_of_the_report() -> None:
-    assert NETWORKS == FEWEST
 
 
 def test_a_plan_without_candidates_is_told_nothing(kept: StudyIndex) -> None:
