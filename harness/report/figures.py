@@ -6,7 +6,6 @@ from harness.plots.drawing import Drawing
 from harness.plots.gallery import Beside, gallery
 from harness.plots.look import Size, sized
 from harness.report.view import View
-from harness.tables.alone import apart
 from harness.tables.published_accuracies import published_accuracies
 from harness.tables.trainings import trainings
 
@@ -16,4 +15,4 @@ def figures(seen: View, size: Size = "column") -> tuple[Drawing, ...]:
     index = seen.index
     beside = Beside(trainings(seen.results), published_accuracies(index.references, seen.results))
     with sized(size):
-        return gallery(seen.panels, index.criteria, index.random_criteria, seen.chosen, apart(seen.results), beside)
+        return gallery(seen.panels, index.criteria, index.random_criteria, seen.chosen, seen.taken_apart, beside)

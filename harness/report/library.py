@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.report.across import across, across_table
-from harness.report.comparisons import Comparison, comparison_table
+from harness.report.comparisons import Comparison, comparison_table, others, primary
 from harness.report.view import View
 from harness.resampling import crossed
-from harness.tables.alone import apart
 from harness.tables.assurance import agreement, agreement_table, score_table, stability_table
 from harness.tables.budgets import target_tables
 from harness.tables.items import item_differences, seen
@@ -16,6 +15,7 @@ from harness.tables.optima import optimum_table, standings
 from harness.tables.outcomes import arithmetic_tables, outcome_table
 from harness.tables.prices import price_table
 from harness.tables.publications import published_tables
+from harness.tables.recommending import recommendation_table, set_table
 from harness.tables.recovered import kept, recovery_tables
 from harness.tables.robustness import robustness_table
 from harness.tables.runtimes import runtime_tables, size_tables
@@ -25,14 +25,27 @@ from harness.tables.table import Table
 from harness.tables.verdicts import baseline_table, contrast_table
 
 
-def every_table(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> tuple[Table, ...]:
-    """The tables that the records can fill, without those of single sublayers."""
+def every_table(view: View) -> tuple[Table, ...]:
+    """All tables of the report."""
+    of_study = study_tables(view, primary(view), others(view))
+    return (*tables_of_recommendations(view), *of_study, *tables_of_sublayers(view))
+
+
+def tables_of_recommendations(view: View) -> tuple[Table, ...]:
+    """What to remove under each limit, and the sublayers by name."""
+    found = view.recommendations
+    tables = (recommendation_table(found, view.machines), set_table(found, view.machines))
+    return tuple(table for table in tables if table is not None)
+
+
+def study_tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> tuple[Table, ...]:
+    """The tables that the records can fill, without recommendations and those of single sublayers."""
     return tuple(table for table in _tables(view, contrast, rest) if table is not None)
 
 
 def tables_of_sublayers(view: View) -> tuple[Table, ...]:
     """What each sublayer costs, and how each criterion judges it."""
-    found = apart(view.results)
+    found = view.taken_apart
     return (*sublayer_tables(found, view.chosen), *judged_tables(found, view.chosen))
 
 

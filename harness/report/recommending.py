@@ -15,7 +15,6 @@ from harness.tables.recommending import nearest_words, place_words, point_words,
 from harness.wording import counted
 
 MOST = 3  # different recommendations that one limit is told with; the table has all
-ACTIONS = ("lose", "keep", "save")  # what some limits begin with
 SURE = {
     True: "",
     False: "; that is not sure to meet the limit, as an interval reaches beyond it",
@@ -36,9 +35,8 @@ def advice(view: View) -> str:
 
 
 def _head(limits: Sequence[str]) -> str:
-    """`To lose at most 1 point of top-1`, `For at most 90 % of the MACs, or at most 90 % of the latency`."""
-    told = ", or ".join(f"{'to' if limit.startswith(ACTIONS) else 'for'} {limit}" for limit in limits)
-    return told[0].upper() + told[1:]
+    """`To lose at most 1 point of top-1`, `To need at most 90 % of the MACs, or to run at least 1.1 times as fast`."""
+    return f"To {', or to '.join(limits)}"
 
 
 def remarks(view: View) -> tuple[str, ...]:
@@ -50,38 +48,47 @@ def remarks(view: View) -> tuple[str, ...]:
 
 def _entry(members: Sequence[Recommendation], machines: Mapping[str, str]) -> str:
     """What meets one limit; places with the same recommendation are told together."""
-    alike: dict[str, list[Recommendation]] = {}
+    alike: dict[tuple[str, ...], list[Recommendation]] = {}
     for one in members:
-        alike.setdefault(_what(one), []).append(one)
+        alike.setdefault(_told(one), []).append(one)
     apart = varying(members)
-    parts = [f"{what} {_where(own, apart, machines)}{_then(own)}" for what, own in list(alike.items())[:MOST]]
+    parts = [f"{told[0]} {_where(own, apart, machines)}{_then(own)}" for told, own in list(alike.items())[:MOST]]
     return "; ".join([*parts, f"{len(alike) - MOST} more in the table"] if len(alike) > MOST else parts)
 
 
 def _where(own: Sequence[Recommendation], apart: Sequence[str], machines: Mapping[str, str]) -> str:
     """`on NVIDIA H200`, `in fp32 and bf16 on NVIDIA H200`: the places of one recommendation."""
-    hardware = list(dict.fromkeys(machines.get(c, c) for c in (one.place["machine_class"] for one in own)))
-    names = dict.fromkeys(", ".join(one.place[n] for n in apart if n != "machine_class") for one in own)
-    inside = [name for name in names if name]
-    if not inside:
-        return f"on {joined(hardware)}"
-    return f"in {joined(inside) if len(inside) <= LISTED else f'{len(inside)} settings'} on {joined(hardware)}"
+    inside: dict[str, dict[str, None]] = {}
+    for one in own:
+        machine = one.place["machine_class"]
+        name = ", ".join(one.place[n] for n in apart if n != "machine_class")
+        inside.setdefault(machines.get(machine, machine), {})[name] = None
+    alike = _grouped((machine, tuple(names)) for machine, names in inside.items())
+    return " and ".join(_setting(names, hardware) for names, hardware in alike.items())
 
 
-def _what(one: Recommendation) -> str:
+def _setting(names: Sequence[str], hardware: Sequence[str]) -> str:
+    """All of these on each of the machines."""
+    held = [name for name in names if name]
+    told = joined(held) if 0 < len(held) <= LISTED else f"{len(held)} settings"
+    return f"in {told} on {joined(hardware)}" if held else f"on {joined(hardware)}"
+
+
+def _told(one: Recommendation) -> tuple[str, ...]:
+    """What a reader is told of a recommendation, but for what was timed there; first what to do."""
     if one.point is None:
-        return one.reason
-    return f"remove {point_words(one.point)} ({sublayer_words(one.point)})"
+        return one.reason, nearest_words(one.nearest, one.bounds) if one.nearest else ""
+    return f"remove {point_words(one.point)} ({sublayer_words(one.point)})", _loses(one.point), _saves(one.point)
 
 
 def _then(own: Sequence[Recommendation]) -> str:
     """What follows the advice: losses and gains, or what comes nearest to it."""
-    first = own[0]
-    if first.point is None:
-        return f"; nearest comes {nearest_words(first.nearest, first.bounds)}" if first.nearest else ""
+    _, *rest = _told(own[0])
+    points = [one.point for one in own if one.point is not None]
+    if not points:
+        return "".join(f"; nearest comes {words}" for words in rest if words)
     sure = next((one.is_sure for one in own if one.is_sure is not True), True)
-    effects = [_loses(first.point), *_gains([one.point for one in own if one.point is not None])]
-    return f": that {joined(effects)}{SURE[sure]}"
+    return f": that {joined([*(words for words in rest if words), *_faster(points)])}{SURE[sure]}"
 
 
 def _loses(point: OperatingPoint) -> str:
@@ -92,10 +99,12 @@ def _loses(point: OperatingPoint) -> str:
     return f"loses {number(100 * found.value)} points{interval} ({counted(point.networks, 'network')})"
 
 
-def _gains(points: Sequence[OperatingPoint]) -> Iterator[str]:
-    saved = [found.value for point in points if (found := point.estimate(MACS_SAVED)) is not None]
-    if saved:
-        yield f"saves {percent(saved[0])} of the MACs"
+def _saves(point: OperatingPoint) -> str:
+    found = point.estimate(MACS_SAVED)
+    return "" if found is None else f"saves {percent(found.value)} of the MACs"
+
+
+def _faster(points: Sequence[OperatingPoint]) -> Iterator[str]:
     timed = [found for point in points if (found := point.estimate("speedup")) is not None and not found.doubt]
     if len(timed) == 1:
         yield f"is {number(timed[0].value, 2)} times as fast {between(timed[0].interval, digits=2)}"
@@ -109,7 +118,7 @@ def _chance(found: Sequence[Recommendation]) -> str:
     alike = _grouped((limit_words(one.bounds), one.by_chance) for one in found)
     if not alike:
         return ""
-    told = "; ".join(f"{joined(names)} ({', '.join(limits)})" for names, limits in alike.items())
+    told = "; ".join(f"{joined(names)} (to {', to '.join(limits)})" for names, limits in alike.items())
     return f"Of as many sublayers, sets chosen at random meet the limit in the mean, too: {told}."
 
 
@@ -123,7 +132,8 @@ def _dominated(found: Sequence[Recommendation], machines: Mapping[str, str]) -> 
         return ""
     return (
         f"Dominated criteria: {'; '.join(parts)}. At each of their amounts another set keeps as much validation "
-        "accuracy and saves as much, in the mean, and more of one of the two."
+        "accuracy and buys as much (speed where all were timed well enough, else MACs), in the mean, and more of one "
+        "of the two."
     )
 
 

@@ -11,6 +11,7 @@ from harness.errors import StoreError
 from harness.records import Record, StudyIndex, TrialInfo
 from harness.results import TrialResult, latest
 from harness.store import Damaged, Reading, Store
+from harness.tables.alone import Apart, apart
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
 from harness.tables.columns import OUTCOME, Column
 from harness.tables.frame import columns_of, conditions, frame
@@ -59,6 +60,11 @@ class View:
         asked = self.index.recommend
         limits = None if asked is None else [bounds.given for bounds in asked]
         return recommendations(self.panels, self.results, limits, self.index.random_criteria)
+
+    @cached_property
+    def taken_apart(self) -> tuple[Apart, ...]:
+        """The networks whose sublayers were measured one by one."""
+        return apart(self.results)
 
     @cached_property
     def machines(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from harness.report.comparisons import others, primary
 from harness.report.explorer import series
 from harness.report.figures import figures
 from harness.report.heeded import heeded_table
-from harness.report.library import every_table, tables_of_sublayers
+from harness.report.library import study_tables, tables_of_recommendations, tables_of_sublayers
 from harness.report.pages import Content, html_page, markdown_page
 from harness.report.recommending import remarks
 from harness.report.reproducing import code_table, commands, resolved_study
@@ -28,7 +28,6 @@ from harness.tables.files import write_tables
 from harness.tables.frame import write_csv
 from harness.tables.latencies import latency_table
 from harness.tables.parquet import write_parquet
-from harness.tables.recommending import recommendation_table, set_table
 
 
 def write_report(store: Store, study: str, to: Path) -> Path:
@@ -54,19 +53,18 @@ def write_report(store: Store, study: str, to: Path) -> Path:
 def content_of(seen: View, resolved: str | None) -> Content:
     """What both pages show of a study; `resolved` is its study file with every default filled in."""
     contrast, rest = primary(seen), others(seen)
-    recommended = (recommendation_table(seen.recommendations, seen.machines), set_table(seen.recommendations))
     return Content(
         study=seen.index.study,
         question=seen.index.question or seen.index.study,
         answer=answer(seen, contrast, rest),
         sureness=sureness(seen),
         caveats=caveats(seen),
-        recommended=tuple(table for table in recommended if table is not None),
+        recommended=tables_of_recommendations(seen),
         remarks=remarks(seen),
         badge=badge(seen),
         drawings=figures(seen),
         series=series(seen.criteria, seen.index.random_criteria),
-        tables=every_table(seen, contrast, rest),
+        tables=study_tables(seen, contrast, rest),
         sublayers=tables_of_sublayers(seen),
         failed=appendix.failure_table(seen),
         retry=appendix.retry_command(seen),

@@ -11,27 +11,27 @@ UNITS = {"latency_s": "s", "peak_bytes": "B", "energy_j_per_image": "J", "macs":
 WORDS = {
     "top1_drop": f"lose at most {{}} of {OUTCOME_WORD}",
     "top1": f"keep at least {{}} {OUTCOME_WORD}",
-    "macs_ratio": "at most {} of the MACs",
+    "macs_ratio": "need at most {} of the MACs",
     "macs_saved": "save at least {} of the MACs",
-    "macs": "at most {}",
-    "params_ratio": "at most {} of the parameters",
+    "macs": "need at most {}",
+    "params_ratio": "need at most {} of the parameters",
     "params_saved": "save at least {} of the parameters",
-    "params": "at most {} parameters",
-    "latency_ratio": "at most {} of the latency",
-    "speedup": "at least {} times as fast",
-    "latency_s": "at most {} of latency",
-    "speedup_throughput": "at least {} times the throughput",
-    "images_per_s": "at least {} items/s",
-    "peak_ratio": "at most {} of the peak memory",
-    "peak_bytes": "at most {} of peak memory",
-    "energy_ratio": "at most {} of the energy per item",
-    "energy_j_per_image": "at most {} per item",
+    "params": "need at most {} parameters",
+    "latency_ratio": "need at most {} of the latency",
+    "speedup": "run at least {} times as fast",
+    "latency_s": "need at most {} of latency",
+    "speedup_throughput": "reach at least {} times the throughput",
+    "images_per_s": "reach at least {} items/s",
+    "peak_ratio": "need at most {} of the peak memory",
+    "peak_bytes": "need at most {} of peak memory",
+    "energy_ratio": "need at most {} of the energy per item",
+    "energy_j_per_image": "need at most {} per item",
 }
 TIMES = ("speedup", "speedup_throughput", "images_per_s")
 
 
 def limit_words(bounds: Mapping[str, float]) -> str:
-    """`lose at most 1 point of top-1 and at most 90 % of the latency`."""
+    """`lose at most 1 point of top-1 and need at most 90 % of the latency`: each entry has a verb of its own."""
     return " and ".join(WORDS[word].format(amount(word, bound)) for word, bound in bounds.items())
 
 

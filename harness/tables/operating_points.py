@@ -28,7 +28,10 @@ SPEEDS = ("speedup", "speedup_throughput")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value in base units, with its 95 % interval where one is known; `doubt` is why nothing may rest on it."""
+    """A value in base units, with its 95 % interval where one is known; `doubt` is why nothing may rest on it.
+
+    An exact value is a mean of counts, and its interval spans the structures that were counted.
+    """
 
     value: float
     interval: Interval | None = None
@@ -43,6 +46,11 @@ class Estimate:
             return Interval(self.value, self.value)
         found = self.interval
         return found and Interval(found.low * (1 - self.margin), found.high * (1 + self.margin))
+
+    @property
+    def reach(self) -> Interval | None:
+        """Between what a single network may lie; None where nothing is known of it."""
+        return self.interval if self.is_exact else self.ends
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,8 @@ class OperatingPoint:
             return self.outcome(OF_OUTCOMES[word])
         if word in SAVED:
             saved = self._exact(SAVED[word])
-            return saved and Estimate(1 - saved.value, is_exact=True)
+            turned = saved and saved.interval and Interval(1 - saved.interval.high, 1 - saved.interval.low)
+            return saved and Estimate(1 - saved.value, turned, is_exact=True)
         if word == "latency_ratio":
             return _inverse(self._speed("speedup"))
         if word in SPEEDS:
@@ -110,8 +119,10 @@ class OperatingPoint:
         return Estimate(found.mean, found.interval if found.n > 1 else alone)
 
     def _exact(self, column: str) -> Estimate | None:
-        held = with_values(self._structures, column)
-        return Estimate(float(held[column].mean()), is_exact=True) if len(held) else None
+        values = with_values(self._structures, column)[column]
+        if not len(values):
+            return None
+        return Estimate(float(values.mean()), Interval(float(values.min()), float(values.max())), is_exact=True)
 
     def _speed(self, column: str) -> Estimate | None:
         """The median over structures, and the widest interval that they span."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.bounds import LEAST
 from harness.results import TrialResult
@@ -52,8 +52,9 @@ def recommendations(
         places.setdefault(key, []).extend(points_of(panel, _elsewhere(panel, panels), validated))
     everything = [point for points in places.values() for point in points]
     entries = [usual for usual in USUAL if _is_known(everything, usual)] if asked is None else asked
+    beaten = {key: _dominated(points) for key, points in places.items()} if entries else {}
     return tuple(
-        _recommended(bounds, dict(zip(PLACE, key, strict=True)), points, random)
+        replace(_recommended(bounds, dict(zip(PLACE, key, strict=True)), points, random), dominated=beaten[key])
         for bounds in entries
         for key, points in places.items()
     )
@@ -76,15 +77,14 @@ def _recommended(
     meeting = [point for point in known if all(_holds(point, word, bound) for word, bound in bounds.items())]
     sound = [point for point in meeting if not _doubts(point, bounds)]
     chosen = [point for point in sound if point.criterion not in random]
-    beaten = _dominated(points)
     if not chosen:
         reason = _reason(bounds, points, known, meeting, sound)
         nearest = None if meeting else _nearest(bounds, [p for p in known if p.criterion not in random])
-        return Recommendation(bounds, place, reason=reason, nearest=nearest, dominated=beaten)
+        return Recommendation(bounds, place, reason=reason, nearest=nearest)
     aim, point = _best(bounds, chosen)
-    chance = [p.criterion for p in sound if (p.panel, p.level) == (point.panel, point.level) and p.criterion in random]
-    sure = _is_sure(point, bounds)
-    return Recommendation(bounds, place, point, aim, sure, dominated=beaten, by_chance=tuple(chance))
+    as_many = [p for p in sound if p.panel is point.panel and p.level == point.level]
+    chance = tuple(p.criterion for p in as_many if p.criterion in random)
+    return Recommendation(bounds, place, point, aim, _is_sure(point, bounds), by_chance=chance)
 
 
 def _holds(point: OperatingPoint, word: str, bound: float) -> bool:
@@ -103,11 +103,11 @@ def _doubts(point: OperatingPoint, words: Bounded) -> list[str]:
 
 
 def _is_sure(point: OperatingPoint, bounds: Bounded) -> bool | None:
-    """Whether the worse end of every interval meets its limit."""
+    """Whether the worse end of every interval meets its limit; of counts, every structure."""
     known = True
     for word, bound in bounds.items():
         found = point.estimate(word)
-        ends = found.ends if found is not None else None
+        ends = found.reach if found is not None else None
         if ends is None:
             known = False
         elif not _meets(word, ends.low if word in LEAST else ends.high, bound):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-
-import pandas as pd
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from harness.tables.cells import NONE, between, number, percent
 from harness.tables.columns import MACS_SAVED, OUTCOME
@@ -19,6 +17,7 @@ from harness.tables.table import Table
 from harness.wording import counted
 
 Write = Callable[[OperatingPoint], str]
+Sets = tuple[tuple[str, tuple[str, ...]], ...]
 SURE = {True: "yes", False: "no", None: "not known"}
 RULE = (
     "Chosen on validation accuracy alone; test accuracy is only printed. Where accuracy alone is limited, the set that "
@@ -29,8 +28,8 @@ RULE = (
 INTERVALS = (
     "In brackets 95 % intervals: of losses over networks, or over the items of a single checkpoint; of speed-ups over "
     "repeats. A limit is met by the mean; it is sure where the whole interval meets it (a speed-up's with 1 % more, by "
-    "which two copies of one network differ). The best of many looks better on validation than it is; its loss on test "
-    "does not."
+    "which two copies of one network differ; MACs and parameters are counted, and their interval spans all structures "
+    "that they are a mean over). The best of many looks better on validation than it is; its loss on test does not."
 )
 
 
@@ -50,25 +49,32 @@ def recommendation_table(found: Sequence[Recommendation], machines: Mapping[str,
     return Table("recommendations", "Recommendations", header, tuple(rows), tuple(notes), is_numeric=False)
 
 
-def set_table(found: Sequence[Recommendation]) -> Table | None:
-    """The recommended sublayers by name, for every network; each set once, however many limits it meets."""
-    networks: dict[tuple[str, str], list[str]] = {}
-    points = {point_words(one.point): one.point for one in found if one.point is not None}
-    for words, point in points.items():
-        for unit, names in _sets(point):
-            networks.setdefault((words, ", ".join(names)), []).append(unit)
-    if not networks:
+def set_table(found: Sequence[Recommendation], machines: Mapping[str, str]) -> Table | None:
+    """The recommended sublayers by name, for every network; each set once, however many limits and places it suits."""
+    places: dict[tuple[str, Sets], list[Mapping[str, str]]] = {}
+    for one in found:
+        if one.point is not None and (sets := _sets(one.point)):
+            places.setdefault((point_words(one.point), sets), []).append(one.place)
+    if not places:
         return None
-    rows = tuple((words, _listed(units, points[words]), names) for (words, names), units in networks.items())
-    header = ("recommended", "networks", "sublayers")
+    apart = [name for name in PLACE if len({frozenset(p[name] for p in own) for own in places.values()}) > 1]
+    rows = []
+    for (words, sets), own in places.items():
+        where = dict.fromkeys(place_words(place, apart, machines) for place in own)
+        rows += [(words, *(["; ".join(where)] if apart else []), *told) for told in _by_set(sets)]
+    header = ("recommended", *(["on"] if apart else []), "networks", "sublayers")
     title = "Recommended sublayers by network"
-    return Table("recommended-sublayers", title, header, rows, is_numeric=False)
+    return Table("recommended-sublayers", title, header, tuple(rows), is_numeric=False)
 
 
-def _listed(units: Sequence[str], point: OperatingPoint) -> str:
-    """Networks by name, but all of them as all."""
-    every = {unit for unit, _ in _sets(point)}
-    return f"all {len(every)}" if len(every) > 1 and set(units) == every else ", ".join(dict.fromkeys(units))
+def _by_set(sets: Sets) -> Iterator[tuple[str, str]]:
+    """The networks of each set, by name, but all of them as all; and the set."""
+    every = {unit for unit, _ in sets}
+    networks: dict[str, dict[str, None]] = {}
+    for unit, names in sets:
+        networks.setdefault(", ".join(names), {})[unit] = None
+    for names, units in networks.items():
+        yield f"all {len(every)}" if len(every) > 1 and set(units) == every else ", ".join(units), names
 
 
 def point_words(point: OperatingPoint) -> str:
@@ -112,7 +118,7 @@ def interval_words(found: Estimate | None, *, factor: float = 100.0, digits: int
     if found is None:
         return NONE
     text = number(factor * found.value, digits)
-    return f"{text} {between(found.interval, factor, digits)}" if found.interval else text
+    return text + " " + between(found.interval, factor, digits) if found.interval else text
 
 
 def varying(found: Sequence[Recommendation]) -> list[str]:
@@ -120,10 +126,10 @@ def varying(found: Sequence[Recommendation]) -> list[str]:
     return [name for name in PLACE if len({one.place[name] for one in found}) > 1]
 
 
-def _sets(point: OperatingPoint) -> list[tuple[str, tuple[str, ...]]]:
+def _sets(point: OperatingPoint) -> Sets:
     """Network by network (and selection by selection), the names of what goes."""
-    rows: pd.DataFrame = point.judged
-    return [(str(row[UNIT]), tuple(str(row["removed"]).split())) for _, row in rows.iterrows() if row["removed"]]
+    pairs = zip(point.judged[UNIT], point.judged["removed"], strict=True)
+    return tuple((str(unit), tuple(str(removed).split())) for unit, removed in pairs if removed)
 
 
 def _shortened(names: Iterable[str]) -> dict[str, str]:
@@ -151,7 +157,7 @@ def _saved(point: OperatingPoint) -> str:
 def _speed(word: str) -> Write:
     def written(point: OperatingPoint) -> str:
         found = point.estimate(word)
-        return NONE if found is None else f"{interval_words(found, factor=1, digits=2)}{MARKS.get(found.doubt, '')}"
+        return NONE if found is None else interval_words(found, factor=1, digits=2) + MARKS.get(found.doubt, "")
 
     return written
 
@@ -159,7 +165,7 @@ def _speed(word: str) -> Write:
 def _share_of(word: str) -> Write:
     def written(point: OperatingPoint) -> str:
         found = point.estimate(word)
-        return NONE if found is None else f"{percent(found.value)}{MARKS.get(found.doubt, '')}"
+        return NONE if found is None else percent(found.value) + MARKS.get(found.doubt, "")
 
     return written
 

@@ -73,8 +73,10 @@ def _bytes(heading: str, name: str, held: Sequence[float]) -> Column:
 def _share(part: Part) -> str:
     if part.latency_share is None:
         return NONE
-    interval = " " + between(part.interval, factor=100) if part.interval else ""
-    return percent(part.latency_share) + interval + MARKS.get(part.quality, "")
+    share = percent(part.latency_share)
+    # Put behind the share bit by bit, as only a printed number keeps what was rounded of what is added to it.
+    known = share + " " + between(part.interval, factor=100) if part.interval else share
+    return known + MARKS.get(part.quality, "")
 
 
 def _realised(part: Part) -> str:

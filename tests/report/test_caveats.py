@@ -61,7 +61,7 @@ def test_a_study_of_costs_alone_says_so_and_misses_no_accuracy() -> None:
     lines = caveats(found)
     assert "Accuracy was not asked for: nothing here says what a removal loses." in lines
     assert not any("no accuracy" in line or "accuracies" in line for line in lines)
-    assert not any(table.name.startswith("accuracy-") for table in every_table(found, None, ()))
+    assert not any(table.name.startswith("accuracy-") for table in every_table(found))
     assert not any("no loss can be stated" in line for line in answer(found, None, ()))
 
 

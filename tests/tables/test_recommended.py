@@ -11,6 +11,7 @@ from harness.bounds import Bounds
 from harness.records import Measurement, Record
 from harness.report.view import View, view_of
 from harness.store import Reading
+from harness.tables.files import csv_of
 from harness.tables.operating_points import OperatingPoint
 from harness.tables.recommended import Recommendation
 from harness.tables.recommending import recommendation_table, set_table
@@ -148,7 +149,41 @@ def test_machines_get_a_recommendation_each_by_their_own_timings() -> None:
 
 
 def test_sublayers_are_named_for_every_network() -> None:
-    table = set_table(seen({"top1_drop": 0.03}).recommendations)
+    table = set_table(seen({"top1_drop": 0.03}).recommendations, {})
     assert table is not None
     assert sum(1 if "/" in row[1] else 2 for row in table.rows) == 2
     assert all(row[2].startswith("blocks.") for row in table.rows)
+
+
+def test_models_with_the_same_recommendation_are_listed_each() -> None:
+    plan = elsewhere(PLAN, models=("vit_digits", "deit_digits"))
+    table = set_table(seen({"top1_drop": 0.03}, plan=plan).recommendations, {})
+    assert table is not None
+    assert table.header == ("recommended", "on", "networks", "sublayers")
+    assert {row[1].partition(",")[0] for row in table.rows} == {"vit_digits", "deit_digits"}
+    units = [unit for row in table.rows for unit in row[2].split(", ")]
+    assert len([unit for unit in units if unit.startswith("deit_digits/") or unit == "all 2"]) >= 1
+
+
+def test_numbers_of_recommendations_are_numbers_in_their_file() -> None:
+    table = recommendation_table(seen({"top1_drop": 0.03, "peak_ratio": 1.0}, shift=0.01).recommendations, {})
+    assert table is not None
+    header = csv_of(table).splitlines()[0].split(",")
+    assert {"loses on validation", "speed-up", "of peak memory (%)"} <= set(header)
+    assert '"speed-up, low"' in csv_of(table)
+
+
+def test_a_count_is_met_for_sure_where_every_structure_meets_it() -> None:
+    def is_sure(macs: float) -> bool | None:
+        return only(seen({"macs_ratio": 0.95}, records=[_counted(record, macs) for record in records_of(PLAN)])).is_sure
+
+    assert is_sure(6.5e6) is True
+    assert is_sure(6.9e6) is False
+
+
+def _counted(record: Record, macs: float) -> Record:
+    """Every network its own structure, and after a removal the second with so many MACs, the first with 6 M of 7 M."""
+    own = tuple(m.model_copy(update={"shared_from": None}) for m in record.measurements)
+    removed = macs if record.trial.model_seed else 6e6
+    whole = record.model_copy(update={"measurements": own})
+    return changed(whole, "macs", value=removed if record.trial.criterion else 7e6)

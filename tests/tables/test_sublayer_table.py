@@ -16,6 +16,7 @@ from harness.report.library import tables_of_sublayers
 from harness.report.view import View, view_of
 from harness.store import Reading
 from harness.tables.alone import Apart, apart
+from harness.tables.files import csv_of
 from harness.tables.sublayers import sublayer_tables
 from harness.tables.table import Table, markdown
 
@@ -44,6 +45,12 @@ def test_the_table_is_golden() -> None:
     noisy = timed(all_shares(), details={"noisy": ["blocks.1.mlp"]})
     (table,) = tables(assured(PLAN, with_sublayers(PLAN, noisy, *counted())))
     assert_golden("sublayers.md", f"### {table.title}\n\n{markdown(table)}")
+
+
+def test_shares_of_the_latency_are_numbers_in_their_file() -> None:
+    (table,) = tables(with_sublayers(PLAN, timed(all_shares(), details={"noisy": ["blocks.2.attn"]})))
+    header = csv_of(table).splitlines()[0]
+    assert 'of latency (%),"of latency, low (%)","of latency, high (%)","of latency, note"' in header
 
 
 def test_records_without_such_measurements_make_no_table() -> None:
