@@ -10,8 +10,8 @@ import typer
 from harness.archive.bundle import archive
 from harness.archive.packed import Form, pack_up
 from harness.archive.terms import LONGEST, Terms
-from harness.cli.exits import FINE, NOTHING
-from harness.cli.report import study_name
+from harness.cli.exits import FINE
+from harness.cli.report import nothing_ran, study_name
 from harness.errors import visible
 from harness.report.view import view
 from harness.store import Store
@@ -21,9 +21,8 @@ from harness.wording import counted
 def archive_study(study: str, to: Path, terms: Terms, form: Form | None, results: Path, reports: Path) -> int:
     """Writes it and says what is in it; without a record there is nothing to write."""
     name, store = study_name(study), Store(results)
-    if not store.read(name).records:
-        typer.echo(f"{name}: no record in {results}; run the study first", err=True)
-        return NOTHING
+    if not store.briefs(name):
+        return nothing_ran(name, results)
     terms = terms if terms.title else replace(terms, title=_title(store, name))
     found = archive(store, name, reports, to, terms)
     for sentence in found.left_out:

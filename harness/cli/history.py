@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from harness.cli.exits import FINE, NOTHING
-from harness.cli.report import study_name
+from harness.cli.report import nothing_ran, study_name
 from harness.errors import visible
 from harness.history.look import history_of
 from harness.history.words import History, heading, sentence, summary, transitions
@@ -26,8 +26,7 @@ def show_history(
     name = study_name(study)
     found = history_of(Store(results), name, repository, metric)
     if not found.sources:
-        typer.echo(f"{name}: no record in {results} or its snapshots; run the study first", err=True)
-        return NOTHING
+        return nothing_ran(name, f"{results} or its snapshots")
     typer.echo(json.dumps(told(found), indent=1) if as_json else "\n".join(map(visible, _lines(found))))
     if to is not None:
         from harness.history.page import write_page

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.exits import FINE, NOTHING
-from harness.cli.report import study_name
+from harness.cli.exits import FINE
+from harness.cli.report import nothing_ran, study_name
 from harness.packing import pack, unpack
 from harness.packs import PACK
 from harness.store import Store
@@ -18,8 +18,7 @@ def pack_study(study: str, is_undone: bool, results: Path) -> int:
     """Says how many records were moved, and names every file that stayed because it cannot be trusted."""
     store, name = Store(results), study_name(study)
     if name not in store.studies():
-        typer.echo(f"{name}: no record in {results}; run the study first", err=True)
-        return NOTHING
+        return nothing_ran(name, results)
     moved = unpack(store, name) if is_undone else pack(store, name)
     records = counted(moved.records, "record")
     place = results / name / PACK

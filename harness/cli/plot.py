@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from harness.cli.exits import FINE, NOTHING
-from harness.cli.report import study_name
+from harness.cli.report import nothing_ran, study_name
 from harness.errors import SpecError, StoreError, UnknownNameError, unknown
 from harness.plots.chart import chart
 from harness.plots.drawing import FORMATS, Drawing
@@ -37,9 +37,8 @@ class Asked:
 def plot_study(study: str, asked: Asked, results: Path, reports: Path) -> int:
     """Draws, writes the figure and its data, and says where; without axes or a name, what there is to draw."""
     name, store = study_name(study), Store(results)
-    if not store.records(name):
-        typer.echo(f"{name}: no record in {results}; run the study first", err=True)
-        return NOTHING
+    if not store.briefs(name):
+        return nothing_ran(name, results)
     _check(asked)
     seen = view(store, name)
     if asked.figure is None and asked.x is None:

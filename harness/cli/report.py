@@ -22,6 +22,12 @@ def study_name(study: str) -> str:
     return name
 
 
+def nothing_ran(name: str, place: str | Path) -> int:
+    """Says that a study has no record there, and gives the exit code of it."""
+    typer.echo(f"{name}: no record in {place}; run the study first", err=True)
+    return NOTHING
+
+
 def report_study(study: str, results: Path, reports: Path) -> int:
     """Rebuilds the report; without a single record there is nothing to report."""
     from harness.report import write_report
@@ -29,8 +35,7 @@ def report_study(study: str, results: Path, reports: Path) -> int:
 
     name, store = study_name(study), Store(results)
     if not store.briefs(name):
-        typer.echo(f"{name}: no record in {results}; run the study first", err=True)
-        return NOTHING
+        return nothing_ran(name, results)
     typer.echo(f"report: {write_report(store, name, reports)}")
     if not parquet.is_available():
         typer.echo(f"{parquet.FILE} is left out, as pyarrow is absent: {parquet.REMEDY}")

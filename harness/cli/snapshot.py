@@ -7,8 +7,8 @@ from pathlib import Path
 import typer
 
 from harness import snapshots
-from harness.cli.exits import FINE, NOTHING
-from harness.cli.report import study_name
+from harness.cli.exits import FINE
+from harness.cli.report import nothing_ran, study_name
 from harness.compare.words import described
 from harness.errors import Problem, SpecError, visible
 from harness.record_lines import FILE
@@ -23,10 +23,9 @@ def save_snapshot(name: str, study: str, is_forced: bool, results: Path) -> int:
     folder = snapshots.place(results, name) / asked
     if (folder / FILE).exists() and not is_forced:
         raise SpecError(Problem("snapshot", f"{name!r} holds {asked!r} already; --force puts this in its place"))
-    count = len(store.records(asked))
+    count = len(store.briefs(asked))
     if not count:
-        typer.echo(f"{asked}: no record in {results}; run the study first", err=True)
-        return NOTHING
+        return nothing_ran(asked, results)
     path = snapshots.save(store, asked, folder)
     typer.echo(f"{path}: {counted(count, 'run')} of {asked}, {sized(path.stat().st_size)}")
     return FINE

@@ -9,19 +9,23 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.exits import FINE, NOTHING
-from harness.cli.report import study_name
+from harness.cli.exits import FINE
+from harness.cli.report import nothing_ran, study_name
 from harness.errors import SpecError, StoreError, UnknownNameError, unknown
 from harness.exports.base import Results as Given
 from harness.exports.catalogue import EXPORTS
-from harness.report.comparisons import others, primary
 from harness.report.library import every_table
 from harness.report.view import View, view
 from harness.store import Store
 from harness.tables.files import csv_of
 from harness.tables.table import Table, latex, markdown
 
-PRINTED = {"latex": latex, "markdown": markdown}
+
+def _markdown(table: Table) -> str:
+    return f"### {table.title}\n\n{markdown(table)}"
+
+
+PRINTED = {"latex": latex, "markdown": _markdown}
 FORMATS = (*PRINTED, *EXPORTS)
 
 
@@ -40,12 +44,11 @@ def export_table(study: str, asked: Asked, results: Path) -> int:
     if asked.format not in FORMATS:
         raise UnknownNameError(unknown("format", asked.format, FORMATS, "--as"))
     _check(asked)
-    if not store.records(name):
-        typer.echo(f"{name}: no record in {results}; run the study first", err=True)
-        return NOTHING
+    if not store.briefs(name):
+        return nothing_ran(name, results)
     seen = view(store, name)
     if asked.names or asked.format in PRINTED:
-        made = "\n".join(_spelled(table, asked.format) for table in _tables(seen, asked.names)).encode()
+        made = "\n".join(PRINTED.get(asked.format, csv_of)(table) for table in _tables(seen, asked.names)).encode()
     else:
         made = EXPORTS[asked.format].write(Given(name, seen.results, seen.table, seen.columns))
     _write(made, asked.to)
@@ -61,17 +64,11 @@ def _check(asked: Asked) -> None:
 
 def _tables(seen: View, names: Sequence[str]) -> list[Table]:
     """The tables of the report, or those that are named; raises UnknownNameError for others."""
-    held = {table.name: table for table in every_table(seen, primary(seen), others(seen))}
+    held = {table.name: table for table in every_table(seen)}
     problems = [unknown("table", name, held, "--table") for name in names if name not in held]
     if problems:
         raise UnknownNameError(problems)
     return [held[name] for name in names or held]
-
-
-def _spelled(table: Table, form: str) -> str:
-    if form == "markdown":
-        return f"### {table.title}\n\n{markdown(table)}"
-    return latex(table) if form == "latex" else csv_of(table)
 
 
 def _write(made: bytes, to: Path | None) -> None:

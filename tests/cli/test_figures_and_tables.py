@@ -110,6 +110,14 @@ def test_nothing_to_show_is_exit_3(
     assert called(monkeypatch, capsys, words)[0] == 3
 
 
+def test_recommendations_are_a_table_as_any_other(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["harness", "table", "small", "--as", "markdown", "--table", "recommendations"])
+    assert main() == 0
+    assert capfdbinary.readouterr().out.startswith(b"### Recommendations\n\n| limit")
+
+
 def test_tables_are_printed_or_written(
     monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
 ) -> None:
