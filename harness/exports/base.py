@@ -26,11 +26,15 @@ class Results:
         return tuple(result for result in self.results if result.status == "ok")
 
 
+def benchmark_name(result: TrialResult) -> str:
+    """A trial on one kind of machine: times of several must not be mixed, now or when another one joins."""
+    return f"{result.info.id} ({result.machine_class})"
+
+
 @dataclass(frozen=True)
 class Export:
     """A format by the ending of its files and what writes it; `is_text` tells whether a terminal can show it."""
 
     ending: str
-    reader: str
     write: Callable[[Results], bytes]
     is_text: bool = True

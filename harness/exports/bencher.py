@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from harness.exports.base import Results
+from harness.exports.base import Results, benchmark_name
 from harness.records import Measurement
 from harness.tables.frame import Naming
 from harness.tables.long import interval_of
@@ -18,13 +18,10 @@ BUILT_IN: dict[str, tuple[str, Callable[[float], float]]] = {
 
 
 def bencher(given: Results) -> bytes:
-    """JSON of `{benchmark: {measure: {value, lower_value, upper_value}}}`, less what has no value, or another's.
-
-    A trial that several machine classes measured is a benchmark on each: their times must not be mixed.
-    """
-    naming, machines = Naming.of(given.results), {result.machine_class for result in given.good}
+    """JSON of `{benchmark: {measure: {value, lower_value, upper_value}}}`, less what has no value, or another's."""
+    naming = Naming.of(given.results)
     found = {
-        result.info.id + (f" ({result.machine_class})" if len(machines) > 1 else ""): {
+        benchmark_name(result): {
             name: told for m in result.measurements.values() for name, told in _measure(m, naming).items()
         }
         for result in given.good

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.exports.base import Results
+from harness.exports.base import Results, benchmark_name
 from harness.records import Environment, Measurement
 from harness.results import TrialResult
 from harness.schema import Json
@@ -39,7 +39,7 @@ def _is_timed(m: Measurement) -> bool:
 
 def _benchmark(study: str, result: TrialResult, m: Measurement) -> dict[str, Json]:
     at = spelled_at(m)
-    name = f"{result.info.id}[{at}]" if at else result.info.id
+    name = benchmark_name(result) + (f"[{at}]" if at else "")
     return {
         "group": f"{result.info.model}, {result.machine_class}",
         "name": name,

@@ -34,15 +34,14 @@ def _row(result: TrialResult) -> dict[str, object]:
     size = _size(result)
     rate = held.get("images_per_s")
     batch = rate.at.get("batch") if rate else None
-    per_s = _scaled(rate, 1.0, 2)
     return {
         "model": result.info.id,
         **_share("top1", held),
         **_share("top5", held),
         "param_count": _scaled(held.get("params"), SCALES["M"], 2),
         "img_size": size,
-        "infer_samples_per_sec": per_s,
-        "infer_step_time": round(SCALES["ms"] * batch / per_s, 3) if per_s and isinstance(batch, int) else None,
+        "infer_samples_per_sec": _scaled(rate, 1.0, 2),
+        "infer_step_time": _step(rate),
         "infer_batch_size": batch,
         "infer_img_size": size if rate else None,
         "infer_gmacs": _scaled(held.get("macs"), SCALES["G"], 2),
@@ -70,6 +69,14 @@ def _share(name: str, held: Mapping[str, Measurement]) -> dict[str, float | None
 
 def _scaled(m: Measurement | None, factor: float, digits: int) -> float | None:
     return None if m is None or m.value is None else round(factor * m.value, digits)
+
+
+def _step(rate: Measurement | None) -> float | None:
+    """Milliseconds of one batch."""
+    batch = rate.at.get("batch") if rate else None
+    if rate is None or not rate.value or not isinstance(batch, int):
+        return None
+    return round(SCALES["ms"] * batch / rate.value, 3)
 
 
 def _size(result: TrialResult) -> int | None:

@@ -37,9 +37,10 @@ def parquet_of(table: pd.DataFrame, columns: Sequence[Column]) -> bytes:
 
 
 def write_parquet(table: pd.DataFrame, columns: Sequence[Column], folder: Path) -> Path | None:
-    """Puts the table into `trials.parquet`; None where pyarrow is absent."""
-    if not is_available():
-        return None
+    """Puts the table into `trials.parquet`; None where pyarrow is absent, and then an older one goes."""
     path = folder / FILE
+    if not is_available():
+        path.unlink(missing_ok=True)
+        return None
     path.write_bytes(parquet_of(table, columns))
     return path

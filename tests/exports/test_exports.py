@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import Plan, elsewhere, failed, index_of, records_of
+from timed_records import changed
 
 from harness.exports.base import Results
 from harness.exports.catalogue import EXPORTS
@@ -47,7 +48,7 @@ def test_timm_has_its_columns_in_its_units() -> None:
 def test_bencher_has_measures_with_bounds_in_its_own_units() -> None:
     found = loaded("bencher")
     record = records_of(PLAN)[-2]
-    told = found[record.trial.id]
+    told = found[f"{record.trial.id} (cpu-5f2c9a)"]
     latency = next(m for m in record.measurements if m.metric == "latency_s")
     assert told["latency"]["value"] == pytest.approx(1e9 * (latency.value or 0))
     assert told["latency"]["lower_value"] < told["latency"]["value"] < told["latency"]["upper_value"]
@@ -61,7 +62,7 @@ def test_bencher_has_measures_with_bounds_in_its_own_units() -> None:
 def test_a_cost_that_was_taken_from_another_trial_is_not_tracked_twice() -> None:
     shared = records_of(PLAN)[-1]
     assert any(m.shared_from for m in shared.measurements)
-    assert not {"latency", "macs"} & set(loaded("bencher")[shared.trial.id])
+    assert not {"latency", "macs"} & set(loaded("bencher")[f"{shared.trial.id} (cpu-5f2c9a)"])
     names = [b["name"] for b in loaded("pytest-benchmark")["benchmarks"]]
     assert len(names) == 2
     assert not any(name.startswith(shared.trial.id) for name in names)
@@ -71,6 +72,20 @@ def test_machines_are_benchmarks_of_their_own() -> None:
     other = elsewhere(PLAN, machine_class="gpu-0a1b2c")
     names = set(loaded("bencher", PLAN, other))
     assert {name.partition(" ")[2] for name in names} == {"(cpu-5f2c9a)", "(gpu-0a1b2c)"}
+
+
+def test_another_machine_renames_no_benchmark_and_shares_no_name() -> None:
+    other = elsewhere(PLAN, machine_class="gpu-0a1b2c")
+    assert set(loaded("bencher")) < set(loaded("bencher", PLAN, other))
+    names = [benchmark["fullname"] for benchmark in loaded("pytest-benchmark", PLAN, other)["benchmarks"]]
+    assert len(set(names)) == len(names) > len(loaded("pytest-benchmark")["benchmarks"])
+
+
+def test_the_time_of_a_step_is_that_of_the_rate_as_measured() -> None:
+    slow = tuple(changed(record, "images_per_s", value=0.0123) for record in records_of(PLAN))
+    seen = view_of(index_of(PLAN), Reading(slow, ()))
+    made = EXPORTS["timm"].write(Results(PLAN.study, seen.results, seen.table, seen.columns)).decode()
+    assert {float(row["infer_step_time"]) for row in csv.DictReader(io.StringIO(made))} == {round(64e3 / 0.0123, 3)}
 
 
 def test_pytest_benchmark_has_every_key_that_its_comparison_reads() -> None:

@@ -75,7 +75,9 @@ def test_without_pyarrow_the_file_is_left_out_and_asked_for_it_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(parquet, "is_available", lambda: False)
+    (tmp_path / parquet.FILE).write_bytes(b"of other records")
     assert parquet.write_parquet(pd.DataFrame(), (), tmp_path) is None
+    assert not (tmp_path / parquet.FILE).exists()
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(MissingExtraError, match=r"pip install 'ablation-harness\[parquet\]'"):
         parquet.parquet_of(pd.DataFrame(), ())
