@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from harness.records import Environment
-from harness.report.view import View
+from harness.report.view import NO_RECORD, View
 from harness.schema import Json
 from harness.tables.cells import NONE
 from harness.tables.columns import BESIDE, companion
@@ -27,7 +27,7 @@ def failure_table(view: View) -> Table | None:
         )
         for result in view.bad
     ]
-    rows += [(trial.id, "missing", NONE, "no run of it has a record", NONE) for trial in view.missing]
+    rows += [(trial.id, "missing", NONE, NO_RECORD, NONE) for trial in view.missing]
     if not rows:
         return None
     return Table(

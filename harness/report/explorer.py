@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.plots.look import COLOURS, MARKERS
+from harness.plots.look import MARKERS, looks
+from harness.report.inline import VARIABLES
 from harness.report.trials import BASELINE, Trials
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.marks import beside
@@ -88,12 +89,10 @@ class Explorer:
 
 
 def series(criteria: Sequence[str], random: Sequence[str]) -> tuple[Series, ...]:
-    """The looks of the printed figures: a colour and a marker by the place of a criterion in the study."""
+    """The looks of the printed figures."""
     found = [Series(BASELINE, SYMBOLS["*"], BOKEH_MARKERS["*"], "--ink")]
-    for place, name in enumerate(criteria):
-        look = "--control" if name in random else f"--series-{place % len(COLOURS)}"
-        marker = MARKERS[place % len(MARKERS)]
-        found.append(Series(name, SYMBOLS[marker], BOKEH_MARKERS[marker], look))
+    for name, look in looks(criteria, random).items():
+        found.append(Series(name, SYMBOLS[look.marker], BOKEH_MARKERS[look.marker], VARIABLES[look.colour]))
     return tuple(found)
 
 
@@ -102,7 +101,7 @@ def has_bokeh() -> bool:
     return find_spec("bokeh") is not None
 
 
-def explorer(shown: Trials, looks: Sequence[Series]) -> Explorer | None:
+def explorer(shown: Trials, told: Sequence[Series]) -> Explorer | None:
     """None where Bokeh is not installed, or where fewer than two things are known of the trials."""
     axes = {name: field for name, field in FIELDS.items() if name in shown.frame and shown.frame[name].notna().any()}
     begins = _begins(list(axes))
@@ -111,9 +110,9 @@ def explorer(shown: Trials, looks: Sequence[Series]) -> Explorer | None:
     from bokeh.util.paths import bokehjs_path
 
     data = {
-        **_figures(_columns(shown, axes, looks)),
+        **_figures(_columns(shown, axes, told)),
         "fields": {name: {"label": field.label, "timed": name in TIMED} for name, field in axes.items()},
-        "looks": [one.look for one in looks],
+        "looks": [one.look for one in told],
     }
     script = (Path(bokehjs_path()) / "js" / "bokeh.min.js").read_text(encoding="utf-8")
     return Explorer(script, _embedded(data), {name: field.label for name, field in axes.items()}, begins)
@@ -129,8 +128,8 @@ def _begins(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, outcomes[0] if name != outcomes[0] else costs[0]) for name in across)
 
 
-def _columns(shown: Trials, axes: Mapping[str, Field], looks: Sequence[Series]) -> dict[str, list[Any]]:
-    places = {one.name: place for place, one in enumerate(looks)}
+def _columns(shown: Trials, axes: Mapping[str, Field], told: Sequence[Series]) -> dict[str, list[Any]]:
+    places = {one.name: place for place, one in enumerate(told)}
     look = [places.get(name, 0) for name in shown.criteria]
     columns: dict[str, list[Any]] = {
         "trial": [row[0] for row in shown.table.rows],
@@ -138,7 +137,7 @@ def _columns(shown: Trials, axes: Mapping[str, Field], looks: Sequence[Series]) 
         "removed": [row[-1] for row in shown.table.rows],
         "told": list(shown.told),
         "look": look,
-        "marker": [looks[place].marker for place in look],
+        "marker": [told[place].marker for place in look],
         "colour": ["gray"] * len(look),
         "doubt": _doubts(shown.frame),
     }

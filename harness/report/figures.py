@@ -15,4 +15,4 @@ def figures(seen: View, size: Size = "column") -> tuple[Drawing, ...]:
     index = seen.index
     beside = Beside(trainings(seen.results), published_accuracies(index.references, seen.results))
     with sized(size):
-        return gallery(seen.panels, index.criteria, index.random_criteria, seen.chosen, seen.taken_apart, beside)
+        return gallery(seen.panels, seen.criteria, index.random_criteria, seen.chosen, seen.taken_apart, beside)

@@ -10,13 +10,13 @@ from harness.plots.drawing import Drawing
 from harness.plots.look import COLOURS, CONTROL, GRID, INK, PAPER
 
 # The page's style sheet gives each of these a light and a dark value.
-_COLOURS = {
-    INK: "currentColor",
-    GRID: "var(--grid)",
-    PAPER: "var(--paper)",
-    CONTROL: "var(--control)",
-    **{colour: f"var(--series-{i})" for i, colour in enumerate(COLOURS)},
+VARIABLES = {
+    GRID: "--grid",
+    PAPER: "--paper",
+    CONTROL: "--control",
+    **{colour: f"--series-{i}" for i, colour in enumerate(COLOURS)},
 }
+_COLOURS = {INK: "currentColor", **{colour: f"var({name})" for colour, name in VARIABLES.items()}}
 
 _INTERVAL = re.compile(r" ?\[[−\d.]+, [−\d.]+\]")
 

@@ -13,20 +13,26 @@ from harness.tables.table import Table
 
 RESOLVED = "study.resolved.yaml"
 MOST_BYTES = 1 << 17
+CUT = f"# Cut here, as it is very long: {RESOLVED} beside the records has the rest.\n"
 LIBRARIES = ("python", "torch", "timm", "transformers", "cuda")
 # Folders of a machine are nobody's business: of an absolute path the name of the file is shown.
 FOLDERS = re.compile(r"(?<![\w.~/-])(?:~?/|[A-Za-z]:[\\/])(?:[^\s'\"/\\]+[/\\])+")
 
 
 def resolved_study(store: Store, study: str) -> str | None:
-    """The study file with its defaults filled in, as the launcher wrote it; None where it is not there."""
+    """The study file with its defaults filled in, as the launcher wrote it; None where it is not there.
+
+    Of a very long one the first lines, and that they are no more.
+    """
     path = store.folder(study) / RESOLVED
     try:
         with path.open("rb") as stream:
-            text = stream.read(MOST_BYTES).decode("utf-8")
+            held = stream.read(MOST_BYTES + 1)
+        is_cut = len(held) > MOST_BYTES
+        text = (held[: held.rfind(b"\n") + 1] if is_cut else held).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-    return FOLDERS.sub("…/", text)
+    return FOLDERS.sub("…/", text) + (CUT if is_cut else "")
 
 
 def commands(view: View) -> str:

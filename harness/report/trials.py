@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.report.view import View
+from harness.report.view import NO_RECORD, View
 from harness.tables.cells import NONE, between, number, percent, significant
 from harness.tables.columns import AXES, OUTCOME
 from harness.tables.marks import MARKS, OUT_OF_MEMORY, beside, is_out_of_memory
@@ -18,7 +18,6 @@ from harness.tables.table import Table
 
 MOST_ROWS = 2_000  # that a page shows; trials.csv has all
 BASELINE = "baseline"
-WHOLE = "no run of it has a record"
 ALWAYS = ("criterion", "count")
 HIDDEN = ("of", "ratio", "baseline")  # axes that others tell
 VALUES: dict[str, tuple[str, Callable[[float | None], str]]] = {
@@ -46,7 +45,6 @@ class Trials:
     table: Table
     criteria: tuple[str, ...]
     statuses: tuple[str, ...]
-    total: int
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -65,7 +63,7 @@ def trials(view: View, most: int = MOST_ROWS) -> Trials | None:
     held = _part(everything, most)
     criteria = tuple(str(value) if isinstance(value, str) else BASELINE for value in held["criterion"])
     statuses = tuple(map(str, held["status"]))
-    return Trials(held, _table(held, len(everything)), criteria, statuses, len(everything))
+    return Trials(held, _table(held, len(everything)), criteria, statuses)
 
 
 def _with_missing(view: View) -> pd.DataFrame:
@@ -73,7 +71,7 @@ def _with_missing(view: View) -> pd.DataFrame:
     if not view.missing:
         return view.table
     absent = pd.DataFrame(
-        {"id": trial.id, "status": "missing", "reason": WHOLE, **trial.model_dump(include=set(AXES))}
+        {"id": trial.id, "status": "missing", "reason": NO_RECORD, **trial.model_dump(include=set(AXES))}
         for trial in view.missing
     )
     if not len(view.table):
@@ -83,14 +81,19 @@ def _with_missing(view: View) -> pd.DataFrame:
 
 
 def _part(table: pd.DataFrame, most: int) -> pd.DataFrame:
-    """All rows, or an even part of them; those without measurements come first, as each of them is a question."""
+    """All rows, or an even part of them: up to half, or what others leave, for those without measurements."""
     if len(table) <= most:
         return table.reset_index(drop=True)
-    bad = [place for place, status in enumerate(table["status"]) if status != "ok"][: most // 2]
     good = [place for place, status in enumerate(table["status"]) if status == "ok"]
-    room = min(most - len(bad), len(good))
-    even = [good[place * len(good) // room] for place in range(room)]
-    return table.iloc[sorted({*bad, *even})].reset_index(drop=True)
+    bad = [place for place, status in enumerate(table["status"]) if status != "ok"]
+    told = _even(bad, max(most // 2, most - len(good)))
+    return table.iloc[sorted([*told, *_even(good, most - len(told))])].reset_index(drop=True)
+
+
+def _even(places: Sequence[int], room: int) -> list[int]:
+    """At most so many of them, evenly spaced."""
+    many = min(room, len(places))
+    return [places[place * len(places) // many] for place in range(many)]
 
 
 def _table(table: pd.DataFrame, total: int) -> Table:
@@ -130,7 +133,7 @@ def _rows(table: pd.DataFrame) -> Sequence[dict[str, object]]:
 
 
 def _cell(value: object) -> str:
-    return NONE if value in (None, "") or value is pd.NA or isinstance(value, float) else str(value)
+    return NONE if value is None or value is pd.NA or isinstance(value, float) else str(value) or NONE
 
 
 def _float(value: object) -> float | None:

@@ -20,6 +20,8 @@ from harness.tables.panels import Panel, across_runtimes, of_outcomes, of_select
 from harness.tables.recommended import Recommendation, recommendations
 from harness.tables.selections import Selected, selections
 
+NO_RECORD = "no run of it has a record"
+
 
 @dataclass(frozen=True)
 class View:

@@ -17,7 +17,7 @@ from harness.tables.panels import Panel
 
 LEVEL = 0.05
 MOST_FLIPPED = 100  # networks; of more, flipping signs takes long and says what a t test does
-HOW = "sign-flip tests over networks (t tests over more than {}), all pairs of a column adjusted by Holm's method, 5 %"
+HOW = "sign-flip tests over networks{}, all pairs of a column adjusted by Holm's method, 5 %"
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,13 @@ def winners(panel: Panel, column: str = OUTCOME) -> Winners:
         return Winners({})
     tables = [_table(panel, column, level) for level in panel.levels]
     found = {place: name for place, table in enumerate(tables) if (name := _winner(table))}
-    how = HOW.format(MOST_FLIPPED) if panel.networks > MOST_FLIPPED else HOW.replace(" (t tests over more than {})", "")
+    how = HOW.format(f" (t tests over more than {MOST_FLIPPED})" if panel.networks > MOST_FLIPPED else "")
     if found:
         return Winners(found, f"Bold: better than every other criterion of its column ({how}).")
-    reachable = min(map(_reachable, tables))
+    paired = [table for table in tables if len(table.columns) > 1]
+    if not paired:
+        return Winners({})
+    reachable = min(map(_reachable, paired))
     cannot = f": with {panel.networks} networks no p below {p_value(reachable)} is within reach"
     return Winners({}, f"None is bold: none is better than every other ({how}{cannot if reachable > LEVEL else ''}).")
 

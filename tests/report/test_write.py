@@ -225,9 +225,27 @@ def test_of_too_many_trials_an_even_part_is_shown_and_the_page_says_so() -> None
     found = trials(view, most=10)
     assert found is not None
     assert len(found.table.rows) == 10
-    assert found.total == len(records)
     assert "failed" in found.statuses
     assert f"Shown are 10 of {len(records)} trials" in found.table.notes[0]
+
+
+def test_rows_of_the_page_are_filled_with_trials_that_failed_where_few_went_well() -> None:
+    records = records_of(PLAN)
+    found = trials(view_of(index_of(PLAN), Reading((records[0], *map(failed, records[1:])), ())), most=10)
+    assert found is not None
+    assert sorted(found.statuses) == ["failed"] * 9 + ["ok"]
+    assert set(found.frame["model_seed"]) == set(PLAN.seeds)
+
+
+def test_a_very_long_study_file_is_cut_at_the_end_of_a_line_and_says_so(tmp_path: Path) -> None:
+    store = stored(TINY, Store(tmp_path / "results"))
+    line = "name: żółw\n"
+    (store.folder(TINY.study) / "study.resolved.yaml").write_text(line * 20_000, encoding="utf-8")
+    text = resolved_study(store, TINY.study)
+    assert text is not None
+    *lines, last = text.splitlines()
+    assert set(lines) == {line.strip()}
+    assert last.startswith("# Cut here")
 
 
 def test_the_study_file_as_resolved_is_shown_without_folders_of_the_machine(tmp_path: Path) -> None:

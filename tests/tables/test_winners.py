@@ -72,3 +72,11 @@ def test_of_very_many_networks_t_tests_say_the_same_and_the_note_says_so(monkeyp
     found = winners(panel_of(similarity=lambda n: 0.97 + n / 1000, entropy=lambda n: 0.9, last=lambda n: 0.8))
     assert found.by_level[1] == "similarity"
     assert "t tests over more than 5" in found.note
+
+
+def test_levels_with_one_criterion_say_nothing_of_what_is_within_reach() -> None:
+    plan = elsewhere(PLAN, seeds=MANY[:3])
+    table = frame(latest(records_of(plan)))
+    table.loc[(table["criterion"] != "last") & (table["count"] == 4), "top1"] = float("nan")
+    (panel,) = panels(pd.DataFrame(table), plan.criteria)
+    assert "with 3 networks no p below" in winners(panel).note
