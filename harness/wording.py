@@ -1,7 +1,8 @@
-"""Grammar that sentences of the command line and of reports share."""
+"""Grammar that sentences and names of the command line and of reports share."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 
@@ -31,3 +32,8 @@ def sized(count: float) -> str:
             return f"{count:.0f} {unit}" if unit in ("B", "kB") or count >= 10 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def slug(text: str) -> str:
+    """Words as a part of a file name: `vit-digits-attention`."""
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")

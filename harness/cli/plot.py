@@ -69,7 +69,7 @@ def _check(asked: Asked) -> None:
 def _own(seen: View, asked: Asked) -> Drawing | None:
     wish = Wish(asked.x or "", asked.y or "", asked.by, conditions(asked.where))
     with sized(asked.size):
-        made = chart(seen.table, seen.columns, wish, looks(seen.index.criteria, seen.index.random_criteria))
+        made = chart(seen.table, seen.columns, wish, looks(seen.criteria, seen.index.random_criteria))
     note = seen.panels[0].note if seen.panels else ""
     return replace(made, caption=f"{made.caption} {note}") if made and note else made
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from harness.history.findings import Step
 from harness.history.series import Name, Series
 from harness.plots.drawing import Drawing
 from harness.plots.look import COLOURS, CONTROL, INK, LINES, MARKERS, canvas, legend_above, paper
-from harness.wording import counted
+from harness.wording import counted, slug
 
 MOST_FIGURES = 12
 NAMED = 4  # series of a figure that have a colour and stand in its legend: those with the largest steps
@@ -77,8 +76,9 @@ def _drawing(trend: Trend, states: Sequence[Code], number: int) -> Drawing:
         text += f"Upright lines stand where a step was found ({len(trend.steps)} in all); grey are all other trials."
     else:
         text += "No step was found."
-    word = re.sub("[^a-z0-9]+", "-", trend.metric.lower()).strip("-")[:40]
-    return Drawing(f"trend-{number}-{word}", f"{trend.metric} over the states of the code", text, figure)
+    return Drawing(
+        f"trend-{number}-{slug(trend.metric)[:40]}", f"{trend.metric} over the states of the code", text, figure
+    )
 
 
 def _draw(axes: Axes, trend: Trend, places: dict[Code, int]) -> None:

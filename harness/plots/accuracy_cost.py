@@ -28,6 +28,8 @@ PUBLISHED = ("x", "+", "1", "2")
 PERCENT = Scale(0.01, "%")
 DENSE_NOTE = "Dense: whole networks beside the study, trained by themselves; the front leaves them out."
 OWN_TIME = "They were timed in processes of their own."
+SAVED_RANGES = "Bars along the saving: from the least to the most that any of the sets saves."
+RANGES = "Bars along other costs, and along times of whole networks: from the lowest to the highest that was measured."
 PUBLISHED_NOTE = "Published accuracies, with their own training, stand at our cost of as many removed."
 
 
@@ -48,7 +50,8 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look], published: Sequence[Pu
         "Grey: Pareto front of the means; filled markers lie on it, hollow ones are dominated. "
         "Points at equal MACs are set slightly apart."
     )
-    caption = " ".join((caption, *_notes(panel, found), *count_notes(measured_structures(panel.candidates))))
+    ranged = [SAVED_RANGES] if any(_has_range(spot) for spot in found) else []
+    caption = " ".join((caption, *ranged, *_notes(panel, found), *count_notes(measured_structures(panel.candidates))))
     data = costs.frame_of(found, best, SAVED, panel)
     return Drawing(f"accuracy_cost-{panel.slug}", f"Accuracy against compute: {panel.label}", caption, figure, data)
 
@@ -77,7 +80,9 @@ def accuracy_machine(panel: Panel, look: Mapping[str, Look], published: Sequence
         f"that ratio over repeats. Grey: Pareto front of the means; {CAPTION}."
     )
     every = [spot for found in shown.values() for spot in found]
-    caption = " ".join((caption, *_notes(panel, every), *([OWN_TIME] if _has(every, "dense") else [])))
+    others = (s for cost, found in shown.items() for s in found if not cost.is_timed or s.kind != "candidate")
+    ranged = [RANGES] if any(map(_has_range, others)) else []
+    caption = " ".join((caption, *ranged, *_notes(panel, every), *([OWN_TIME] if _has(every, "dense") else [])))
     title = f"Accuracy against time, memory and energy: {panel.label}"
     data = pd.concat(tables, ignore_index=True)
     return Drawing(f"accuracy_machine-{panel.slug}", title, caption, figure, data)
@@ -104,6 +109,10 @@ def _differs(found: Sequence[Spot]) -> bool:
 def _notes(panel: Panel, found: Sequence[Spot]) -> list[str]:
     beside = ((_has(found, "dense"), DENSE_NOTE), (_has(found, "published"), PUBLISHED_NOTE))
     return [note for applies, note in ((panel.networks == 1, BARS), *beside) if applies]
+
+
+def _has_range(spot: Spot) -> bool:
+    return spot.cost_high - spot.cost_low > 1e-9 * abs(spot.cost)
 
 
 def _has(found: Sequence[Spot], kind: str) -> bool:

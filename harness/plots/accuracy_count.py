@@ -60,7 +60,8 @@ def accuracy_count(panel: Panel, look: Mapping[str, Look], published: Sequence[P
             shift = 0.0 if has_band else dodge(i, len(series), gap)
             _draw(axes, [at + shift for at in _at(panel, found)], found, look[criterion], criterion, has_band=has_band)
         _draw_published(axes, beside)
-        _keep_means_in_sight(axes, panel, [one for found in series.values() for one in found])
+        shown = [one for found in series.values() for one in found]
+        _keep_in_sight(axes, [*(one.mean for one in shown), *base, *(one.accuracy for one in beside)])
         _label(axes, panel)
         legend_above(figure, axes)
     name, word = ("accuracy_budget", "budget") if panel.cost else ("accuracy_count", "count")
@@ -120,9 +121,9 @@ def _draw_published(axes: Axes, beside: Sequence[Published]) -> None:
         axes.plot([p.count for p in own], [100 * p.accuracy for p in own], label=f"published: {name}", **style)
 
 
-def _keep_means_in_sight(axes: Axes, panel: Panel, found: Sequence[Sure]) -> None:
-    """An interval of two or three networks may span everything: the axis shows the means and half as much again."""
-    means = [100 * one.mean for one in found] + [100 * value for value in panel.baseline_values(OUTCOME)]
+def _keep_in_sight(axes: Axes, accuracies: Sequence[float]) -> None:
+    """An interval of two or three networks may span everything: the axis shows the points and half as much again."""
+    means = [100 * value for value in accuracies]
     room = max(1.0, 0.5 * (max(means) - min(means)))
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, min(means) - room), min(high, max(means) + room))
@@ -154,11 +155,10 @@ def _caption(panel: Panel, series: Mapping[str, Sequence[Sure]], beside: Sequenc
 
 
 def _data(panel: Panel, series: Mapping[str, Sequence[Sure]]) -> pd.DataFrame:
-    amount = "asked_share" if panel.cost else "removed_count"
     rows = [
         {
             "series": name,
-            amount: one.level,
+            panel.amount_column: one.level,
             f"{OUTCOME}_share": one.mean,
             f"{OUTCOME}_low_share": one.low,
             f"{OUTCOME}_high_share": one.high,
@@ -168,5 +168,5 @@ def _data(panel: Panel, series: Mapping[str, Sequence[Sure]]) -> pd.DataFrame:
         for one in found
     ]
     base = panel.baseline_values(OUTCOME)
-    whole = [{"series": "baseline", amount: 0, f"{OUTCOME}_share": float(np.mean(base))}] if base else []
+    whole = [{"series": "baseline", panel.amount_column: 0, f"{OUTCOME}_share": float(np.mean(base))}] if base else []
     return pd.DataFrame([*whole, *rows])

@@ -14,7 +14,7 @@ from harness.stats import pareto
 from harness.tables.columns import OUTCOME
 from harness.tables.derived import SPEEDUPS
 from harness.tables.marks import beside, quality
-from harness.tables.panels import LEVEL, UNIT, Panel, with_values
+from harness.tables.panels import LEVEL, RUNTIME, UNIT, Panel, with_values
 from harness.tables.published_accuracies import Published
 from harness.tables.shares import bars, mean_share
 from harness.tables.summaries import measured_structures, speed_interval
@@ -92,19 +92,23 @@ def _needed(rows: pd.DataFrame, cost: Cost) -> pd.DataFrame:
 
 def baseline_spot(panel: Panel, cost: Cost) -> list[Spot]:
     """The baseline, where it was evaluated and the cost is known."""
-    rows = panel.baselines
-    place = (0.0, 0.0, 0.0) if cost == SAVED else _spread(rows, cost)
-    if place is None or not len(with_values(rows, OUTCOME)):
+    own = panel.baselines if cost in COUNTED else panel.own_baselines
+    place = (0.0, 0.0, 0.0) if cost == SAVED else _spread(own, cost)
+    if place is None or not len(with_values(panel.baselines, OUTCOME)):
         return []
-    return [Spot(BASELINE, "baseline", 0.0, *place, *_accuracy(rows), quality(rows, cost.column))]
+    return [Spot(BASELINE, "baseline", 0.0, *place, *_accuracy(panel.baselines), quality(own, cost.column))]
 
 
 def dense_spots(panel: Panel, cost: Cost) -> Iterator[Spot]:
-    """Whole networks beside the study; their MACs are compared with the baseline's, their times stand as they are."""
+    """Whole networks beside the study; their MACs are compared with the baseline's, their times stand as they are.
+
+    What the machine needs is that in the panel's own runtime.
+    """
     for model, rows in panel.references.groupby("model", sort=False) if len(panel.references) else ():
-        place = _saved(panel, rows) if cost == SAVED else _spread(rows, cost)
+        own = rows if cost in COUNTED else rows[rows[RUNTIME] == panel.key[RUNTIME]]
+        place = _saved(panel, own) if cost == SAVED else _spread(own, cost)
         if place is not None and len(with_values(rows, OUTCOME)):
-            yield Spot(f"{model} (dense)", "dense", 0.0, *place, *_accuracy(rows), quality(rows, cost.column))
+            yield Spot(f"{model} (dense)", "dense", 0.0, *place, *_accuracy(rows), quality(own, cost.column))
 
 
 def published_spots(published: Sequence[Published], known: Sequence[Spot]) -> Iterator[Spot]:
@@ -125,12 +129,11 @@ def front(found: Sequence[Spot], cost: Cost) -> list[Spot]:
 
 def frame_of(found: Sequence[Spot], best: Sequence[Spot], cost: Cost, panel: Panel) -> pd.DataFrame:
     """What is drawn as a table: accuracies as shares, the cost in the unit that its name tells."""
-    amount = "asked_share" if panel.cost else "removed_count"
     rows = [
         {
             "series": spot.series,
             "kind": spot.kind,
-            amount: spot.removed,
+            panel.amount_column: spot.removed,
             "cost": cost.column,
             "cost_value": spot.cost,
             "cost_low": spot.cost_low,
@@ -168,7 +171,7 @@ def _accuracy(rows: pd.DataFrame) -> tuple[float, float, float]:
 def _placed(panel: Panel, rows: pd.DataFrame, cost: Cost) -> tuple[float, float, float] | None:
     """A cost of candidates. Of a timed one: the baseline's, changed by the ratio of those that were timed in turn."""
     measured = measured_structures(rows)
-    whole = with_values(panel.baselines, cost.column)
+    whole = with_values(panel.own_baselines, cost.column)
     ratio = SPEEDUPS.get(cost.column, "")
     held = with_values(measured, ratio) if ratio else measured.iloc[:0]
     if not len(held) or not len(whole):

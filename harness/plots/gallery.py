@@ -52,11 +52,10 @@ def gallery(
 ) -> tuple[Drawing, ...]:
     """The figures that the records can fill; a criterion looks the same in all of them.
 
-    `chosen` are the selections, panel by panel of those that share them; `taken_apart` are networks whose sublayers
-    were measured one by one.
+    `criteria` are all that any panel has. `chosen` are the selections, panel by panel of those that share them;
+    `taken_apart` are networks whose sublayers were measured one by one.
     """
-    extra = sorted({name for panel in panels for name in panel.criteria} - set(criteria))
-    look = looks([*criteria, *extra], random)
+    look = looks(criteria, random)
     held = beside or Beside({})
     found = [
         *_of_outcomes(panels, look, held),
@@ -70,8 +69,9 @@ def gallery(
 
 def _of_outcomes(panels: Sequence[Panel], look: Mapping[str, Look], held: Beside) -> Iterator[tuple[Panel, Drawing]]:
     outcomes = of_outcomes(panels)
-    curves = {members[0].slug: _of_recoveries(members, held) for members in families(outcomes)}
-    in_curves = {p.slug for members in families(outcomes) if curves[members[0].slug] for p in members}
+    groups = families(outcomes)
+    curves = {members[0].slug: _of_recoveries(members, held) for members in groups}
+    in_curves = {p.slug for members in groups if curves[members[0].slug] for p in members}
     for panel, timed in zip(outcomes, across_runtimes(panels), strict=True):
         # Of one amount a curve has one point; what recoveries make of it is in the figure of recoveries.
         has_curve = len(panel.levels) > 1 or panel.slug not in in_curves

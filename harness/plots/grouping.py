@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.plots.picking import Wish, is_measured
 from harness.stats import spread
-from harness.tables.marks import beside, quality, with_word
+from harness.tables.marks import beside, quality, with_word, worst
 from harness.tables.panels import units
 from harness.tables.summaries import measured_structures
 
@@ -43,11 +43,6 @@ class Point:
     networks: int
     trials: int
     quality: str
-
-    @property
-    def at(self) -> float:
-        """Where it is on an axis with a scale."""
-        return 0.0 if self.x is None else self.x.value
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ def points(rows: pd.DataFrame, wish: Wish, keys: Sequence[str], *, is_scaled: bo
             _measured(own, wish.y),
             own["unit"].nunique(),
             len(own),
-            _worst(quality(own, name) for name in (wish.x, wish.y)),
+            worst(quality(own, name) for name in (wish.x, wish.y)),
         )
 
 
@@ -109,8 +104,3 @@ def _measured(own: pd.DataFrame, name: str) -> Measured:
     if deviation is None or len(measured) == 1:
         return Measured(value, value, value, ONE)
     return Measured(value, value - deviation, value + deviation, DEVIATION)
-
-
-def _worst(found: Iterator[str]) -> str:
-    held = set(found)
-    return next((word for word in ("tainted", "noisy") if word in held), "ok")

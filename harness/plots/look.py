@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -44,12 +44,16 @@ class Look:
 BASELINE = Look(INK, "*", (0, (3, 2)))
 
 
+def look_at(place: int) -> Look:
+    """The look of a series by its place among others."""
+    return Look(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], LINES[place % len(LINES)])
+
+
 def looks(criteria: Sequence[str], random: Sequence[str] = ()) -> dict[str, Look]:
     """A look per criterion, by its place in the study; random ones are grey, as the control they are."""
     found: dict[str, Look] = {}
     for i, name in enumerate(criteria):
-        colour = CONTROL if name in random else COLOURS[i % len(COLOURS)]
-        found[name] = Look(colour, MARKERS[i % len(MARKERS)], LINES[i % len(LINES)])
+        found[name] = replace(look_at(i), colour=CONTROL) if name in random else look_at(i)
     return found
 
 

@@ -53,7 +53,7 @@ def realised(*panels: Panel) -> Drawing | None:
         _draw_diagonals(places, [s for series in held.values() for found in series.values() for s in found])
         explain(places[0], (s.quality for series in held.values() for found in series.values() for s in found))
         legend_above(figure, places[0])
-    label = panel.label if len(held) == 1 else _without_machine(panel)
+    label = panel.label if len(held) == 1 else panel.label_without(MACHINE)
     by = ", machine by machine" if len(held) > 1 else ""
     caption = (
         f"Time saved against compute saved ({label}){by}, one point per measured structure, baseline and candidate "
@@ -84,10 +84,6 @@ def _savings(rows: pd.DataFrame, metric: str, saved: str) -> list[Saving]:
 def _named(panel: Panel, metric: str) -> str:
     under = panel.scenario(metric)
     return f"{TIMED_WORDS[metric]}, {under}" if under else TIMED_WORDS[metric]
-
-
-def _without_machine(panel: Panel) -> str:
-    return ", ".join(part for part in panel.label.split(", ") if part != panel.key[MACHINE])
 
 
 def _axes(machines: int) -> tuple[Any, list[Axes]]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from harness.plots.doubts import CAPTION, cross, explain, face
 from harness.plots.drawing import Drawing
-from harness.plots.look import COLOURS, INK, LINES, MARKERS, Look, canvas, dodge, legend_above, paper
+from harness.plots.look import INK, Look, canvas, dodge, legend_above, look_at, paper
 from harness.tables.derived import SPEEDUPS, TIMED_WORDS
 from harness.tables.marks import count_notes, quality
 from harness.tables.panels import RUNTIME, Panel, with_values
@@ -47,8 +47,7 @@ def runtime_speeds(members: Sequence[Panel], named: Panel, metric: str) -> Drawi
     with paper():
         figure, axes = canvas(2.75)
         for i, (name, found) in enumerate(series.items()):
-            look = Look(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], LINES[i % len(LINES)])
-            _draw(axes, name, found, look, dodge(i, len(series), gap))
+            _draw(axes, name, found, look_at(i), dodge(i, len(series), gap))
         _draw_promise(axes, max(gain.saved for gain in everything))
         _keep_points_in_sight(axes, everything)
         explain(axes, (gain.quality for gain in everything))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -15,6 +14,7 @@ from harness.schema import Json
 from harness.stats import Interval
 from harness.tables.derived import FEWEST_PAIRS, realised
 from harness.tables.placing import natural
+from harness.wording import slug
 
 TIMED, PEAK, MACS, PARAMS, ACTIVATIONS = (
     f"sublayer_{part}" for part in ("latency_share", "peak_bytes", "macs", "params", "activation_bytes")
@@ -67,7 +67,7 @@ class Apart:
     @property
     def slug(self) -> str:
         """The label as a part of a file name."""
-        return re.sub("[^a-z0-9]+", "-", self.label.lower()).strip("-")
+        return slug(self.label)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -40,8 +40,13 @@ def with_word(column: str, what: str) -> str:
 def quality(rows: pd.DataFrame, column: str = "latency_s") -> str:
     """The worst quality of any of the rows in the metric behind a column; `ok` where nothing is said of it."""
     name = beside(column, "quality")
-    found = set(rows[name].dropna()) if name in rows else set()
-    return next((word for word in ("tainted", "noisy") if word in found), "ok")
+    return worst(rows[name].dropna()) if name in rows else "ok"
+
+
+def worst(found: Iterable[str]) -> str:
+    """The worst of several qualities; `ok` for none."""
+    held = set(found)
+    return next((word for word in ("tainted", "noisy") if word in held), "ok")
 
 
 def quality_of(row: Mapping[Hashable, object], column: str) -> str:

@@ -97,9 +97,7 @@ class OperatingPoint:
         if word in OF_OUTCOMES:
             return self.outcome(OF_OUTCOMES[word])
         if word in SAVED:
-            saved = self._exact(SAVED[word])
-            turned = saved and saved.interval and Interval(1 - saved.interval.high, 1 - saved.interval.low)
-            return saved and Estimate(1 - saved.value, turned, is_exact=True)
+            return _rest(self._exact(SAVED[word]))
         if word == "latency_ratio":
             return _inverse(self._speed("speedup"))
         if word in SPEEDS:
@@ -146,12 +144,19 @@ class OperatingPoint:
     def _ratio(self, column: str) -> Estimate | None:
         """To the baseline on the same machine: what another machine held is another matter."""
         mine = self._noisy(column)
-        whole = self.panel.baselines
-        held = with_values(whole[whole["machine_class"] == self.panel.key["machine_class"]], column)
+        held = with_values(self.panel.own_baselines, column)
         if mine is None or not len(held) or not (before := float(np.median(held[column]))):
             return None
         worst = quality(held, column)
         return Estimate(mine.value / before, doubt=mine.doubt or ("" if worst == "ok" else worst))
+
+
+def _rest(found: Estimate | None) -> Estimate | None:
+    """What is left of a whole, of what is saved."""
+    if found is None:
+        return None
+    turned = found.interval and Interval(1 - found.interval.high, 1 - found.interval.low)
+    return Estimate(1 - found.value, turned, is_exact=found.is_exact)
 
 
 def _inverse(found: Estimate | None) -> Estimate | None:
@@ -169,9 +174,9 @@ def points_of(panel: Panel, beside: Sequence[Panel], validated: Verdicts) -> tup
     found = []
     for criterion in panel.criteria:
         for level in panel.levels:
-            own = _trials(panel, criterion, level)
+            own = panel.trials(criterion, level)
             if len(own):
-                seen = _judged(own, (_trials(other, criterion, level) for other in beside))
+                seen = _judged(own, (other.trials(criterion, level) for other in beside))
                 found.append(OperatingPoint(panel, criterion, level, own, seen, _over_items(seen, validated)))
     return tuple(found)
 
@@ -179,11 +184,6 @@ def points_of(panel: Panel, beside: Sequence[Panel], validated: Verdicts) -> tup
 def _judged(own: pd.DataFrame, others: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """The first trials that have a validation accuracy; its own where none do."""
     return next((rows for rows in chain([own], others) if len(with_values(rows, VALIDATION))), own)
-
-
-def _trials(panel: Panel, criterion: str, level: float) -> pd.DataFrame:
-    rows = panel.at(level)
-    return rows[rows["criterion"] == criterion]
 
 
 def _over_items(rows: pd.DataFrame, validated: Verdicts) -> Interval | None:

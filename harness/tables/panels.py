@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,6 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from harness.tables.columns import MACS_SAVED, conditions_of
+from harness.wording import slug
 
 KEY = ("model", "data", "target", "removal", "recovery", "transform", "runtime", "cost", "machine_class")
 UNIT = "unit"  # one network with its own weights: what a claim about criteria counts
@@ -22,14 +22,13 @@ COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 
 @dataclass(frozen=True)
 class Panel:
-    """Candidates and their baselines; `label` tells what sets it apart from the study's other panels.
+    """Candidates and their baselines; `shown` are the words of its key that set it apart from the study's others.
 
-    `setting` is the label without the target. `note` is what every caption and table must say (synthetic data).
-    `references` are whole networks on the same data and machine, to be shown beside.
+    `note` is what every caption and table must say (synthetic data). `references` are whole networks on the same data
+    and machine, to be shown beside.
     """
 
-    label: str
-    setting: str
+    shown: tuple[str, ...]
     key: dict[str, str]
     candidates: pd.DataFrame
     baselines: pd.DataFrame
@@ -37,6 +36,25 @@ class Panel:
     conditions: Mapping[str, str]
     note: str = ""
     references: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def label(self) -> str:
+        """What sets it apart from the study's other panels."""
+        return self.label_without()
+
+    @property
+    def setting(self) -> str:
+        """The label without the target."""
+        return self.label_without("target")
+
+    def label_without(self, *names: str) -> str:
+        """The label without some words of the key: what panels share that differ in these."""
+        return ", ".join(self.key[name] for name in self.shown if name not in names)
+
+    @cached_property
+    def own_baselines(self) -> pd.DataFrame:
+        """The baselines on the panel's own machine: what another one needed is another matter."""
+        return self.baselines[self.baselines["machine_class"] == self.key["machine_class"]]
 
     @property
     def networks(self) -> int:
@@ -91,6 +109,11 @@ class Panel:
         return f"{level:g} of {self.of}" if self.of else f"{level:g}"
 
     @property
+    def amount_column(self) -> str:
+        """What the column of levels is called in the data of a figure."""
+        return "asked_share" if self.cost else "removed_count"
+
+    @property
     def axis(self) -> str:
         """What levels are, as the words of an axis."""
         if self.cost:
@@ -100,6 +123,15 @@ class Panel:
     def at(self, level: float) -> pd.DataFrame:
         """The candidates of one level."""
         return self.candidates[self.candidates[LEVEL] == level]
+
+    def trials(self, criterion: str, level: float) -> pd.DataFrame:
+        """The candidates of one criterion at one level; none where it has no trial there."""
+        return self._cells.get((criterion, level), self.candidates.iloc[:0])
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, float], pd.DataFrame]:
+        groups = self.candidates.groupby(["criterion", LEVEL])
+        return {(str(criterion), float(str(level))): rows for (criterion, level), rows in groups}
 
     @property
     def of(self) -> int | None:
@@ -117,7 +149,7 @@ class Panel:
     @property
     def slug(self) -> str:
         """The label as a part of a file name."""
-        return re.sub("[^a-z0-9]+", "-", self.label.lower()).strip("-")
+        return slug(self.label)
 
     def per_unit(self, column: str) -> pd.DataFrame:
         """Means over draws and selections, one row per network: index unit, columns (criterion, level).
@@ -172,11 +204,10 @@ def panels(
     found = []
     for key, rows in groups:
         texts = {name: _text(value) for name, value in zip(KEY, key, strict=True)}
-        shown = [name for name in KEY if texts[name] and name in ("model", "target", *varying)]
-        label, setting = (", ".join(texts[n] for n in shown if n != left_out) for left_out in (None, "target"))
+        shown = tuple(name for name in KEY if texts[name] and name in ("model", "target", *varying))
         baselines = _baselines(table[is_ok], rows, texts["machine_class"])
         beside = dense[(dense["data"] == texts["data"]) & (dense["machine_class"] == texts["machine_class"])]
-        panel = Panel(label, setting, texts, rows, baselines, _ordered(rows, criteria), conditions or {}, note, beside)
+        panel = Panel(shown, texts, rows, baselines, _ordered(rows, criteria), conditions or {}, note, beside)
         found.append(panel)
     return tuple(found)
 
@@ -203,23 +234,15 @@ def of_outcomes(found: Sequence[Panel]) -> tuple[Panel, ...]:
     groups = across_runtimes(found)
     if len(groups) == len(found):
         return tuple(found)
-    varying = _varying([tuple(panel.key.values()) for panel in found], KEY)
     fullest = (max(members, key=lambda panel: len(panel.candidates)) for members in groups)
-    return tuple(_named_without_runtime(panel, varying) for panel in fullest)
-
-
-def _named_without_runtime(panel: Panel, varying: Sequence[str]) -> Panel:
-    shown = [n for n in KEY if panel.key[n] and n in ("model", "target", *varying) and n != RUNTIME]
-    label, setting = (", ".join(panel.key[n] for n in shown if n != left_out) for left_out in (None, "target"))
-    return replace(panel, label=label, setting=setting)
+    return tuple(replace(panel, shown=tuple(n for n in panel.shown if n != RUNTIME)) for panel in fullest)
 
 
 def _together(key: tuple[str, ...], members: Sequence[Panel], varying: Sequence[str], criteria: Sequence[str]) -> Panel:
     texts = dict(zip(OF_SELECTIONS, key, strict=True))
-    shown = {name: text for name, text in texts.items() if text and name in ("model", "target", *varying)}
-    label, setting = (", ".join(text for name, text in shown.items() if name != out) for out in (None, "target"))
+    shown = tuple(name for name, text in texts.items() if text and name in ("model", "target", *varying))
     rows = pd.concat([panel.candidates for panel in members], ignore_index=True)
-    return replace(members[0], label=label, setting=setting, candidates=rows, criteria=_ordered(rows, criteria))
+    return replace(members[0], shown=shown, candidates=rows, criteria=_ordered(rows, criteria))
 
 
 def _varying(keys: Sequence[tuple[object, ...]], names: Sequence[str]) -> list[str]:

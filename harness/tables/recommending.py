@@ -73,8 +73,8 @@ def _by_set(sets: Sets) -> Iterator[tuple[str, str]]:
     networks: dict[str, dict[str, None]] = {}
     for unit, names in sets:
         networks.setdefault(", ".join(names), {})[unit] = None
-    for names, units in networks.items():
-        yield f"all {len(every)}" if len(every) > 1 and set(units) == every else ", ".join(units), names
+    for removed, units in networks.items():
+        yield f"all {len(every)}" if len(every) > 1 and set(units) == every else ", ".join(units), removed
 
 
 def point_words(point: OperatingPoint) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from builders import Plan, elsewhere, records_of
-from timed_records import changed
+from timed_records import BF16, changed, in_runtime
 
 from harness.plots.accuracy_cost import accuracy_cost, accuracy_machine
-from harness.plots.costs import ON_MACHINE, PARAMS, SAVED, baseline_spot, front, says_more, spots
+from harness.plots.accuracy_count import accuracy_count
+from harness.plots.costs import ON_MACHINE, PARAMS, SAVED, baseline_spot, dense_spots, front, says_more, spots
 from harness.plots.look import looks
 from harness.records import Record
 from harness.results import latest
@@ -98,3 +99,55 @@ def test_published_accuracies_stand_at_our_cost_of_as_many_removed() -> None:
     assert (row["removed_count"], row["top1_share"], row["cost_value"]) == (2, 0.5, own.cost)
     assert not row["is_on_front"]
     assert "with their own training" in drawing.caption
+
+
+def test_published_accuracies_far_below_our_means_are_in_sight() -> None:
+    panel = panel_of()
+    drawing = accuracy_count(panel, looks(panel.criteria), [Published("a_paper", "vit_digits", "attention", 2, 0.2)])
+    assert drawing is not None
+    assert drawing.figure.axes[0].get_ylim()[0] < 20
+
+
+def test_what_another_machine_needed_is_no_cost_of_this_one() -> None:
+    elsewhere_only = tuple(
+        record.model_copy(update={"environment": record.environment.model_copy(update={"machine_class": "gpu-aa"})})
+        for record in records_of(PLAN)
+        if record.trial.criterion is None and record.environment is not None
+    )
+    candidates = tuple(record for record in records_of(PLAN) if record.trial.criterion)
+    results = latest((*elsewhere_only, *candidates))
+    (panel,) = panels(frame(results), PLAN.criteria, conditions(results))
+    assert baseline_spot(panel, LATENCY) == []
+    assert [spot.cost for spot in baseline_spot(panel, SAVED)] == [0.0]
+    (own, *_) = spots(panel, LATENCY)
+    rows = panel.trials(own.series, own.removed)
+    assert own.cost == pytest.approx(rows["latency_s"].dropna().median())
+
+
+def test_a_whole_network_beside_a_panel_has_the_times_of_its_runtime() -> None:
+    dense = [
+        record.model_copy(update={"trial": record.trial.model_copy(update={"id": f"small-{n}", "model": "small"})})
+        for n, record in enumerate(records_of(PLAN))
+        if record.trial.criterion is None
+    ]
+    records = [*records_of(PLAN), *dense]
+    results = latest([*records, *(in_runtime(record, "bf16", BF16, 4.0) for record in records)])
+    found = panels(frame(results), PLAN.criteria, conditions(results), references=("small",))
+    plain, half = (
+        {spot.cost for panel in found if panel.key["runtime"] == name for spot in dense_spots(panel, LATENCY)}
+        for name in ("fp32", "bf16")
+    )
+    assert max(half) == pytest.approx(max(plain) / 4)
+
+
+def test_the_ends_of_bars_along_a_cost_are_explained_where_there_are_any() -> None:
+    panel = panel_of()
+    figures = accuracy_cost(panel, looks(panel.criteria)), accuracy_machine(panel, looks(panel.criteria))
+    assert all(drawing is not None and "Bars along the saving" not in drawing.caption for drawing in figures)
+    records = tuple(
+        changed(r, "macs", value=7e6 - 1e6 * (r.trial.count or 0) * (1 + 0.1 * (r.trial.model_seed or 0)))
+        for r in records_of(PLAN)
+    )
+    ranged = accuracy_cost(panel_of(records=records), looks(panel.criteria))
+    assert ranged is not None
+    assert "Bars along the saving: from the least to the most" in ranged.caption

@@ -99,12 +99,10 @@ def test_the_heat_map_holds_the_share_of_networks(figures: dict[str, Drawing]) -
 def test_a_map_that_two_panels_share_is_drawn_once_and_names_the_other() -> None:
     (panel,) = panels_of(PLAN)
     fewer = panel.candidates[panel.candidates["model_seed"] == 0]
-    twin, other = ({**panel.key, "recovery": name} for name in ("twin", "another"))
-    twins = (
-        panel,
-        replace(panel, key=twin, label="its twin"),
-        replace(panel, key=other, label="another", candidates=fewer),
+    twin, other = (
+        replace(panel, key={**panel.key, "recovery": name}, shown=("recovery",)) for name in ("its twin", "another")
     )
+    twins = (panel, twin, replace(other, candidates=fewer))
     first, second = (d for d in gallery(twins, PLAN.criteria, ("random",)) if d.name.startswith("depth"))
     assert first.title.endswith(panel.label)
     assert first.caption.endswith("The same for its twin.")

@@ -6,6 +6,7 @@ import pytest
 from assured import accuracy, with_accuracy, with_trial
 from builders import Plan, index_of, records_of
 
+from harness.plots import recovered
 from harness.plots.gallery import Beside, gallery
 from harness.plots.recovered import before_after, families, recovery_curves
 from harness.records import Record
@@ -56,6 +57,15 @@ def test_a_curve_begins_with_no_training_and_shows_the_baseline_with_the_same(vi
 def test_one_length_is_no_curve(view: View) -> None:
     ((first, second, _),) = families(view.outcomes)
     assert recovery_curves((first, second), trainings(view.results)) is None
+
+
+def test_criteria_that_found_no_tile_are_counted(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    (members,) = families(view.outcomes)
+    monkeypatch.setattr(recovered, "MOST_TILES", 1)
+    drawing = recovery_curves(members, trainings(view.results))
+    assert drawing is not None
+    assert "Shown are the first 1 of 2 criteria" in drawing.caption
+    assert set(drawing.data["series"]) == {"entropy", "last", "baseline"}
 
 
 def test_before_and_after_are_means_of_the_same_criterion_and_amount(view: View) -> None:

@@ -44,7 +44,8 @@ def test_the_tables_are_golden() -> None:
 
 def test_prices_of_several_panels_are_one_table_that_says_where() -> None:
     panel, found = chosen(assured(PLAN))
-    table = price_table([(panel, found), (replace(panel, label="vit_digits, mlp"), found[:1])])
+    mlp = replace(panel, key={**panel.key, "target": "mlp"})
+    table = price_table([(panel, found), (mlp, found[:1])])
     assert table is not None
     assert [row[0] for row in table.rows[-2:]] == ["random (vit_digits, attention)", "entropy (vit_digits, mlp)"]
     assert price_table([]) is None

@@ -90,7 +90,8 @@ def test_noisy_timings_are_marked_and_exact_costs_are_not() -> None:
 
 def test_equal_costs_are_told_once() -> None:
     same = panel_of(PLAN)
-    (table,) = cost_tables([same, replace(same, label="vit_digits, attention, finetune")])
+    trained = replace(same, shown=(*same.shown, "recovery"), key={**same.key, "recovery": "finetune"})
+    (table,) = cost_tables([same, trained])
     assert table.rows == getattr(cost_table(same), "rows", None)
     assert table.notes[-1] == "The same for vit_digits, attention, finetune."
     assert len(cost_tables([same, panel_of(elsewhere(PLAN, counts=(2,)))])) == 2
