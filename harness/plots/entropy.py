@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from harness.plots.drawing import Drawing
-from harness.plots.look import COLOURS, LINES, MARKERS, canvas, legend_above, paper
+from harness.plots.look import canvas, legend_above, look_at, paper
 from harness.stats import spread
 from harness.tables.panels import Panel
 from harness.tables.placing import placing
@@ -45,9 +45,9 @@ def _drawing(members: Sequence[tuple[Panel, Sequence[Selected]]]) -> Drawing:
             places = sorted(values)
             means = [float(np.mean(values[place])) for place in places]
             bars = [spread(values[place]) or 0.0 for place in places]
-            style: dict[str, Any] = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
-            line = LINES[i % len(LINES)]
-            axes.errorbar(places, means, yerr=bars, elinewidth=0.8, linestyle=line, label=kind or "block", **style)
+            look = look_at(i)
+            style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
+            axes.errorbar(places, means, yerr=bars, elinewidth=0.8, label=kind or "block", **style)
         axes.set_xlabel("depth (0: next to the input)")
         axes.set_ylabel("entropy of the output (nats)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
