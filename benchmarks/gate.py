@@ -165,15 +165,13 @@ def shipped() -> dict[str, Any]:
 
 def _marks(found: Comparison) -> dict[str, Any]:
     """Of times and rates that were judged one by one, and of metrics over all trials."""
-    judged_ones = [f for f in found.findings if f.detectable is not None]
-    alone = [f for f in judged_ones if f.trial != EVERYWHERE]
+    alone = [*found.unseen, *found.doubted]
     return {
         "worse": _share(sum(f.mark == "-" for f in alone), len(alone)),
         "better": sum(f.mark == "+" for f in alone),
-        "worse over all trials": sorted(
-            f.what.partition(":")[0] for f in judged_ones if f.trial == EVERYWHERE and f.mark == "-"
-        ),
-        "detectable, median": round(float(np.median([f.detectable for f in alone])), 4),
+        "worse over all trials": sorted(f.what.partition(":")[0] for f in found.marked("-") if f.trial == EVERYWHERE),
+        "detectable, median": _middle([f.detectable for f in found.unseen if f.detectable is not None]),
+        "noisy, so that no change is believed": len(found.doubted),
     }
 
 
@@ -234,7 +232,7 @@ def measured(repeats: int, depth: int = 20, width: int = 256) -> dict[str, Any]:
             for place, layers in enumerate(kept)
         },
         "sd of the ratio from repeat to repeat": [round(_sd(one), 4) for one in zip(*plain, strict=True)],
-        "detectable, median": round(float(np.median([value for _, told in equal for value in told])), 4),
+        "detectable, median": _middle([value for _, told in equal for value in told]),
         "marked noisy": _share(sum(m.quality != "ok" for run in plain + planted for m in run), 2 * repeats * len(kept)),
         "moved, but marked noisy": sum(marks.count("?") for marks, _ in equal + slowed),
     }
@@ -252,7 +250,12 @@ def _check(first: Sequence[Measurement], second: Sequence[Measurement]) -> tuple
     verdicts = judged([evidence(_ratios(a), _ratios(b), "lower", SPREAD) for a, b in both], LIMITS)
     doubted = [not a.quality == b.quality == "ok" for a, b in both]
     marks = ("?" if doubt and v.mark in "+-" else v.mark for v, doubt in zip(verdicts, doubted, strict=True))
-    return "".join(marks), [v.detectable for v in verdicts if v.detectable is not None]
+    told = zip(verdicts, doubted, strict=True)
+    return "".join(marks), [v.detectable for v, doubt in told if v.detectable is not None and not doubt]
+
+
+def _middle(values: Sequence[float]) -> float | None:
+    return round(float(np.median(values)), 4) if values else None
 
 
 def _ratios(m: Measurement) -> Series:

@@ -162,13 +162,18 @@ def _facts(told: Teller, record: Record) -> Iterator[str]:
 
 def _teller(key: str, records: Iterable[Record], word: str) -> Teller:
     """What a filter's key asks of an environment."""
-    tellers: Mapping[str, Teller] = {"commit": lambda e: [e.harness.get("commit")], "machine": _names}
+    tellers: Mapping[str, Teller] = {"commit": _commits, "machine": _names}
     libraries = {name for record in records if record.environment for name in record.environment.versions}
     if key in tellers:
         return tellers[key]
     if key in libraries or not libraries:
         return lambda environment: [environment.versions.get(key)]
     raise SpecError(Problem(short(word), f"@{key}: nothing is called so; {suggestion(key, {*tellers, *libraries})}"))
+
+
+def _commits(environment: Environment) -> Iterator[Json]:
+    """That of the user's project, and that of harness."""
+    yield from (environment.project.get("commit"), environment.harness.get("commit"))
 
 
 def _names(environment: Environment) -> Iterator[Json]:

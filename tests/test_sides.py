@@ -8,6 +8,7 @@ import pytest
 from builders import Plan, elsewhere, records_of, stored
 
 from harness.errors import HarnessError
+from harness.records import Record
 from harness.sides import side
 from harness.snapshots import save
 from harness.store import Store
@@ -53,6 +54,20 @@ def test_filters_narrow_by_commit_machine_and_version(results: Path) -> None:
     for text in ("commit=1234", "machine=CPU-1", "torch=2.14", "torch=2.14.1", "commit=1234@torch=2"):
         found = side(f"first@{text}", results)
         assert (len(found.records), found.label) == (2, f"first@{text}")
+
+
+def test_a_commit_is_the_projects_or_that_of_harness(results: Path) -> None:
+    records = [_of_project(record) for record in records_of(elsewhere(PLAN, study="installed"))]
+    for record in records:
+        Store(results).write_record(record)
+    assert len(side("installed@commit=77aa", results).records) == len(records)
+
+
+def _of_project(record: Record) -> Record:
+    """As a project's own code makes one with an installed harness."""
+    changes = {"project": {"commit": "77aa00", "dirty": False}, "harness": {"version": "1.0"}}
+    made = record.environment and record.environment.model_copy(update=changes)
+    return record.model_copy(update={"environment": made})
 
 
 @pytest.mark.parametrize(

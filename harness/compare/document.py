@@ -37,6 +37,7 @@ def of_gate(gate: Gate, exit_code: int) -> dict[str, Json]:
             "largest": None if largest is None else largest.detectable,
             "of": None if largest is None else {"trial": largest.trial, "what": largest.what},
             "median": gate.middle_unseen,
+            "doubted": len(gate.comparison.doubted),
         },
         **_comparison(gate.comparison),
     }

@@ -43,16 +43,23 @@ def reason(finding: Finding) -> str:
 
 
 def unseen(gate: Gate) -> str:
-    """What a pass is worth: the smallest worsening that would have been seen; empty where nothing noisy was judged."""
-    largest, middle = gate.largest_unseen, gate.middle_unseen
-    if largest is None or middle is None:
-        return ""
+    """What a pass is worth: the smallest worsening that would have been seen, and of how many metrics none would.
+
+    Empty where nothing noisy was judged.
+    """
+    doubted = len(gate.comparison.doubted)
+    told = [_least_seen(gate)] if gate.comparison.unseen else []
+    told += [f"would have believed no change of {counted(doubted, 'metric')} with noisy samples"] if doubted else []
+    return ", and ".join(told)
+
+
+def _least_seen(gate: Gate) -> str:
+    largest, *others = gate.comparison.unseen
     worst = f"{significant(100 * (largest.detectable or 0.0))} % ({largest.what}, {largest.trial})"
-    judged = len(gate.comparison.unseen)
-    if judged == 1:
+    if not others:
         return f"could not have seen less than {worst}"
-    middle_words = f"{significant(100 * middle)} % in the median of {judged} noisy metrics"
-    return f"could not have seen less than {middle_words}, {worst} at worst"
+    middle = f"{significant(100 * (gate.middle_unseen or 0.0))} % in the median of {len(others) + 1} noisy metrics"
+    return f"could not have seen less than {middle}, {worst} at worst"
 
 
 def counts(comparison: Comparison) -> str:

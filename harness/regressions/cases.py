@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from harness.records import Measurement
 from harness.regressions.evidence import Evidence, Series, series
 from harness.regressions.exact import CLASS_WORD
-from harness.regressions.finding import Finding, absent, named
+from harness.regressions.finding import Finding, absent, is_gone, named
 from harness.regressions.pairs import Held, Pair
 
 TO_BASELINE = "ratio to baseline"
@@ -70,21 +69,23 @@ def _case(first: Held, second: Held, own: Measurement, other: Measurement | None
     shown, value = second.result, None if other is None else other.value
     blank = Finding(shown.info.id, shown.machine_class, what, "noisy", "?", own.value, value, own.unit)
     if other is None:
-        return Case(replace(blank, note=absent(own, second.result, "second")))
+        note, is_missing = absent(own, second.result, "second"), is_gone(own, second.result)
+        return Case(replace(blank, note=note, is_missing=is_missing))
     if own.value is None or other.value is None:
         return Case(_null(blank, own, other))
-    mine, theirs = (series(_believed(held, own.asked.key), is_ratio=is_ratio) for held in (first, second))
+    taken = tuple(_believed(held, own.asked.key) for held in (first, second))
+    mine, theirs = (series(believed, is_ratio=is_ratio) for believed in taken)
     if isinstance(mine, str) or isinstance(theirs, str):
         told = [f"{side} side: {one}" for side, one in zip(SIDES, (mine, theirs), strict=True) if isinstance(one, str)]
         return Case(replace(blank, note="; ".join(told)))
     moved = _moved(blank, mine, theirs, is_ratio=is_ratio)
     if _identity(mine) == _identity(theirs):
         return Case(replace(moved, mark="=", note="the same samples"))
-    against = _apart(first, second) or _told_of("tainted", own, other)
+    against = _apart(first, second) or _told_of("tainted", taken)
     if against:
         return Case(replace(moved, note=against))
     is_resident = own.unit == "B" and "cuda" not in (second.environment.device if second.environment else "")
-    return Case(moved, own.better, (mine, theirs), is_ratio, is_resident, _told_of("noisy", own, other))
+    return Case(moved, own.better, (mine, theirs), is_ratio, is_resident, _told_of("noisy", taken))
 
 
 def _null(blank: Finding, own: Measurement, other: Measurement) -> Finding:
@@ -106,14 +107,12 @@ def _believed(held: Held, key: str) -> list[Measurement]:
 def _moved(blank: Finding, first: Series, second: Series, *, is_ratio: bool) -> Finding:
     """With the middle of each side's samples; of ratios these are the values that were compared."""
     low, high = (float(f"{np.exp(np.median(one.samples)):.12g}") for one in (first, second))
-    return replace(
-        blank, first=low, second=high, unit="" if is_ratio else blank.unit, change=math.expm1(math.log(high / low))
-    )
+    return replace(blank, first=low, second=high, unit="" if is_ratio else blank.unit, change=high / low - 1)
 
 
-def _told_of(quality: str, own: Measurement, other: Measurement) -> str:
-    """Which sides have that quality, as a sentence; empty where none has."""
-    found = [side for side, m in zip(SIDES, (own, other), strict=True) if m.quality == quality]
+def _told_of(quality: str, taken: Sequence[Sequence[Measurement]]) -> str:
+    """Which sides have samples of that quality in any run, as a sentence; empty where none has."""
+    found = [side for side, own in zip(SIDES, taken, strict=True) if any(m.quality == quality for m in own)]
     return f"its samples are {quality} on the {' and the '.join(found)} side" if found else ""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.regressions.exact import Exact
 from harness.regressions.finding import MARKS, Finding, Limits, Mark
-from harness.regressions.noisy import noisy
+from harness.regressions.noisy import EVERYWHERE, noisy
 from harness.regressions.pairs import Pair, pairs
 from harness.sides import Side
 
@@ -38,8 +38,17 @@ class Comparison:
     @property
     def unseen(self) -> tuple[Finding, ...]:
         """Noisy metrics of single trials that were judged, that with the largest unseen worsening first."""
-        judged = [f for f in self.findings if f.detectable is not None]
+        judged = [f for f in self._judged if f.detectable is not None]
         return tuple(sorted(judged, key=lambda f: -(f.detectable or 0.0)))
+
+    @property
+    def doubted(self) -> tuple[Finding, ...]:
+        """Noisy metrics of single trials that were judged, and of which no move would have been believed."""
+        return tuple(f for f in self._judged if f.detectable is None)
+
+    @property
+    def _judged(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.p is not None and f.trial != EVERYWHERE)
 
 
 def compare(first: Side, second: Side, limits: Limits) -> Comparison:

@@ -59,6 +59,10 @@ class Evidence:
     smallest_p: float
     spread: Spread
 
+    def change(self, better: str) -> float:
+        """The share by which the metric itself is larger on the second side."""
+        return math.expm1(self.worse if better == "lower" else -self.worse)
+
     def detectable(self, level: float, effect: float) -> float:
         """The smallest worsening, as a share, that is seen with 95 % probability at a one-sided level."""
         least = max(math.log1p(effect), self.spread.limit(level) * self.error)

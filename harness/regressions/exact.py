@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.records import Measurement, Outcome
-from harness.regressions.finding import PRESENCE, Finding, Limits, Mark, absent, named
+from harness.records import Measurement, Outcome, Proof
+from harness.regressions.finding import PRESENCE, Finding, Limits, Mark, absent, is_gone, named
 from harness.regressions.pairs import Pair
 from harness.repetition.items import outcome
 from harness.results import TrialResult
@@ -29,7 +29,7 @@ class Exact:
         if first is None or second is None:
             where = "first" if first is None else "second"
             missing = self._told(PRESENCE, "?", note=f"missing on the {where} side")
-            yield replace(missing, is_missing=True)
+            yield replace(missing, is_missing=second is None)
         elif (first.result.status, second.result.status) != ("ok", "ok"):
             yield self._ending(first.result, second.result)
         else:
@@ -47,11 +47,8 @@ class Exact:
     def _parts(self, first: TrialResult, second: TrialResult) -> Iterator[Finding]:
         if not first.info.is_baseline and (first.removed or second.removed):
             yield self._removed(first, second)
-        if first.proof is not None and second.proof is not None:
-            shown = (first.proof.status, second.proof.status)
-            moved = PROOFS[shown[1]] - PROOFS[shown[0]]
-            mark: Mark = "=" if moved == 0 else ("+" if moved > 0 else "-")
-            yield self._told("proof", mark, shown, note=second.proof.reason or "" if mark == "-" else "")
+        if first.proof or second.proof:
+            yield self._proof(first.proof, second.proof)
         for key, own in first.measurements.items():
             if own.kind == "exact":
                 yield self._metric(own, second.measurements.get(key), first, second)
@@ -68,10 +65,21 @@ class Exact:
             return self._told("removed", "?", shown, note=f"another set was chosen on {CLASS_WORD}")
         return self._told("removed", "-", shown, note="another set was chosen")
 
+    def _proof(self, first: Proof | None, second: Proof | None) -> Finding:
+        if second is None:
+            return replace(self._told("proof", "?", note="no proof on the second side"), is_missing=True)
+        if first is None:
+            return self._told("proof", "?", (None, second.status), note="no proof on the first side")
+        moved = PROOFS[second.status] - PROOFS[first.status]
+        mark: Mark = "=" if moved == 0 else ("+" if moved > 0 else "-")
+        why = second.reason or "" if mark == "-" else ""
+        return self._told("proof", mark, (first.status, second.status), note=why)
+
     def _metric(self, own: Measurement, other: Measurement | None, first: TrialResult, second: TrialResult) -> Finding:
         what = named(own)
         if other is None:
-            return self._told(what, "?", (own.value, None), note=absent(own, second, "second"))
+            told = self._told(what, "?", (own.value, None), note=absent(own, second, "second"))
+            return replace(told, is_missing=is_gone(own, second))
         shown = (own.value, other.value)
         if own.value is None or other.value is None:
             return self._told(what, _of_null(own, other), shown, note=_nulls(own, other))
@@ -142,5 +150,5 @@ def _items(own: Measurement, first: TrialResult, second: TrialResult) -> str:
 
 
 def _outcome_of(m: Measurement, result: TrialResult) -> Outcome | None:
-    named = (one for one in result.outcomes if (one.metric, one.split, one.at) == (m.metric, m.split, m.at))
-    return next(named, None)
+    asked = (m.metric, m.split, m.at)
+    return next((one for one in result.outcomes if (one.metric, one.split, one.at) == asked), None)

@@ -35,9 +35,10 @@ class Limits:
 class Finding:
     """One part of a trial: its mark, both values in base units, and a sentence where there is more to say.
 
-    `change` is a share of the first value, above zero where the second is larger. `p` is adjusted for the whole
-    comparison; `detectable` is the smallest worsening that would have been seen with 95 % probability. `also` counts
-    the other trials that show the same measurement. `is_missing`: one side has no trial or run to speak of.
+    `change` is a share of the first value, above zero where the second is larger; of a noisy metric that was judged it
+    is the shift that was tested. `p` is adjusted for the whole comparison; `detectable` is the smallest worsening that
+    would have been seen with 95 % probability, null where no move would have been believed. `also` counts the other
+    trials that show the same measurement. `is_missing`: the second side has nothing of what the first one has.
     """
 
     trial: str
@@ -62,8 +63,12 @@ def named(m: Measurement) -> str:
     return title(m.asked.model_copy(update={"at": at}))
 
 
+def is_gone(m: Measurement, result: TrialResult) -> bool:
+    """Whether no revision of its collector measured it there."""
+    return all(named(other) != named(m) for other in result.measurements.values())
+
+
 def absent(m: Measurement, result: TrialResult, side: str) -> str:
     """Why a measurement has nothing beside it on that side."""
-    if any(named(other) == named(m) for other in result.measurements.values()):
-        return f"measured by another revision of its collector on the {side} side"
-    return f"not measured on the {side} side"
+    how = "not measured" if is_gone(m, result) else "measured by another revision of its collector"
+    return f"{how} on the {side} side"

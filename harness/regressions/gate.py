@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal, TypeAlias
@@ -53,13 +53,17 @@ def gate(here: Side, snapshot: Side, limits: Limits, *, is_strict: bool = False)
 
 
 def unkept(here: Side, snapshot: Side) -> Side:
-    """The runs of a study that a snapshot does not hold; of a trial that fails now, none from when it did not."""
+    """The runs of a study that a snapshot does not hold.
+
+    Of a trial, or a collector, that fails now there is nothing from when it did not.
+    """
     known = {record.run.id for record in snapshot.records}
     by_trial: dict[str, list[Record]] = {}
     for record in sorted(here.records, key=age):
         if record.run.id not in known:
             by_trial.setdefault(record.trial.id, []).append(record)
-    return replace(here, records=tuple(record for runs in by_trial.values() for record in _since_failure(runs)))
+    held = (record for runs in by_trial.values() for record in _unfailed(_since_failure(runs)))
+    return replace(here, records=tuple(held))
 
 
 def _since_failure(runs: Sequence[Record]) -> Sequence[Record]:
@@ -68,6 +72,14 @@ def _since_failure(runs: Sequence[Record]) -> Sequence[Record]:
     if newest.status != "failed":
         return runs
     return [run for run in runs if run is newest or (_class_of(newest) and _class_of(run) != _class_of(newest))]
+
+
+def _unfailed(runs: Sequence[Record]) -> Iterator[Record]:
+    """Without older answers to a question, where the collector failed the newest time, on their machine class."""
+    newest = {(_class_of(run), m.asked.key): m for run in runs for m in run.measurements}
+    for run in runs:
+        held = (m for m in run.measurements if m.has_failed or not newest[_class_of(run), m.asked.key].has_failed)
+        yield run.model_copy(update={"measurements": tuple(held)})
 
 
 def _class_of(run: Record) -> str | None:

@@ -71,9 +71,12 @@ def _share(family: Sequence[Evidence], limits: Limits) -> float:
 def _told(case: Case, verdict: Verdict, family: Sequence[Evidence], limits: Limits) -> Finding:
     if verdict.mark == "?":
         return replace(case.finding, note=_too_few(case, family, limits))
-    if case.doubt and verdict.mark in ("+", "-"):
-        return _settled(replace(case.finding, note=f"moved, but {case.doubt}"), replace(verdict, mark="?"))
-    return _settled(case.finding, verdict)
+    if not case.doubt:
+        return _settled(case.finding, verdict)
+    unseen = replace(verdict, detectable=None)
+    if verdict.mark == "~":
+        return _settled(case.finding, unseen)
+    return _settled(replace(case.finding, note=f"moved, but {case.doubt}"), replace(unseen, mark="?"))
 
 
 def _settled(finding: Finding, verdict: Verdict) -> Finding:
@@ -112,9 +115,8 @@ def _over_all(own: Sequence[Case]) -> tuple[Finding, Evidence]:
         smallest_p=flips.smallest_p / 2,
         spread=Spread(0.0, count - 1),
     )
-    change = math.expm1(mean if own[0].better == "lower" else -mean)
-    note = f"mean of {count} measurements"
-    return replace(own[0].finding, trial=EVERYWHERE, first=None, second=None, change=change, note=note, also=0), found
+    told = replace(own[0].finding, trial=EVERYWHERE, first=None, second=None, also=0)
+    return replace(told, change=found.change(own[0].better), note=f"mean of {count} measurements"), found
 
 
 def _weighed(found: Sequence[Case], limits: Limits) -> list[Case]:
@@ -126,7 +128,8 @@ def _weighed(found: Sequence[Case], limits: Limits) -> list[Case]:
         if case.sides is not None and spread is None:
             case = replace(case, sides=None, finding=replace(case.finding, note=RAW))
         elif case.sides is not None and spread is not None:
-            case = replace(case, evidence=evidence(*case.sides, case.better, spread))
+            own = evidence(*case.sides, case.better, spread)
+            case = replace(case, evidence=own, finding=replace(case.finding, change=own.change(case.better)))
         weighed.append(case)
     return weighed
 

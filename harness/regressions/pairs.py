@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.briefs import age
 from harness.records import Environment, Measurement, Record
+from harness.repetition.surroundings import code_of
 from harness.results import TrialResult, latest
 from harness.sides import Side
 
@@ -15,7 +16,8 @@ from harness.sides import Side
 class Held:
     """A trial on one machine class as one side knows it: its result, and the runs that noisy metrics are read from.
 
-    The runs are those of the newest run's commit and versions, so that no side mixes what it is asked to tell apart.
+    The runs are those of the newest run's commits (the project's and that of harness), as clean as it is, and of its
+    versions, so that no side mixes what it is asked to tell apart.
     """
 
     result: TrialResult
@@ -90,16 +92,16 @@ def _runs(result: TrialResult, records: Sequence[Record]) -> tuple[Record, ...]:
 
 def _made_by(record: Record) -> tuple[object, ...]:
     e = record.environment
-    return () if e is None else (e.harness.get("commit"), e.software_class, e.threads, e.device.partition(":")[0])
+    return () if e is None else (*code_of(e), e.software_class, e.threads, e.device.partition(":")[0])
 
 
 def _paired(mine: Sequence[Held], others: Sequence[Held]) -> Iterator[Pair]:
     left = list(others)
     alone: list[Held] = []
     for held in mine:
-        beside = next((o for o in left if _same(held, o, "id")), None) or next(
-            (o for o in left if _same(held, o)), None
-        )
+        alike = [other for other in left if other.result.machine_class == held.result.machine_class]
+        called_so = [other for other in alike if other.result.info.id == held.result.info.id]
+        beside = next(iter([*called_so, *alike]), None)
         if beside is None:
             alone.append(held)
         else:
@@ -110,11 +112,6 @@ def _paired(mine: Sequence[Held], others: Sequence[Held]) -> Iterator[Pair]:
         yield Pair(alone.pop(0), left.pop(0))
     yield from (Pair(held, None) for held in alone)
     yield from (Pair(None, held) for held in left)
-
-
-def _same(mine: Held, other: Held, also: str = "") -> bool:
-    alike = mine.result.machine_class == other.result.machine_class
-    return alike and (not also or mine.result.info.id == other.result.info.id)
 
 
 def _origin(run: Record, m: Measurement) -> str:

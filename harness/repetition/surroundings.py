@@ -27,6 +27,11 @@ def changes(old: Environment | None, new: Environment | None) -> tuple[Change, .
     return tuple(Change(name, mine.get(name), other.get(name)) for name in names if mine.get(name) != other.get(name))
 
 
+def code_of(environment: Environment) -> tuple[Json, ...]:
+    """The code that made a record: of the project and of harness the commit, and whether files were changed since."""
+    return tuple(facts.get(key) for facts in (environment.project, environment.harness) for key in ("commit", "dirty"))
+
+
 def _facts(environment: Environment) -> Iterator[tuple[str, Json]]:
     plain: dict[str, Json] = environment.model_dump(mode="json")
     for name, value in plain.items():

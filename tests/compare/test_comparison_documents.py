@@ -15,7 +15,7 @@ from harness.compare.document import of_comparisons, of_gate
 from harness.compare.junit import junit
 from harness.compare.page import as_markdown, html
 from harness.compare.summary import summary
-from harness.records import Record
+from harness.records import Record, Run
 from harness.regressions.comparison import Comparison, compare
 from harness.regressions.finding import Limits
 from harness.regressions.gate import Gate, gate
@@ -121,6 +121,27 @@ def test_a_trial_that_fails_now_is_worse_though_it_went_well_since_the_snapshot(
     later = again([failed(one(NOW, "entropy"))], seed=2)
     (worse,) = _gate((*NOW, *later)).regressions
     assert worse.note.startswith("failed: oom_host")
+
+
+def test_a_collector_that_fails_now_is_worse_though_it_answered_since_the_snapshot() -> None:
+    broken = {"value": None, "samples": (), "baseline_samples": (), "reason": "collector_failed: ValueError"}
+    later = again(measured(record, "latency_s", **broken) for record in records_of(PLAN))
+    since = (*NOW, *(r.model_copy(update={"run": _later(r)}) for r in later))
+    assert _gate(since).verdict == "regression"
+    assert {f.what.partition(" ")[0] for f in _gate(since).regressions} == {"latency_s"}
+
+
+def _later(record: Record) -> Run:
+    return record.run.model_copy(update={"id": f"{record.run.id}-later", "finished": "2026-04-01T12:00:00Z"})
+
+
+def test_a_pass_counts_the_metrics_of_which_no_change_would_have_been_believed() -> None:
+    doubted = _gate(tuple(measured(record, "latency_s", quality="noisy") for record in NOW))
+    assert doubted.verdict == "passed"
+    text = summary(doubted, "x")
+    assert "and would have believed no change of 2 metrics with noisy samples" in text
+    assert doubted.largest_unseen is not None
+    assert doubted.largest_unseen.what.startswith("images_per_s")
 
 
 def test_an_improvement_is_told_and_no_failure() -> None:

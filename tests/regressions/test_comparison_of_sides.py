@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import median
 from typing import Any
 
 import pytest
@@ -92,10 +94,21 @@ def test_a_trial_that_fails_now_is_worse_and_one_that_is_missing_unknown() -> No
     assert (gone.mark, gone.is_missing, gone.note) == ("?", True, "missing on the second side")
 
 
+def test_a_trial_that_is_new_is_unknown_and_not_missing() -> None:
+    rest = tuple(record for record in again(records_of(PLAN), seed=0) if record.trial.id != TRIAL.trial.id)
+    new = _of(compare(side("before", rest), side("now", NOW), Limits()), "trial")
+    assert (new.mark, new.is_missing, new.note) == ("?", False, "missing on the first side")
+
+
 def test_a_failed_proof_is_worse() -> None:
     broken = TRIAL.proof.model_copy(update={"status": "failed", "reason": "0.1 apart"}) if TRIAL.proof else None
     found = _of(_compared(changed(NOW, TRIAL, lambda r: r.model_copy(update={"proof": broken}))), "proof")
     assert (found.mark, found.note) == ("-", "0.1 apart")
+
+
+def test_a_proof_that_is_gone_is_missing() -> None:
+    found = _of(_compared(changed(NOW, TRIAL, lambda r: r.model_copy(update={"proof": None}))), "proof")
+    assert (found.mark, found.is_missing, found.note) == ("?", True, "no proof on the second side")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +125,7 @@ def test_what_cannot_be_judged_is_unknown_with_its_reason(changes: dict[str, Any
     found = _of(_compared(_change("latency_s", **changes)), LATENCY)
     assert found.mark == "?"
     assert note in found.note
+    assert not found.is_missing
 
 
 def test_noisy_samples_are_not_believed_to_have_moved() -> None:
@@ -119,6 +133,47 @@ def test_noisy_samples_are_not_believed_to_have_moved() -> None:
     found = _of(_compared(slow), LATENCY)
     assert found.mark == "?"
     assert "moved, but its samples are noisy" in found.note
+
+
+def test_of_noisy_samples_no_change_could_have_been_seen() -> None:
+    found = _compared(_change("latency_s", quality="noisy"))
+    alone = _of(found, LATENCY)
+    assert (alone.mark, alone.detectable) == ("~", None)
+    assert alone in found.doubted
+    assert alone not in found.unseen
+
+
+def test_a_run_that_is_noisy_is_doubted_beside_a_newer_one_that_is_not() -> None:
+    noisy = again([measured(TRIAL, "latency_s", quality="noisy")], slower=1.5)
+    found = _of(_compared((*noisy, *again(records_of(PLAN), seed=2, slower=1.5))), LATENCY)
+    assert found.note == "moved, but its samples are noisy on the second side"
+
+
+def test_the_change_is_the_shift_that_was_tested() -> None:
+    found = _of(_compared(again(records_of(PLAN), slower=1.1)), LATENCY)
+    whole = one(records_of(PLAN), "entropy")
+    sides_of = (again([whole], seed=0)[0], again([whole], slower=1.1)[0])
+    before, now = ([math.log(ratio) for ratio in _ratios(record)] for record in sides_of)
+    assert found.change == pytest.approx(math.expm1(median(b - a for a in before for b in now)))
+
+
+def _ratios(record: Record) -> list[float]:
+    m = next(m for m in record.measurements if m.metric == "latency_s")
+    return [own / base for own, base in zip(m.samples, m.baseline_samples, strict=True)]
+
+
+def test_runs_of_two_commits_of_a_project_are_not_pooled() -> None:
+    def of_project(record: Record, commit: str, *, is_dirty: bool = False) -> Record:
+        made = record.environment and record.environment.model_copy(
+            update={"project": {"commit": commit, "dirty": is_dirty}, "harness": {"version": "1.0"}}
+        )
+        return record.model_copy(update={"environment": made})
+
+    newer = again(records_of(PLAN), seed=2, slower=1.5)
+    for older in ({"commit": "a"}, {"commit": "b", "is_dirty": True}):
+        both = (*(of_project(r, **older) for r in NOW), *(of_project(r, "b") for r in newer))
+        alone = _of(_compared(tuple(of_project(r, "b") for r in newer)), LATENCY)
+        assert _of(_compared(both), LATENCY).second == alone.second
 
 
 def test_a_collector_that_fails_now_is_worse() -> None:
@@ -166,17 +221,19 @@ def test_many_small_movements_are_seen_together() -> None:
     plan = elsewhere(PLAN, criteria=("entropy",), counts=tuple(range(1, 17)), of=20)
     slower = again(records_of(plan), slower=1.045, noise=0.06)
     first = side("before", again(records_of(plan), seed=0, noise=0.06), plan)
-    found = compare(first, side("now", slower, plan), Limits()).marked("-")
+    told = compare(first, side("now", slower, plan), Limits())
+    found = told.marked("-")
     together = [f for f in found if f.trial == EVERYWHERE]
     assert {f.what for f in together} == {LATENCY, "images_per_s (batch 64): ratio to baseline"}
     assert {f.note for f in together} == {"mean of 16 measurements"}
     assert len(found) - len(together) < 16  # of 32, by themselves
+    assert EVERYWHERE not in {f.trial for f in told.unseen}  # what could not have been seen is told of single trials
 
 
 def test_a_metric_that_only_one_side_measured_is_unknown() -> None:
-    assert _of(_compared(changed(NOW, TRIAL, lambda r: without(r, "macs"))), "macs").note == (
-        "not measured on the second side"
-    )
+    for metric, what in (("macs", "macs"), ("latency_s", LATENCY)):
+        gone = _of(_compared(changed(NOW, TRIAL, lambda r: without(r, metric))), what)  # noqa: B023  # called at once
+        assert (gone.note, gone.is_missing) == ("not measured on the second side", True)
     bare = tuple(without(record, "macs") for record in again(records_of(PLAN), seed=0))
     found = compare(side("before", bare), side("now", NOW), Limits())
     assert _of(found, "macs").note == "not measured on the first side"
