@@ -19,7 +19,7 @@ from harness.briefs import Brief, StageBrief
 from harness.whole_file import write_whole
 
 NAME = ".records.jsonl"
-REVISION = 2  # raised with `Brief`, and when a record is believed that was not, or the other way round
+REVISION = 3  # raised with `Brief`, and when a record is believed that was not, or the other way round
 
 
 class Stamp(NamedTuple):

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from harness.briefs import moment
 from harness.errors import StoreError
-from harness.records import SCHEMA_NUMBER, Record
+from harness.records import SCHEMA_NUMBER, Record, Run
 from harness.schema import Json, problems_of, sha256
 from harness.upgrades import OF_RECORDS, upgraded
 
@@ -92,16 +93,18 @@ def believed(raw: dict[str, Json]) -> Record:
     """
     try:
         is_whole = raw.get("checksum") == sha256({key: value for key, value in raw.items() if key != "checksum"})
-    except UnicodeEncodeError:  # half a character: JSON can spell it, and no file can hold it
+    except ValueError:  # half a character, or a number beyond all: JSON can spell them, and no record holds them
         is_whole = False
     if not is_whole:
         raise UnreadableError("its checksum does not fit its content: it was changed or cut short after it was written")
     try:
-        return Record.model_validate(upgraded(raw, OF_RECORDS))
+        record = Record.model_validate(upgraded(raw, OF_RECORDS))
     except ValidationError as error:
         raise UnreadableError("not a record: " + "; ".join(map(str, problems_of(error)[:SHOWN]))) from None
     except ValueError as error:  # a schema that is none; pydantic's own error is one too, and was met before
         raise UnreadableError(str(error)) from None
+    _check_times(record.run)
+    return record
 
 
 def in_words(error: OSError, done: str) -> str:
@@ -112,6 +115,14 @@ def in_words(error: OSError, done: str) -> str:
 def why(error: OSError) -> str:
     """The reason alone."""
     return KNOWN.get(error.errno or 0, error.strerror or str(error))
+
+
+def _check_times(run: Run) -> None:
+    for name in ("started", "finished"):
+        try:
+            moment(getattr(run, name))
+        except ValueError:
+            raise UnreadableError(f"run.{name} is no ISO 8601 time") from None
 
 
 def _no_constant(name: str) -> float:

@@ -63,6 +63,21 @@ def test_a_file_with_a_right_checksum_and_a_wrong_shape_names_its_problem(tmp_pa
         read_record(_written(tmp_path, json.dumps({**rest, "checksum": sha256(rest)})))
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_beyond_all_is_a_sentence(tmp_path: Path, number: str) -> None:
+    text = json.dumps({**RECORD.to_json(), "timings": {"total_s": 8.25}}).replace("8.25", number)
+    with pytest.raises(StoreError, match="its checksum does not fit its content"):
+        read_record(_written(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["started", "finished"])
+def test_a_time_that_is_none_is_told(tmp_path: Path, name: str) -> None:
+    plain = {**RECORD.to_json(), "run": {**RECORD.run.model_dump(mode="json"), name: "yesterday"}}
+    rest = {key: value for key, value in plain.items() if key != "checksum"}
+    with pytest.raises(StoreError, match=f"run.{name} is no ISO 8601 time"):
+        read_record(_written(tmp_path, json.dumps({**rest, "checksum": sha256(rest)})))
+
+
 def test_a_file_that_is_absent_or_a_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"absent\.json: cannot be read: No such file"):
         read_record(tmp_path / "absent.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -90,7 +91,12 @@ def _metric(key: str) -> str:
 
 def _baseline(m: Measurement) -> float | None:
     found = m.details.get("baseline")
-    return float(found) if m.metric in COUNTED and isinstance(found, int | float) else None
+    if m.metric not in COUNTED or not isinstance(found, int | float):
+        return None
+    try:
+        return float(found)
+    except OverflowError:  # an integer that no network has
+        return math.inf
 
 
 def _shared(record: Record) -> Iterator[tuple[str, str, str]]:

@@ -64,7 +64,11 @@ def _of_samples(m: Measurement, value: float) -> Iterator[str]:
 
 def _of_shares(m: Measurement, value: float) -> Iterator[str]:
     correct, items = m.details.get("correct"), m.details.get("items")
-    if isinstance(correct, int) and isinstance(items, int) and items > 0 and value != correct / items:
+    if not isinstance(correct, int) or not isinstance(items, int) or items <= 0:
+        return
+    if not 0 <= correct <= items:
+        yield f"says that {correct} of {items} are correct"
+    elif value != correct / items:
         yield f"is {value:.6g}, and {correct} of {items} is {correct / items:.6g}"
 
 

@@ -80,6 +80,15 @@ FORGERIES: dict[str, tuple[Callable[[Plain], Any], str]] = {
     "status": (lambda r: r.update(status="failed"), "status is failed, and there is no failure"),
     "unasked": (lambda r: r["run"]["asked"].clear(), "was measured, and nobody asked for it"),
     "its baseline": (lambda r: _measured(r, "macs")["details"].update(baseline=5), "macs of its baseline is 5 here"),
+    "huge baseline": (
+        lambda r: _measured(r, "macs")["details"].update(baseline=10**400),
+        "macs of its baseline is inf here",
+    ),
+    "huge count": (
+        lambda r: _measured(r, "latency_s")["details"].update(correct=10**400, items=1),
+        "of 1 are correct",
+    ),
+    "huge depth": (lambda r: r["trial"].update(of=10**400), "trial.ratio is .* and its spec says"),
     "name": (lambda r: r["run"].update(id="another"), "holds run another of trial .* and lies under another name"),
 }
 
