@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
@@ -15,7 +14,7 @@ from pathlib import Path
 from harness.errors import StoreError
 from harness.leases import lease
 from harness.record_file import why
-from harness.schema import Json, Options, Schema, digest, sealed, unsealed
+from harness.schema import Json, Options, Schema, digest, file_digest, sealed, unsealed
 
 MANIFEST = "manifest.json"
 KEY = re.compile(r"[0-9a-f]{4,64}")  # of an artifact, and its content
@@ -171,12 +170,6 @@ def intact(folder: Path) -> Manifest | None:
     except (OSError, ValueError, RecursionError):
         return None
     return manifest if is_whole else None
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _placed(draft: Path, final: Path, manifest: Manifest) -> Artifact:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.artifacts import file_digest
 from harness.datasets.base import Dataset, datasets
 from harness.entries import Checked, ModelEntry, attempt, check_unique
 from harness.errors import HarnessError, Problem
 from harness.inventory import Inventory, kept_inventory
 from harness.models import check_architecture
-from harness.schema import Options
+from harness.schema import Options, file_digest
 from harness.site import OWN_PATHS
 from harness.spec import Choice, FileWeights, ModelSpec, ReferenceModel, Study
 from harness.tasks.base import Description

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import LONGEST_NAME, DataError, Problem, SpecError, UnknownNameError, suggestion, unknown
 from harness.network_size import bounded, too_large
 from harness.pretrained import absent, published, tags
-from harness.schema import Options
+from harness.schema import Options, file_digest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -161,8 +161,7 @@ def content_of(net: nn.Module) -> str:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, as 64 hex digits; raises DataError where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError as error:
         raise DataError(f"{path.name}: cannot be read: {error.strerror}") from None
 

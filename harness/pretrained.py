@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from harness.errors import DataError, UnknownNameError, unknown
+from harness.schema import file_digest
 
 # What the hubs' clients ask before they reach out. A worker sets them, and so does whatever it starts.
 OFFLINE_SWITCHES = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
@@ -100,10 +100,7 @@ def is_damaged(path: Path) -> bool:
     """Whether a cached file is not what its name says by hash; where the name says nothing, nobody can tell."""
     named = path.resolve().name
     known = named if SHA256_NAME.fullmatch(named) else _hash_in(path.name)
-    if not known:
-        return False
-    with path.open("rb") as stream:
-        return not hashlib.file_digest(stream, "sha256").hexdigest().startswith(known)
+    return bool(known) and not file_digest(path).startswith(known)
 
 
 def absent(name: str, source: str = "STUDY.yaml") -> str:

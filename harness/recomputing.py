@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from harness.errors import HarnessError, SpecError, UnknownNameError
 from harness.export import WEIGHTS, last_stage, network
 from harness.families.catalogue import sublayers_named
 from harness.jobs import Assignment, Job
-from harness.records import Asked, Environment, Record
+from harness.records import Asked, Environment, Measurement, Record
 from harness.repetition.finding import title
 from harness.runtimes import DEFAULT
 from harness.schema import Options, canonical
@@ -87,7 +87,7 @@ class Recomputer:
         """MACs and parameters of the architecture without what was removed, on the meta device."""
         if spec.transforms:
             return Recomputed(notes=("MACs and parameters were not counted again: a transform changes the network",))
-        measured = {m.metric: m for m in record.measurements if m.metric in ("macs", "params") and not m.at}
+        measured = {m.metric: (m, value) for m, value in _valued(record, "macs", "params")}
         try:
             counts = self._counts_of(spec, head, record.removed)
         except UnknownNameError:
@@ -95,12 +95,12 @@ class Recomputer:
         except (HarnessError, *REFUSED) as error:
             return Recomputed(notes=(f"its network cannot be built here: {_first_line(error)}",))
         findings, notes = [], []
-        for metric, m in measured.items():
+        for metric, (m, value) in measured.items():
             found = counts[metric]
             if found is None or m.details.get("input", MADE_UP) != MADE_UP:
                 notes.append(f"{metric} depends on what the network is shown, and was not counted again")
-            elif m.value is not None and m.value != found:
-                findings.append(f"{metric} is {m.value:,.0f}, and the network has {found:,.0f}")
+            elif value != found:
+                findings.append(f"{metric} is {value:,.0f}, and the network has {found:,.0f}")
         return Recomputed(tuple(findings), tuple(notes), len(measured) - len(notes))
 
     def _counts_of(self, spec: TrialSpec, head: Options, removed: Sequence[str]) -> dict[str, float | None]:
@@ -118,7 +118,7 @@ class Recomputer:
 
     def _evaluated(self, record: Record, spec: TrialSpec, head: Options) -> Recomputed:
         """Accuracies in plain fp32, from the weights that the trial ended with."""
-        measured = {m.asked.key: m.value for m in record.measurements if m.metric in ("top1", "top5") and not m.at}
+        measured = {m.asked.key: value for m, value in _valued(record, "top1", "top5")}
         if not measured or record.run.limited:
             return Recomputed()
         try:
@@ -167,6 +167,13 @@ class Recomputer:
         return bench_of(job, assignment, environment, "verify", lambda *_: None)
 
 
+def _valued(record: Record, *metrics: str) -> Iterator[tuple[Measurement, float]]:
+    """What was measured plainly, with its value; a null has a reason, and nothing to be held against."""
+    for m in record.measurements:
+        if m.metric in metrics and not m.at and m.value is not None:
+            yield m, m.value
+
+
 def _check_data(record: Record, bench: Bench) -> None:
     """Raises SpecError where the data here are not those of the record."""
     for name, part in bench.data.used().items():
@@ -180,7 +187,7 @@ def _is_alike(made: Environment | None, bench: Bench) -> bool:
     return made is not None and (made.machine_class, made.software_class) == here
 
 
-def _unlike(pairs: Sequence[tuple[Asked, float | None, object, float | None]], allowed: float) -> tuple[list[str], ...]:
+def _unlike(pairs: Sequence[tuple[Asked, float | None, object, float]], allowed: float) -> tuple[list[str], ...]:
     """Findings and notes about (question, here, items, recorded); other machines may differ in a few items."""
     findings: list[str] = []
     notes: list[str] = []
@@ -188,7 +195,7 @@ def _unlike(pairs: Sequence[tuple[Asked, float | None, object, float | None]], a
         if here == recorded:
             continue
         told = f"{title(asked)} is {recorded}, and its weights give {here} on {items} items here"
-        is_near = here is not None and recorded is not None and abs(here - recorded) <= allowed
+        is_near = here is not None and abs(here - recorded) <= allowed
         (notes if is_near else findings).append(told + (", on another kind of machine or software" if is_near else ""))
     return findings, notes
 

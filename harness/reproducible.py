@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.artifacts import file_digest
 from harness.criteria.base import criteria
 from harness.datasets.base import datasets
 from harness.errors import DataError, DeviceError, HarnessError, Problem, SpecError, StoreError
@@ -19,7 +18,7 @@ from harness.place import Orders, Place, place_of
 from harness.records import Record
 from harness.recoveries.base import recoveries
 from harness.registry import Registry
-from harness.schema import LABEL, Options, Plugin, digest, problems_of
+from harness.schema import LABEL, Options, Plugin, digest, file_digest, problems_of
 from harness.searches.base import searches
 from harness.site import Site
 from harness.store import Store

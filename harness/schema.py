@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeAlias, get_args
 
 from pydantic import (
@@ -132,6 +133,12 @@ def sha256(value: Any) -> str:
 def digest(value: Any, length: int = 12) -> str:
     """The first hex digits of `sha256`."""
     return sha256(value)[:length]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, 64 hex digits; raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sealed(value: Mapping[str, Any]) -> dict[str, Any]:

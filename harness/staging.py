@@ -15,13 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.artifacts import file_digest
 from harness.datasets.base import Dataset
 from harness.errors import StoreError
 from harness.leases import lease
 from harness.privacy import made_private
 from harness.record_file import in_words
-from harness.schema import digest
+from harness.schema import digest, file_digest
 from harness.whole_file import write_whole
 
 CHUNK = 1 << 22

@@ -54,6 +54,19 @@ def test_a_forged_accuracy_with_forged_outcomes_is_found_by_its_weights(results:
     assert verify_folder(results, True, None, as_json=False) == 1
 
 
+def test_a_null_with_a_reason_is_held_against_nothing(results: Path, tmp_path: Path) -> None:
+    path = a_record(results, "last")
+
+    def null(raw: Plain) -> None:
+        for m in raw["measurements"]:
+            if (m["metric"], m["split"]) in (("top1", "test"), ("macs", None)):
+                m.update(value=None, reason="not measurable")
+
+    changed(path, null)
+    found = _recomputed(results, path, tmp_path / "scratch")
+    assert (found.findings, found.numbers) == ((), 4)
+
+
 def test_damaged_weights_are_not_believed_and_not_touched(results: Path, tmp_path: Path) -> None:
     weights = next((results / "artifacts" / "prepare").glob("*/*/weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-8] + b"\0" * 8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -18,6 +17,7 @@ from harness.record_file import in_words
 from harness.record_lines import FILE, SUMS, write_lines
 from harness.records import Record
 from harness.report.view import view
+from harness.schema import file_digest
 from harness.store import Reading, Store
 from harness.tables.frame import write_csv
 
@@ -100,11 +100,6 @@ def _copy_report(source: Path, target: Path) -> Iterator[str]:
 def _sum(folder: Path) -> tuple[str, ...]:
     """Writes the list that `sha256sum -c` checks, and gives the names in it."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    lines = [f"{_digest(folder / name)}  {name}\n" for name in names]
+    lines = [f"{file_digest(folder / name)}  {name}\n" for name in names]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
     return (*names, SUMS)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 import harness
-from harness.artifacts import Artifact, file_digest
+from harness.artifacts import Artifact
 from harness.collectors.accuracy import label_ranks
 from harness.datasets.base import PARTS
 from harness.errors import Problem, SpecError
 from harness.families.base import Unit
 from harness.prefixes import Walker
-from harness.schema import Json, Options
+from harness.schema import Json, Options, file_digest
 from harness.stages.base import MICRO_BATCH, Bench, Network, built
 from harness.stages.scoring import BEFORE, Units, shares_prefixes, units_of, within_memory, without_of
 from harness.tabular import SPLITS, Outcomes, Table, table_fault

@@ -18,8 +18,8 @@ from harness.store import INDEX
 from harness.wording import sized
 
 Kind: TypeAlias = Literal["record", "plan", "lines", "pack", "sums", "refused"]
-# What may lie beside records and holds none.
-BESIDE = {*NOT_TRIALS, "artifacts", "tables", "figures", "report"}
+ARTIFACTS = "artifacts"  # hold no record wherever they lie, and no study is called so
+OF_REPORTS = ("tables", "figures", "report")  # folders of an archive without records
 DEEPEST = 6  # folders below the one that was asked for
 MOST = {"record": 1 << 26, "plan": 1 << 30, "lines": 1 << 32, "pack": 1 << 34, "sums": 1 << 24}  # bytes
 NAMED: dict[str, Kind] = {INDEX: "plan", FILE: "lines", PACK: "pack", SUMS: "sums"}
@@ -52,15 +52,28 @@ def _walked(folder: Path, prefix: str, depth: int) -> Iterator[Found]:
     except OSError as error:
         yield Found(prefix or ".", folder, "refused", in_words(error, "read"))
         return
+    passed_over = _without_records({entry.name for entry in held})
     for entry in held:
         place = f"{prefix}{entry.name}"
-        if entry.name.startswith(".") or entry.name in BESIDE:
+        if entry.name.startswith(".") or entry.name in passed_over:
             continue
         if entry.is_dir(follow_symlinks=False):
             if depth < DEEPEST:
                 yield from _walked(Path(entry.path), f"{place}/", depth + 1)
+            else:
+                yield Found(place, Path(entry.path), "refused", f"lies deeper than {DEEPEST} folders, and was not read")
         elif entry.name in NAMED or entry.name.endswith(".json") or entry.is_dir():  # the last: a link to a folder
             yield _seen(Path(entry.path), place)
+
+
+def _without_records(names: set[str]) -> set[str]:
+    """What holds none in a folder with these names: elsewhere a study or a trial may be called so."""
+    found = {ARTIFACTS}
+    if {INDEX, PACK} & names:  # a study's
+        found |= {*NOT_TRIALS}
+    if SUMS in names:  # an archive
+        found |= {*OF_REPORTS}
+    return found
 
 
 def _seen(path: Path, place: str) -> Found:

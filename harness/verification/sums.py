@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from harness.record_file import in_words
 from harness.record_lines import SUMS
+from harness.schema import file_digest
 from harness.verification.verdict import Checked
 
 LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -44,18 +45,15 @@ def _unlike(folder: Path, name: str, known: str) -> str | None:
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or "\\" in name:
         return "is listed by a name that leads out of the folder; it was not opened"
-    path = folder
-    for part in parts:
-        path = path / part
-        if path.is_symlink():
-            return "is a link, or lies behind one; it was not opened"
-    if not path.is_file():
-        return "is listed, and is not there"
+    path = folder.joinpath(*parts)
     try:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if any(place.is_symlink() for place in (path, *path.parents[: len(parts) - 1])):
+            return "is a link, or lies behind one; it was not opened"
+        if not path.is_file():
+            return "is listed, and is not there"
+        found = file_digest(path)
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return in_words(error, "read")
     return None if found == known else "was changed: its SHA-256 is not the one that is listed"
 
 

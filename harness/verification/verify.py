@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from harness.errors import HarnessError
 from harness.packs import packed
 from harness.record_file import RecordFile, UnreadableError, believed, loaded
-from harness.record_lines import lines_of, plan_in, whole
+from harness.record_lines import Line, lines_of, plan_in, whole
 from harness.records import Record, StudyIndex
 from harness.schema import Json, unsealed
 from harness.upgrades import OF_PLANS, upgraded
@@ -23,7 +23,6 @@ from harness.verification.verdict import Checked, Verified
 from harness.wording import sized
 
 Further: TypeAlias = Callable[[Record, Checked], None]  # adds what else it finds
-Held: TypeAlias = tuple[Record, Checked]
 MOST_FINDINGS = 20  # of one record that are told
 MARKS = {"schema", "trial", "run"}  # keys that every record has: any other JSON file is none
 
@@ -40,7 +39,7 @@ def verify(folder: Path, further: Further | None = None) -> Verified:
             checked.append(one)
             if record is not None:
                 _check(record, one)
-                if further is not None and one.is_readable:
+                if further is not None:
                     further(record, one)
                 facts.append(facts_of(record, one))
     hold_together(facts)
@@ -111,16 +110,23 @@ def _packed(found: Found) -> Iterator[tuple[Record | None, Checked]]:
 
 
 def _lines(found: Found) -> Iterator[tuple[Record | None, Checked]]:
-    for number, line in enumerate(lines_of(found.path), start=1):
-        one = Checked(f"{found.place}:{number}", "plan" if number == 1 else "record")
+    lines = lines_of(found.path)
+    yield None, _first_line(next(lines, {}), f"{found.place}:1")
+    for number, line in enumerate(lines, start=2):
+        one = Checked(f"{found.place}:{number}")
         try:
-            if number == 1:
-                _check_plan(plan_in(line), one)
-                yield None, one
-            else:
-                yield believed(whole(line)), one
+            yield believed(whole(line)), one
         except UnreadableError as error:
             yield None, _unread(one, str(error))
+
+
+def _first_line(line: Line, place: str) -> Checked:
+    one = Checked(place, "plan")
+    try:
+        _check_plan(plan_in(line), one)
+    except UnreadableError as error:
+        return _unread(one, str(error))
+    return one
 
 
 def _plan(found: Found) -> Checked:

@@ -82,6 +82,11 @@ def test_verify_reads_it_and_sees_what_was_changed(made: Path, tmp_path: Path) -
     assert verify_folder(copy, False, None, as_json=False) == 1
 
 
+def test_a_listed_name_that_no_file_can_have_is_told(tmp_path: Path) -> None:
+    (tmp_path / SUMS).write_text(f"{'0' * 64}  {'x' * 300}\n")
+    assert ["its name is too long for this file system"] in [one.findings for one in verify(tmp_path).checked]
+
+
 @pytest.mark.parametrize("name", ["../../secret", "/etc/hostname", "a/../../secret", "..\\secret"])
 def test_a_list_of_checksums_leads_nowhere(tmp_path: Path, name: str) -> None:
     (tmp_path / "in").mkdir()

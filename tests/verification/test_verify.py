@@ -177,6 +177,28 @@ def test_artifacts_on_another_disk_are_left_alone(results: Path, tmp_path: Path)
     assert verify(results).is_in_order
 
 
+@pytest.mark.parametrize("name", ["report", "tables", "figures", "logs", "jobs"])
+def test_a_study_may_be_called_like_a_folder_of_another_kind(results: Path, name: str) -> None:
+    (results / STUDY).rename(results / name)
+    assert len(verify(results).records) == 12
+
+
+def test_logs_and_jobs_of_a_study_are_passed_over(results: Path) -> None:
+    for name in ("logs", "jobs"):
+        (results / STUDY / name).mkdir()
+        (results / STUDY / name / "job.json").write_text("{")
+    assert verify(results).is_in_order
+
+
+def test_what_lies_too_deep_to_be_read_is_refused(results: Path, tmp_path: Path) -> None:
+    deep = tmp_path.joinpath("in", *"abcdefg")
+    deep.parent.mkdir(parents=True)
+    results.rename(deep)
+    (one,) = verify(tmp_path / "in").checked
+    assert (one.place, one.state) == ("a/b/c/d/e/f/g", "unreadable")
+    assert "lies deeper than 6 folders" in one.findings[0]
+
+
 def test_a_giant_in_a_pack_is_not_read(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pack(Store(results), STUDY)
     monkeypatch.setitem(MOST, "record", 20_000)
@@ -188,6 +210,12 @@ def test_a_bomb_is_not_unpacked_to_its_end(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / FILE).write_bytes(gzip.compress(b" " * (1 << 20)))
     (one,) = _wrong(tmp_path)
     assert "unpacks to more than" in one.findings[0]
+
+
+def test_an_empty_snapshot_is_not_in_order(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(gzip.compress(b""))
+    (one,) = _wrong(tmp_path)
+    assert (one.what, one.findings) == ("plan", ["it does not begin with the plan of a study"])
 
 
 def test_a_snapshot_that_is_cut_short_keeps_what_can_be_read(tmp_path: Path) -> None:
