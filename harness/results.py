@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.briefs import age
 from harness.records import (
+    Asked,
     Environment,
     Failure,
     Measurement,
@@ -58,6 +59,12 @@ def latest(records: Iterable[Record]) -> tuple[TrialResult, ...]:
     return tuple(result for _, runs in sorted(by_trial.items()) for result in _by_class(runs))
 
 
+def question(measurement: Measurement) -> Asked:
+    """What was asked, whichever revision of its collector answered."""
+    at = {key: value for key, value in measurement.at.items() if key != "revision"}
+    return measurement.asked.model_copy(update={"at": at})
+
+
 def _by_class(runs: Sequence[Record]) -> Iterator[TrialResult]:
     classes = {_class_of(run) for run in runs}
     for name in sorted(classes - {UNKNOWN_CLASS}) or [UNKNOWN_CLASS]:
@@ -102,19 +109,14 @@ def _newest(found: Iterable[Measurement]) -> dict[str, Measurement]:
             held[m.asked.key] = m
     newest: dict[str, int] = {}
     for m in held.values():
-        bare = _bare(m)
+        bare = question(m).key
         newest[bare] = max(newest.get(bare, 1), _revision(m))
-    return {key: m for key, m in held.items() if _revision(m) == newest[_bare(m)]}
+    return {key: m for key, m in held.items() if _revision(m) == newest[question(m).key]}
 
 
 def _revision(measurement: Measurement) -> int:
     found = measurement.at.get("revision", 1)
     return found if isinstance(found, int) else 1
-
-
-def _bare(measurement: Measurement) -> str:
-    at = {key: value for key, value in measurement.at.items() if key != "revision"}
-    return measurement.asked.model_copy(update={"at": at}).key
 
 
 def _class_of(record: Record) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.compare.words import machine_name
 from harness.records import Measurement
 from harness.regressions.finding import named
 from harness.results import TrialResult, latest
 from harness.sides import Side
 from harness.tables.columns import OUTCOME
 from harness.tables.derived import Baselines, Speedup, drops, speedup
+from harness.tables.machines import machine_words
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,13 @@ class Machine:
 
 def machines(sides: Iterable[Side]) -> tuple[Machine, ...]:
     """The machine classes of all sides, in their order; a trial that several sides hold counts once for a class."""
-    names: dict[str, str] = {}
     held: dict[str, dict[str, TrialResult]] = {}
     for side in sides:
-        for record in side.records:
-            if record.environment is not None:
-                names.setdefault(record.environment.machine_class, machine_name(record))
         for result in latest(side.records):
             if result.status == "ok":
                 held.setdefault(result.machine_class, {}).setdefault(result.info.id, result)
-    return tuple(_machine(_distinct(key, names), [*own.values()]) for key, own in held.items() if key in names)
-
-
-def _distinct(key: str, names: Mapping[str, str]) -> str:
-    return names[key] if list(names.values()).count(names[key]) == 1 else f"{names[key]} ({key})"
+    names = machine_words(result for own in held.values() for result in own.values())
+    return tuple(_machine(names[key], [*own.values()]) for key, own in held.items() if key in names)
 
 
 def _machine(name: str, results: Sequence[TrialResult]) -> Machine:

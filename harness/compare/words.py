@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from harness.records import Record
 from harness.regressions.comparison import Comparison
 from harness.regressions.finding import MARKS, Finding
 from harness.regressions.gate import Gate
 from harness.schema import Json
 from harness.sides import Side
 from harness.tables.cells import NONE, number, p_is, scale, significant
+from harness.tables.machines import hardware
 from harness.wording import counted
 
 SHOWN = 3  # machines, commits or versions of a side that are named
@@ -82,28 +82,11 @@ def described(side: Side) -> str:
     """What a side is made of: trials, runs, machines, commits and the version of torch."""
     trials = {record.trial.digest for record in side.records}
     told = [counted(len(trials), "trial"), counted(len(side.records), "run")]
-    told += [_listed(machine_name(record) for record in side.records)]
+    told += [_listed(hardware(r.environment) if r.environment else "unknown machine" for r in side.records)]
     commits = (str(r.environment.harness.get("commit") or "unknown")[:DIGITS] for r in side.records if r.environment)
     told += [f"commit {_listed(commits)}"]
     told += [f"torch {_listed(r.environment.versions.get('torch', 'unknown') for r in side.records if r.environment)}"]
     return ", ".join(told) if side.records else "no run"
-
-
-def machine_name(record: Record) -> str:
-    """What a reader calls a machine: its GPUs, else its processor with its cores."""
-    if record.environment is None:
-        return "unknown machine"
-    machine = record.environment.machine
-    gpus = machine.get("gpus")
-    if record.environment.device.startswith("cuda") and isinstance(gpus, list) and gpus:
-        return _counted_names([str(gpu) for gpu in gpus])
-    cores = machine.get("cores_logical")
-    name = " ".join(str(machine.get("cpu") or "unknown processor").replace("(R)", "").split())
-    return f"{name} ({counted(cores, 'core')})" if isinstance(cores, int) else name
-
-
-def _counted_names(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} x {names[0]}"
 
 
 def _listed(words: Iterable[str]) -> str:

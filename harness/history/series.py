@@ -14,10 +14,10 @@ from harness.history.code import Code, code_of, ordering
 from harness.history.commits import Line
 from harness.records import Environment, Measurement, Record, TrialInfo
 from harness.repetition.finding import title
+from harness.repetition.noisy import TO_BASELINE
 
 Value: TypeAlias = float | str
 Better: TypeAlias = Literal["higher", "lower"]
-RATIO = "ratio to baseline"
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _values(record: Record) -> Iterator[_Found]:
         value = _value(m, record.trial)
         if value is not None:
             is_ratio = m.kind == "noisy" and _has_baseline(m, record.trial)
-            metric = f"{title(m.asked)}, {RATIO}" if is_ratio else title(m.asked)
+            metric = f"{title(m.asked)}, {TO_BASELINE}" if is_ratio else title(m.asked)
             kind = Kind("1" if is_ratio else m.unit, m.better, m.kind == "exact")
             yield _Found(_name(record, made, metric), kind, record, made, value)
 

@@ -9,12 +9,10 @@ import numpy as np
 
 from harness.records import Measurement
 from harness.regressions.evidence import Evidence, Series, series
-from harness.regressions.exact import CLASS_WORD
-from harness.regressions.finding import Finding, absent, is_gone, named
+from harness.regressions.finding import SIDES, Finding, absent, is_gone, named, nulls
 from harness.regressions.pairs import Held, Pair
-
-TO_BASELINE = "ratio to baseline"
-SIDES = ("first", "second")
+from harness.repetition.noisy import TO_BASELINE
+from harness.repetition.surroundings import SOFTWARE, UNKNOWN, apart
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,8 @@ def _case(first: Held, second: Held, own: Measurement, other: Measurement | None
         note, is_missing = absent(own, second.result, "second"), is_gone(own, second.result)
         return Case(replace(blank, note=note, is_missing=is_missing))
     if own.value is None or other.value is None:
-        return Case(_null(blank, own, other))
+        has_failed = own.value is not None and other.has_failed
+        return Case(replace(blank, mark="-" if has_failed else "?", note=nulls(own, other)))
     taken = tuple(_believed(held, own.asked.key) for held in (first, second))
     mine, theirs = (series(believed, is_ratio=is_ratio) for believed in taken)
     if isinstance(mine, str) or isinstance(theirs, str):
@@ -86,16 +85,6 @@ def _case(first: Held, second: Held, own: Measurement, other: Measurement | None
         return Case(replace(moved, note=against))
     is_resident = own.unit == "B" and "cuda" not in (second.environment.device if second.environment else "")
     return Case(moved, own.better, (mine, theirs), is_ratio, is_resident, _told_of("noisy", taken))
-
-
-def _null(blank: Finding, own: Measurement, other: Measurement) -> Finding:
-    told = [
-        f"{side} side: {m.reason or 'no reason'}"
-        for side, m in zip(SIDES, (own, other), strict=True)
-        if m.value is None
-    ]
-    has_failed = own.value is not None and other.has_failed
-    return replace(blank, mark="-" if has_failed else "?", note=f"null on the {'; '.join(told)}")
 
 
 def _believed(held: Held, key: str) -> list[Measurement]:
@@ -120,10 +109,6 @@ def _apart(first: Held, second: Held) -> str:
     """Why times of the two cannot be compared; other versions of libraries are no reason: they may be the question."""
     mine, other = first.environment, second.environment
     if mine is None or other is None:
-        return "one of the runs ended before its machine was known"
-    pairs = {
-        CLASS_WORD: (mine.machine_class, other.machine_class),
-        "another kind of device": (mine.device.partition(":")[0], other.device.partition(":")[0]),
-        "another number of threads": (str(mine.threads), str(other.threads)),
-    }
-    return ", ".join(f"{word} ({a} and {b})" for word, (a, b) in pairs.items() if a != b)
+        return UNKNOWN
+    found = apart(mine, other)
+    return ", ".join(f"another {name} ({a} and {b})" for name, (a, b) in found.items() if name != SOFTWARE)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.records import Measurement, Outcome, Proof
-from harness.regressions.finding import PRESENCE, Finding, Limits, Mark, absent, is_gone, named
+from harness.regressions.finding import PRESENCE, Finding, Limits, Mark, absent, is_gone, named, nulls
 from harness.regressions.pairs import Pair
 from harness.repetition.items import outcome
 from harness.results import TrialResult
@@ -82,7 +82,7 @@ class Exact:
             return replace(told, is_missing=is_gone(own, second))
         shown = (own.value, other.value)
         if own.value is None or other.value is None:
-            return self._told(what, _of_null(own, other), shown, note=_nulls(own, other))
+            return self._told(what, _of_null(own, other), shown, note=nulls(own, other))
         if own.split is not None and _other_data(own.split, first, second):
             return self._told(what, "?", shown, note="the two sides saw other data")
         note = _items(own, first, second)
@@ -131,11 +131,6 @@ def _of_null(own: Measurement, other: Measurement) -> Mark:
     if own.value is not None and other.has_failed:
         return "-"
     return "=" if own.value is None and other.value is None and own.reason == other.reason else "?"
-
-
-def _nulls(own: Measurement, other: Measurement) -> str:
-    sides = (("first", own), ("second", other))
-    return "; ".join(f"null on the {where} side: {m.reason or 'no reason'}" for where, m in sides if m.value is None)
 
 
 def _other_data(split: str, first: TrialResult, second: TrialResult) -> bool:

@@ -7,13 +7,13 @@ from typing import Literal, TypeAlias
 
 from harness.records import Measurement
 from harness.repetition.finding import title
-from harness.results import TrialResult
+from harness.results import TrialResult, question
 from harness.schema import Json
 
 Mark: TypeAlias = Literal["=", "+", "-", "~", "?"]
 MARKS: dict[Mark, str] = {"=": "equal", "+": "better", "-": "worse", "~": "no sure difference", "?": "unknown"}
-REVISION = "revision"  # of a collector, among the conditions of what it measured
 PRESENCE = "trial"  # what a finding is of that is about a whole trial
+SIDES = ("first", "second")
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,13 @@ class Finding:
 
 def named(m: Measurement) -> str:
     """How a measurement is called, whichever revision of its collector took it: `latency_s (batch 1)`."""
-    at = {key: value for key, value in m.at.items() if key != REVISION}
-    return title(m.asked.model_copy(update={"at": at}))
+    return title(question(m))
+
+
+def nulls(own: Measurement, other: Measurement) -> str:
+    """On which sides there is no value, and why."""
+    sides = zip(SIDES, (own, other), strict=True)
+    return "; ".join(f"null on the {side} side: {m.reason or 'no reason'}" for side, m in sides if m.value is None)
 
 
 def is_gone(m: Measurement, result: TrialResult) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.briefs import age
 from harness.records import Environment, Measurement, Record
-from harness.repetition.surroundings import code_of
+from harness.repetition.surroundings import commits_of
 from harness.results import TrialResult, latest
 from harness.sides import Side
 
@@ -92,7 +92,7 @@ def _runs(result: TrialResult, records: Sequence[Record]) -> tuple[Record, ...]:
 
 def _made_by(record: Record) -> tuple[object, ...]:
     e = record.environment
-    return () if e is None else (*code_of(e), e.software_class, e.threads, e.device.partition(":")[0])
+    return () if e is None else (*commits_of(e), e.software_class, e.threads, e.device.partition(":")[0])
 
 
 def _paired(mine: Sequence[Held], others: Sequence[Held]) -> Iterator[Pair]:

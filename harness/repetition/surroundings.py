@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from harness.records import Environment
 from harness.schema import Json
 
+SOFTWARE = "software class"
+UNKNOWN = "one of the runs ended before its machine was known"
+
 
 @dataclass(frozen=True)
 class Change:
@@ -27,7 +30,7 @@ def changes(old: Environment | None, new: Environment | None) -> tuple[Change, .
     return tuple(Change(name, mine.get(name), other.get(name)) for name in names if mine.get(name) != other.get(name))
 
 
-def code_of(environment: Environment) -> tuple[Json, ...]:
+def commits_of(environment: Environment) -> tuple[Json, ...]:
     """The code that made a record: of the project and of harness the commit, and whether files were changed since."""
     return tuple(facts.get(key) for facts in (environment.project, environment.harness) for key in ("commit", "dirty"))
 
@@ -44,15 +47,20 @@ def _facts(environment: Environment) -> Iterator[tuple[str, Json]]:
 def unlike(old: Environment | None, new: Environment | None) -> str | None:
     """Why raw times of the two cannot be compared; None where nothing speaks against it."""
     if old is None or new is None:
-        return "one of the runs ended before its machine was known"
-    pairs = {
+        return UNKNOWN
+    found = apart(old, new).items()
+    return ", ".join(f"another {name} ({mine}, here {other})" for name, (mine, other) in found) or None
+
+
+def apart(old: Environment, new: Environment) -> dict[str, tuple[Json, Json]]:
+    """What differs of all that raw times depend on, by its name."""
+    pairs: dict[str, tuple[Json, Json]] = {
         "machine class": (old.machine_class, new.machine_class),
-        "software class": (old.software_class, new.software_class),
+        SOFTWARE: (old.software_class, new.software_class),
         "kind of device": (_kind(old.device), _kind(new.device)),
         "number of threads": (old.threads, new.threads),
     }
-    found = [f"another {name} ({mine}, here {other})" for name, (mine, other) in pairs.items() if mine != other]
-    return ", ".join(found) or None
+    return {name: (mine, other) for name, (mine, other) in pairs.items() if mine != other}
 
 
 def _kind(device: str) -> str:

@@ -11,6 +11,7 @@ from sided import PLAN, again, measured, on_machine, side
 
 from harness.compare.hardware import hardware
 from harness.compare.hardware_words import in_words
+from harness.compare.words import described
 from harness.records import Record
 from harness.sides import of_snapshot
 
@@ -30,7 +31,7 @@ def _mlps(records: Iterable[Record]) -> tuple[Record, ...]:
 
 def _study(faster_attention: float, machine: str, gpu: str | None = None) -> tuple[Record, ...]:
     mlps = again(_mlps(records_of(PLAN)), seed=2, slower=faster_attention)
-    found = on_machine((*CPU, *mlps), machine, **({"gpus": [gpu]} if gpu else {"cpu": "Some CPU"}))
+    found = on_machine((*CPU, *mlps), machine, **({"gpu": {"name": gpu}} if gpu else {"cpu": "Some CPU"}))
     return found if gpu is None else tuple(map(_on_gpu, found))
 
 
@@ -49,6 +50,13 @@ def test_the_cheaper_removal_is_told_for_each_machine() -> None:
     latency = next(text for text in in_words(found) if text.startswith("latency_s"))
     assert "on Some CPU attention is the cheaper removal" in latency
     assert "on NVIDIA H100 mlp is the cheaper removal" in latency
+
+
+def test_a_machine_of_unlike_gpus_is_called_after_the_one_that_measured() -> None:
+    both = {"gpus": ["NVIDIA A100", "NVIDIA H100"], "gpu": {"name": "NVIDIA H100"}}
+    told = described(side("gpu", map(_on_gpu, on_machine(CPU, "gpu-2", **both))))
+    assert "NVIDIA H100, commit" in told
+    assert "A100" not in told
 
 
 def test_gains_that_cannot_be_told_apart_make_no_winner() -> None:
