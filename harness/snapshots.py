@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +26,15 @@ class Snapshot:
     records: tuple[Record, ...]
 
 
-def save(store: Store, study: str, folder: Path) -> Path:
-    """Puts the plan and the trusted records of a study into `folder`; the same records give the same bytes."""
+def save(store: Store, study: str, folder: Path, held: Iterable[Record] | None = None) -> Path:
+    """Puts the plan and the trusted records of a study into `folder`; the same records give the same bytes.
+
+    `held` are its records where they were read before.
+    """
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_lines(path, store.read_index(study), store.records(study))
+        write_lines(path, store.read_index(study), store.records(study) if held is None else held)
     except OSError as error:
         raise StoreError(f"{path.name}: {in_words(error, 'written')}") from None
     return path

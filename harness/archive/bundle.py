@@ -11,14 +11,14 @@ from pathlib import Path
 
 from harness.archive.dictionary import columns_csv, fields_csv, schema_json
 from harness.archive.readme import readme
-from harness.archive.terms import CFF, Terms, check, citation
+from harness.archive.terms import CFF, Terms, check, citation, titled
 from harness.errors import StoreError
 from harness.record_file import in_words
 from harness.record_lines import FILE, SUMS, write_lines
 from harness.records import Record
-from harness.report.view import view
+from harness.report.view import View, view
 from harness.schema import file_digest
-from harness.store import Reading, Store
+from harness.store import Store
 from harness.tables.frame import write_csv
 
 REPORT = "report"  # the folder of the report's files within an archive
@@ -36,19 +36,23 @@ class Archived:
 
 
 def archive(store: Store, study: str, reports: Path, folder: Path, terms: Terms) -> Archived:
-    """Fills a folder that is new or empty; raises StoreError where it is not, or there is no record to put there."""
-    check(terms)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"{folder}: is there already, and not empty; an archive needs a folder of its own")
+    """Fills a folder that is new or empty; without a title the study's question gives one.
+
+    Raises StoreError where the folder cannot be filled, or there is no record to put there.
+    """
+    _check_place(folder, reports / study)
     reading = store.read(study)
     if not reading.records:
         raise StoreError(f"{study}: no record in {store.root.name}, so there is nothing to archive")
+    seen = view(store, study, reading)
+    terms = titled(terms, study, seen.index.question)
+    check(terms)
     draft = folder.absolute().parent / f".{folder.name}.{secrets.token_hex(4)}"
     try:
         draft.mkdir(parents=True)
         left_out = [f"{damaged.path}: {damaged.reason}" for damaged in reading.damaged]
         left_out += _copy_report(reports / study, draft / REPORT)
-        _write(draft, store, study, reading, terms)
+        _write(draft, seen, reading.records, terms)
         files = _sum(draft)
         draft.replace(folder)
     except OSError as error:
@@ -63,17 +67,28 @@ def released(records: tuple[Record, ...]) -> str:
     return max(record.run.finished for record in records)[:10]
 
 
-def _write(folder: Path, store: Store, study: str, reading: Reading, terms: Terms) -> None:
-    seen = view(store, study)
-    question = seen.index.question or study
-    write_lines(folder / FILE, seen.index, reading.records)
+def _check_place(folder: Path, report: Path) -> None:
+    try:
+        is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        is_inside = folder.resolve().is_relative_to(report.resolve())
+    except OSError as error:
+        raise StoreError(f"{folder.name}: {in_words(error, 'read')}") from None
+    if is_taken:
+        raise StoreError(f"{folder}: is there already, and not empty; an archive needs a folder of its own")
+    if is_inside:
+        raise StoreError(f"{folder}: lies in the report, which goes into the archive; name a folder elsewhere")
+
+
+def _write(folder: Path, seen: View, records: tuple[Record, ...], terms: Terms) -> None:
+    question = seen.index.question or seen.index.study
+    write_lines(folder / FILE, seen.index, records)
     write_csv(seen.table, folder / "trials.csv")
     texts = {
         "dictionary/columns.csv": columns_csv(seen.columns, seen.results),
         "dictionary/record_fields.csv": fields_csv(),
         "dictionary/record.schema.json": schema_json(),
-        CFF: citation(terms, released(reading.records), question, KEYWORDS),
-        "README.md": readme(seen, reading.records, terms, has_report=(folder / REPORT).is_dir()),
+        CFF: citation(terms, released(records), question, KEYWORDS),
+        "README.md": readme(seen, records, terms, has_report=(folder / REPORT).is_dir()),
     }
     (folder / "dictionary").mkdir()
     for name, text in texts.items():
@@ -87,7 +102,8 @@ def _copy_report(source: Path, target: Path) -> Iterator[str]:
         return
     for base, folders, names in os.walk(source):
         folders.sort()
-        for name in sorted(names):
+        links = [name for name in folders if (Path(base) / name).is_symlink()]
+        for name in sorted([*links, *names]):
             path = Path(base) / name
             place = path.relative_to(source)
             if path.is_symlink() or not path.is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -18,11 +19,17 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip; a tar has the epoch
 READABLE = 0o644
 
 
+def free_place(folder: Path, form: Form) -> Path:
+    """Where a folder is packed to; raises StoreError where something is there already."""
+    target = folder.absolute().parent / f"{folder.name}.{form}"
+    if os.path.lexists(target):
+        raise StoreError(f"{target.name}: is there already")
+    return target
+
+
 def pack_up(folder: Path, form: Form) -> Path:
     """Puts the files of a folder into `<folder>.zip` or `<folder>.tar.gz` beside it, below the folder's name."""
-    target = folder.absolute().parent / f"{folder.name}.{form}"
-    if target.exists():
-        raise StoreError(f"{target.name}: is there already")
+    target = free_place(folder, form)
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     held = {f"{folder.name}/{name}": folder / name for name in names}
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.errors import Problem, SpecError
 
@@ -22,6 +22,12 @@ class Terms:
     authors: tuple[str, ...]
     version: str
     license: str | None = None
+
+
+def titled(terms: Terms, study: str, question: str | None) -> Terms:
+    """With a title: its own, else what the study asks."""
+    told = f"Results of the study {study}" + (f": {question}" if question else "")
+    return terms if terms.title else replace(terms, title=" ".join(told.split())[:LONGEST])
 
 
 def check(terms: Terms) -> None:

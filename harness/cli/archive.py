@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from harness.archive.bundle import archive
-from harness.archive.packed import Form, pack_up
-from harness.archive.terms import LONGEST, Terms
+from harness.archive.packed import Form, free_place, pack_up
+from harness.archive.terms import Terms
 from harness.cli.exits import FINE
 from harness.cli.report import nothing_ran, study_name
 from harness.errors import visible
-from harness.report.view import view
 from harness.store import Store
 from harness.wording import counted
 
@@ -23,7 +21,8 @@ def archive_study(study: str, to: Path, terms: Terms, form: Form | None, results
     name, store = study_name(study), Store(results)
     if not store.briefs(name):
         return nothing_ran(name, results)
-    terms = terms if terms.title else replace(terms, title=_title(store, name))
+    if form is not None:
+        free_place(to, form)
     found = archive(store, name, reports, to, terms)
     for sentence in found.left_out:
         typer.echo(f"left out: {visible(sentence)}", err=True)
@@ -31,9 +30,3 @@ def archive_study(study: str, to: Path, terms: Terms, form: Form | None, results
     if form is not None:
         typer.echo(pack_up(to, form))
     return FINE
-
-
-def _title(store: Store, study: str) -> str:
-    question = view(store, study).index.question or ""
-    told = f"Results of the study {study}" + (f": {question}" if question else "")
-    return " ".join(told.split())[:LONGEST]

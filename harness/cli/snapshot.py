@@ -23,11 +23,11 @@ def save_snapshot(name: str, study: str, is_forced: bool, results: Path) -> int:
     folder = snapshots.place(results, name) / asked
     if (folder / FILE).exists() and not is_forced:
         raise SpecError(Problem("snapshot", f"{name!r} holds {asked!r} already; --force puts this in its place"))
-    count = len(store.briefs(asked))
-    if not count:
+    held = store.records(asked)
+    if not held:
         return nothing_ran(asked, results)
-    path = snapshots.save(store, asked, folder)
-    typer.echo(f"{path}: {counted(count, 'run')} of {asked}, {sized(path.stat().st_size)}")
+    path = snapshots.save(store, asked, folder, held)
+    typer.echo(f"{path}: {counted(len(held), 'run')} of {asked}, {sized(path.stat().st_size)}")
     return FINE
 
 

@@ -107,9 +107,9 @@ class View:
         return (self.index.criteria[0], self.index.criteria[1]) if len(self.index.criteria) > 1 else None
 
 
-def view(store: Store, study: str) -> View:
-    """Reads a study; raises StoreError where there is neither a plan nor a record."""
-    reading = store.read(study)
+def view(store: Store, study: str, reading: Reading | None = None) -> View:
+    """Reads a study, less what was read before; raises StoreError where there is neither a plan nor a record."""
+    reading = reading or store.read(study)
     try:
         index, has_plan = store.read_index(study), True
     except StoreError:

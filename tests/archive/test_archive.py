@@ -179,6 +179,20 @@ def test_a_link_in_a_report_is_left_out(store: Store, reports: Path, tmp_path: P
     assert not (tmp_path / "out" / "report" / "link.txt").exists()
 
 
+def test_a_linked_folder_in_a_report_is_left_out(store: Store, reports: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "reports"
+    shutil.copytree(reports, copy)
+    (copy / STUDY / "away").symlink_to("/etc", target_is_directory=True)
+    found = archive(store, STUDY, copy, tmp_path / "out", TERMS)
+    assert found.left_out == ("report/away: is a link, or no plain file",)
+
+
+def test_an_archive_in_the_report_that_it_holds_is_refused(store: Store, reports: Path) -> None:
+    with pytest.raises(StoreError, match="lies in the report, which goes into the archive"):
+        archive(store, STUDY, reports, reports / STUDY / "out", TERMS)
+    assert not (reports / STUDY / "out").exists()
+
+
 def test_without_a_report_it_says_so(store: Store, tmp_path: Path) -> None:
     found = archive(store, STUDY, tmp_path / "none", tmp_path / "out", TERMS)
     assert found.left_out == ("no report of it lies in none; `harness report` writes one",)
@@ -219,6 +233,15 @@ def test_the_command_takes_the_question_for_a_title_and_needs_a_record(
     assert (tmp_path / "out.zip").is_file()
     assert YAML(typ="safe").load(tmp_path / "out" / CFF)["title"].startswith(f"Results of the study {STUDY}")
     assert archive_study("absent", tmp_path / "other", own, None, store.root, reports) == 3
+
+
+def test_a_pack_that_is_there_already_is_told_before_anything_is_written(
+    store: Store, reports: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out.zip").write_text("mine")
+    with pytest.raises(StoreError, match=r"out\.zip: is there already"):
+        archive_study(STUDY, tmp_path / "out", TERMS, "zip", store.root, reports)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
 
 
 def test_hostile_words_stay_words(store: Store, reports: Path, tmp_path: Path) -> None:
