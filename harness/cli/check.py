@@ -10,10 +10,10 @@ from pathlib import Path
 import typer
 
 from harness import snapshots
-from harness.cli.compare import write
 from harness.cli.differences import difference_lines, side_lines, wrapped
 from harness.cli.exits import FAILED, FINE, NOTHING
 from harness.cli.report import study_name
+from harness.cli.written import write_asked
 from harness.compare.document import of_gate
 from harness.compare.junit import junit
 from harness.compare.summary import VERDICTS, summary
@@ -48,9 +48,9 @@ def check_study(study: str, name: str, asked: Asked, results: Path) -> int:
     found = gate(here, kept, asked.limits, is_strict=asked.is_strict)
     code = EXITS[found.verdict]
     if asked.junit is not None:
-        write(asked.junit, junit(found, own))
+        write_asked(asked.junit, junit(found, own))
     if asked.markdown is not None:
-        write(asked.markdown, summary(found, own))
+        write_asked(asked.markdown, summary(found, own))
     typer.echo(
         json.dumps(of_gate(found, code), indent=1)
         if asked.as_json

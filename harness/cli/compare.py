@@ -10,17 +10,16 @@ import typer
 
 from harness.cli.differences import difference_lines, side_lines, wrapped
 from harness.cli.exits import FINE, NOTHING
+from harness.cli.written import write_asked
 from harness.compare.document import of_comparisons
 from harness.compare.hardware import Hardware, hardware
 from harness.compare.hardware_words import in_words
 from harness.compare.page import as_markdown, html
 from harness.compare.words import counts
-from harness.errors import Problem, SpecError, StoreError, visible
-from harness.record_file import in_words as why
+from harness.errors import Problem, SpecError, visible
 from harness.regressions.comparison import Comparison, compare
 from harness.regressions.finding import Limits
 from harness.sides import side
-from harness.whole_file import write_whole
 
 PAGES = {".html": html, ".md": as_markdown}
 
@@ -35,22 +34,13 @@ def compare_sides(words: Sequence[str], limits: Limits, to: Path | None, as_json
     found = [compare(first, other, limits) for other in others]
     machines = hardware([first, *others])
     if to is not None:
-        write(to, PAGES[to.suffix](found, machines))
+        write_asked(to, PAGES[to.suffix](found, machines))
     typer.echo(
         json.dumps(of_comparisons(found, machines), indent=1)
         if as_json
         else "\n".join(map(visible, _lines(found, machines)))
     )
     return NOTHING if machines is None and all(one.is_empty for one in found) else FINE
-
-
-def write(path: Path, text: str) -> None:
-    """Puts a page where it was asked for; raises StoreError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)
-    except OSError as error:
-        raise StoreError(f"{path.name}: {why(error, 'written')}") from None
 
 
 def _lines(found: Sequence[Comparison], machines: Hardware | None) -> Iterator[str]:

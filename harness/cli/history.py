@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.exits import FINE, NOTHING
 from harness.cli.report import nothing_ran, study_name
+from harness.cli.written import write_asked
 from harness.errors import visible
 from harness.history.look import history_of
 from harness.history.words import History, heading, sentence, summary, transitions
@@ -29,9 +30,10 @@ def show_history(
         return nothing_ran(name, f"{results} or its snapshots")
     typer.echo(json.dumps(told(found), indent=1) if as_json else "\n".join(map(visible, _lines(found))))
     if to is not None:
-        from harness.history.page import write_page
+        from harness.history.page import page
 
-        typer.echo(f"history: {write_page(found, to)}", err=as_json)
+        write_asked(to, page(found))
+        typer.echo(f"history: {to}", err=as_json)
     if not found.accumulated.series:
         typer.echo("nothing to compare: every series has one point only", err=True)
         return NOTHING

@@ -10,7 +10,8 @@ import typer
 
 from harness.cli.exits import FINE, NOTHING
 from harness.cli.report import nothing_ran, study_name
-from harness.errors import SpecError, StoreError, UnknownNameError, unknown
+from harness.cli.written import write_asked, written
+from harness.errors import SpecError, UnknownNameError, unknown
 from harness.plots.chart import chart
 from harness.plots.drawing import FORMATS, Drawing
 from harness.plots.look import Size, looks, sized
@@ -49,7 +50,9 @@ def plot_study(study: str, asked: Asked, results: Path, reports: Path) -> int:
         typer.echo(f"{name}: no trial that went well has both {asked.x} and {asked.y}", err=True)
         return NOTHING
     path = asked.to or reports / name / "plots" / f"{drawing.name}.svg"
-    _write(drawing, path)
+    with written(path):
+        drawing.write(path)
+    write_asked(path.with_suffix(".csv"), drawing.csv)
     typer.echo(f"{drawing.caption}\nfigure: {path}\ndata: {path.with_suffix('.csv')}")
     return FINE
 
@@ -90,12 +93,3 @@ def _list(seen: View) -> None:
         if companion(column.name) not in WORDS and seen.table[column.name].notna().any():
             unit = f" [{column.unit}]" if column.unit else ""
             typer.echo(f"  {column.name}{unit}: {column.meaning}")
-
-
-def _write(drawing: Drawing, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        drawing.write(path)
-        path.with_suffix(".csv").write_text(drawing.csv, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path.name}: cannot be written: {error.strerror}") from None

@@ -11,7 +11,8 @@ import typer
 
 from harness.cli.exits import FINE
 from harness.cli.report import nothing_ran, study_name
-from harness.errors import SpecError, StoreError, UnknownNameError, unknown
+from harness.cli.written import write_asked
+from harness.errors import SpecError, UnknownNameError, unknown
 from harness.exports.base import Results as Given
 from harness.exports.catalogue import EXPORTS
 from harness.report.library import every_table
@@ -75,9 +76,5 @@ def _write(made: bytes, to: Path | None) -> None:
     if to is None:
         sys.stdout.buffer.write(made)
         return
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(made)
-    except OSError as error:
-        raise StoreError(f"{to.name}: cannot be written: {error.strerror}") from None
+    write_asked(to, made)
     typer.echo(f"table: {to}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import typer
@@ -23,18 +24,13 @@ SENTENCES = 5  # of one of them
 
 def verify_folder(folder: Path, is_recomputing: bool, site: Path | None, as_json: bool) -> int:
     """Checks, prints, and gives the exit code: 0 all in order, 1 something is not, 3 no record is there."""
-    with _further(folder, site) if is_recomputing else _nothing() as further:
+    with _further(folder, site) if is_recomputing else nullcontext() as further:
         found = verify(folder, further)
     typer.echo(json.dumps(found.as_json(), indent=1) if as_json else "\n".join(map(visible, _lines(found))))
     if not found.records and found.is_in_order:
         typer.echo(f"{folder.name}: no record lies here", err=True)
         return NOTHING
     return FINE if found.is_in_order else FAILED
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield None
 
 
 @contextmanager
@@ -62,10 +58,8 @@ def _lines(found: Verified) -> Iterator[str]:
         yield from (f"            {sentence}" for sentence in one.findings[:SENTENCES])
     if len(wrong) > SHOWN:
         yield f"... and {len(wrong) - SHOWN} more (--json lists all)"
-    notes: dict[str, int] = {}
-    for note in (note for one in found.records for note in one.notes):
-        notes[note] = notes.get(note, 0) + 1
-    for note, times in sorted(notes.items(), key=lambda pair: -pair[1])[:SENTENCES]:
+    notes = Counter(note for one in found.records for note in one.notes)
+    for note, times in notes.most_common(SENTENCES):
         yield f"note: {note} ({counted(times, 'record')})"
     counts = ", ".join(f"{number} {state}" for state, number in found.counts().items()) or "none"
     yield f"{counted(len(found.records), 'record')}: {counts}"

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import StoreError
 from harness.history.figures import drawings, trends
 from harness.history.words import History, heading, sentence, summary, transitions
-from harness.plots.drawing import Drawing
-from harness.record_file import in_words
 from harness.rendering import rendered
 from harness.report.inline import bound, inline_svg
 from harness.tables.table import Table
-from harness.whole_file import write_whole
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_STEPS = 500  # of one transition that are listed; JSON has all
 
 
-def write_page(history: History, path: Path) -> Path:
-    """Writes the page; the same records and commits give the same bytes."""
+def page(history: History) -> str:
+    """The page; the same records and commits give the same text."""
     held = trends(history.accumulated.series, history.steps)
     figures = tuple(drawings(held, history.accumulated.states))
-    text = _render(history, figures, left=len(held) - len(figures))
-    try:
-        write_whole(path, text)
-    except OSError as error:
-        raise StoreError(f"{path.name}: {in_words(error, 'written')}") from None
-    return path
-
-
-def _render(history: History, figures: tuple[Drawing, ...], left: int) -> str:
     return rendered(
         "history.html.j2",
         TEMPLATES,
@@ -38,7 +25,7 @@ def _render(history: History, figures: tuple[Drawing, ...], left: int) -> str:
         study=history.study,
         summary=summary(history),
         figures=figures,
-        left=left,
+        left=len(held) - len(figures),
         steps=_step_tables(history),
         states=_states(history),
     )

@@ -15,7 +15,7 @@ from harness.cli.history import show_history
 from harness.errors import UnknownNameError
 from harness.history.commits import line_of
 from harness.history.look import history_of
-from harness.history.page import write_page
+from harness.history.page import page
 from harness.record_lines import FILE, write_lines
 from harness.records import Record
 from harness.store import Store
@@ -119,13 +119,12 @@ def test_the_page_is_one_file_that_runs_nothing_whatever_names_hold(tmp_path: Pa
     store = Store(tmp_path / "results")
     for record in accumulating(range(4), hostile):
         store.write_record(record)
-    page = write_page(history_of(store, PLAN.study, tmp_path), tmp_path / "history.html")
-    text = page.read_text()
+    text = page(history_of(store, PLAN.study, tmp_path))
     assert _Active(text).found == []
     assert "&lt;script&gt;alert(1)" in text
     assert "{{ 7 * 7 }}" in text
-    assert write_page(history_of(store, PLAN.study, tmp_path), tmp_path / "again.html").read_text() == text
-    assert {path.name for path in tmp_path.iterdir()} == {"results", "history.html", "again.html"}
+    assert page(history_of(store, PLAN.study, tmp_path)) == text
+    assert {path.name for path in tmp_path.iterdir()} == {"results"}
 
 
 def test_a_repository_tells_the_order_of_its_commits(tmp_path: Path) -> None:
