@@ -17,6 +17,7 @@ from harness.cli.verify import verify_folder
 from harness.errors import StoreError
 from harness.packing import pack
 from harness.record_lines import FILE
+from harness.schema import digest
 from harness.store import INDEX, Store
 from harness.verification.places import MOST
 from harness.verification.verdict import Checked
@@ -55,6 +56,11 @@ def test_records_are_found_wherever_they_lie(results: Path) -> None:
     assert verify(results).is_in_order
 
 
+def _asking_for(trial: Plain, count: int) -> None:
+    trial["spec"]["count"] = count
+    trial["digest"] = digest(trial["spec"])
+
+
 FORGERIES: dict[str, tuple[Callable[[Plain], Any], str]] = {
     "spec": (lambda r: r["trial"]["spec"].update(count=5), "trial.digest is 326093dc88f2, and that of its spec is"),
     "axis": (lambda r: r["trial"].update(criterion="entropy"), "trial.id is .* and its spec says"),
@@ -88,7 +94,7 @@ FORGERIES: dict[str, tuple[Callable[[Plain], Any], str]] = {
         lambda r: _measured(r, "latency_s")["details"].update(correct=10**400, items=1),
         "of 1 are correct",
     ),
-    "huge depth": (lambda r: r["trial"].update(of=10**400), "trial.ratio is .* and its spec says"),
+    "huge removal": (lambda r: _asking_for(r["trial"], 10**400), "trial.spec is no trial's"),
     "name": (lambda r: r["run"].update(id="another"), "holds run another of trial .* and lies under another name"),
 }
 
