@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from itertools import count
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import optimize, stats
 
 EXACT_UP_TO = 20  # differences; beyond, sign flips are sampled
 SAMPLED_FLIPS = 100_000
+BYTE = 8
 RESAMPLES = 4_000
 NODES = 64
 
@@ -48,14 +50,24 @@ class Paired:
     mean: float
     sd: float | None
     interval: Interval | None
-    flips: Flips
+    differences: tuple[float, ...] = field(repr=False)
+
+    @cached_property
+    def flips(self) -> Flips:
+        """The test, made when it is asked for: many an estimate needs the interval alone."""
+        return sign_flips(self.differences)
+
+
+@lru_cache
+def _normal_quantile(share: float) -> float:
+    return float(stats.norm.ppf(share))
 
 
 def wilson(correct: int, n: int, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share; (0, 1) when nothing was seen."""
     if n == 0:
         return Interval(0.0, 1.0)
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = _normal_quantile((1 + level) / 2)
     share = correct / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
@@ -70,7 +82,7 @@ def paired_shares(only_first: int, only_second: int, n: int, level: float = 0.95
     """
     first, second = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
     difference = first - second
-    half = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt((first + second - difference**2) / (n + 2))
+    half = _normal_quantile((1 + level) / 2) * math.sqrt((first + second - difference**2) / (n + 2))
     return Interval(max(-1.0, difference - half), min(1.0, difference + half))
 
 
@@ -90,7 +102,7 @@ def paired(differences: Sequence[float], level: float = 0.95) -> Paired:
     if sd is not None:
         half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
         interval = Interval(mean - half, mean + half)
-    return Paired(n, mean, sd, interval, sign_flips(differences))
+    return Paired(n, mean, sd, interval, tuple(map(float, differences)))
 
 
 def sign_flips(differences: Sequence[float], seed: int = 0) -> Flips:
@@ -108,10 +120,19 @@ def sign_flips(differences: Sequence[float], seed: int = 0) -> Flips:
         for value in values:
             sums = np.concatenate([sums + value, sums - value])
         return Flips(float(np.mean(np.abs(sums) >= seen)), reachable, signs, is_exact=True)
-    drawn = np.random.default_rng(seed).integers(0, 2, (SAMPLED_FLIPS, len(values)), dtype=np.int8) * 2 - 1
-    hits = int(np.count_nonzero(np.abs(drawn @ values) >= seen))
+    hits = int(np.count_nonzero(np.abs(_drawn_sums(values, seed)) >= seen))
     smallest = max(reachable, 1 / (SAMPLED_FLIPS + 1))
     return Flips((hits + 1) / (SAMPLED_FLIPS + 1), smallest, signs, is_exact=False)
+
+
+def _drawn_sums(values: Array, seed: int) -> Array:
+    """Sums of the values under drawn signs; a drawn byte picks the sum of eight of them from all 256 there are."""
+    eights = np.resize(np.concatenate([values, np.zeros(-len(values) % BYTE)]), (-(-len(values) // BYTE), BYTE))
+    signs = np.unpackbits(np.arange(256, dtype=np.uint8)[None, :], axis=0) * 2.0 - 1
+    random, sums = np.random.default_rng(seed), np.zeros(SAMPLED_FLIPS)
+    for of_signs in eights @ signs:
+        sums += of_signs[random.integers(0, 256, SAMPLED_FLIPS, dtype=np.uint8)]
+    return sums
 
 
 def fewest_signs(level: float) -> int:

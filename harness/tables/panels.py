@@ -261,8 +261,9 @@ def with_values(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """The rows that have a value in a column; none where there is no such column."""
     if column not in rows:
         return rows.iloc[:0].assign(**{column: pd.Series(dtype=float)})
-    held = rows[rows[column].notna()]
-    return held.assign(**{column: held[column].astype(float)})
+    present = rows[column].notna()
+    held = rows if present.all() else rows[present]  # thousands of rows are not copied for nothing
+    return held if held[column].dtype == float else held.assign(**{column: held[column].astype(float)})
 
 
 def _baselines(good: pd.DataFrame, rows: pd.DataFrame, machine_class: str) -> pd.DataFrame:
