@@ -6,8 +6,9 @@ import functools
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from harness.record_file import FILE_NAME, UnreadableError, in_words
@@ -85,6 +86,21 @@ def packed(study: Path, trial: str | None = None) -> Iterator[PackedRecord]:
         for name, info in sorted(_members(pack).items()):
             if trial is None or name.partition("/")[0] == trial:
                 yield PackedRecord(pack, info)
+
+
+@contextmanager
+def open_again(study: Path) -> Iterator[Callable[[PackedRecord], PackedRecord]]:
+    """Gives what takes a record that was given before and may be read within this context.
+
+    Raises UnreadableError for a pack that is none any more.
+    """
+    with ExitStack() as stack:
+
+        @functools.cache
+        def pack() -> zipfile.ZipFile:
+            return stack.enter_context(_opened(study / PACK))
+
+        yield lambda record: replace(record, pack=pack())
 
 
 @functools.lru_cache(maxsize=4)

@@ -101,7 +101,7 @@ class Store:
 
     def read(self, study: str, trial: str | None = None) -> Reading:
         """Every record of a study (or of one trial), oldest run first; what cannot be trusted is listed, and left."""
-        return self._at_rest(study, lambda: self._read(study, trial))
+        return self.at_rest(study, lambda: self._read(study, trial))
 
     def _read(self, study: str, trial: str | None) -> Reading:
         records: list[Record] = []
@@ -120,7 +120,7 @@ class Store:
 
         A file that was read once and has not changed since is not read again.
         """
-        return self._at_rest(study, lambda: self._briefs(study))
+        return self.at_rest(study, lambda: self._briefs(study))
 
     def _briefs(self, study: str) -> tuple[Brief, ...]:
         held = index_file.kept(self.folder(study))
@@ -141,8 +141,8 @@ class Store:
             index_file.add(self.folder(study), fresh)
         return tuple(sorted((entry.brief for entry in found), key=lambda one: one.age))
 
-    def _at_rest(self, study: str, look: Callable[[], T]) -> T:
-        """Looks again where records moved between files and pack meanwhile."""
+    def at_rest(self, study: str, look: Callable[[], T]) -> T:
+        """What `look` finds in a study's folder; it looks again where records moved to or from the pack meanwhile."""
         while True:
             before = packs.stamp(self.folder(study))
             with suppress(MovedError):

@@ -60,7 +60,7 @@ FLOORS = (
     ("drafts", "sharing"),
     ("plan",),
     ("stages", "pending", "layouts", "editor", "doctor", "tables", "lint", "regressions"),
-    ("run_trial", "layout_page", "compare", "plots", "exports", "place", "presence"),
+    ("run_trial", "layout_page", "compare", "plots", "exports", "ledger", "place", "presence"),
     ("child", "children", "estimates", "routes"),
     ("follower", "submission"),
     ("launch", "worker", "preload", "report"),
@@ -73,7 +73,8 @@ FLOORS = (
 GROUND = 12  # floors that the read half may stand on
 ABOVE = {"cli", "reference", "__main__"}  # they stand on both halves
 READ_HALF = {
-    "tables", "lint", "regressions", "compare", "plots", "exports", "report", "history", "verification", "archive",
+    "tables", "lint", "regressions", "compare", "plots", "exports", "ledger", "report", "history", "verification",
+    "archive",
 }  # fmt: skip
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 

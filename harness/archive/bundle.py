@@ -15,10 +15,10 @@ from harness.archive.terms import CFF, Terms, check, citation, titled
 from harness.errors import StoreError
 from harness.record_file import in_words
 from harness.record_lines import FILE, SUMS, write_lines
-from harness.records import Record
-from harness.report.view import View, view
+from harness.records import Record, StudyIndex
+from harness.report.view import View, index_from, view_of
 from harness.schema import file_digest
-from harness.store import Store
+from harness.store import Reading, Store
 from harness.tables.frame import write_csv
 
 REPORT = "report"  # the folder of the report's files within an archive
@@ -44,7 +44,7 @@ def archive(store: Store, study: str, reports: Path, folder: Path, terms: Terms)
     reading = store.read(study)
     if not reading.records:
         raise StoreError(f"{study}: no record in {store.root.name}, so there is nothing to archive")
-    seen = view(store, study, reading)
+    seen, index = _viewed(store, study, reading)
     terms = titled(terms, study, seen.index.question)
     check(terms)
     draft = folder.absolute().parent / f".{folder.name}.{secrets.token_hex(4)}"
@@ -52,7 +52,7 @@ def archive(store: Store, study: str, reports: Path, folder: Path, terms: Terms)
         draft.mkdir(parents=True)
         left_out = [f"{damaged.path}: {damaged.reason}" for damaged in reading.damaged]
         left_out += _copy_report(reports / study, draft / REPORT)
-        _write(draft, seen, reading.records, terms)
+        _write(draft, seen, index, reading.records, terms)
         files = _sum(draft)
         draft.replace(folder)
     except OSError as error:
@@ -79,9 +79,18 @@ def _check_place(folder: Path, report: Path) -> None:
         raise StoreError(f"{folder}: lies in the report, which goes into the archive; name a folder elsewhere")
 
 
-def _write(folder: Path, seen: View, records: tuple[Record, ...], terms: Terms) -> None:
+def _viewed(store: Store, study: str, reading: Reading) -> tuple[View, StudyIndex]:
+    """The view of what was read, and the whole plan; without one, what the records tell of it."""
+    try:
+        index, has_plan = store.read_index(study), True
+    except StoreError:
+        index, has_plan = index_from(study, reading.records), False
+    return view_of(index, reading, has_plan=has_plan), index
+
+
+def _write(folder: Path, seen: View, index: StudyIndex, records: tuple[Record, ...], terms: Terms) -> None:
     question = seen.index.question or seen.index.study
-    write_lines(folder / FILE, seen.index, records)
+    write_lines(folder / FILE, index, records)
     write_csv(seen.table, folder / "trials.csv")
     texts = {
         "dictionary/columns.csv": columns_csv(seen.columns, seen.results),

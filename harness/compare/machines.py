@@ -53,7 +53,8 @@ def machines(sides: Iterable[Side]) -> tuple[Machine, ...]:
         for result in latest(side.records):
             if result.status == "ok":
                 held.setdefault(result.machine_class, {}).setdefault(result.info.id, result)
-    names = machine_words(result for own in held.values() for result in own.values())
+    seen = (result for own in held.values() for result in own.values())
+    names = machine_words((r.machine_class, r.environment) for r in seen if r.environment is not None)
     return tuple(_machine(names[key], [*own.values()]) for key, own in held.items() if key in names)
 
 

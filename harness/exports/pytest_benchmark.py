@@ -11,7 +11,7 @@ from harness.exports.base import Results, benchmark_name
 from harness.records import Environment, Measurement
 from harness.results import TrialResult
 from harness.schema import Json
-from harness.tables.frame import spelled_at
+from harness.tables.row import spelled_at
 
 METRIC = "latency_s"
 VERSION = "5.1.0"  # of the form of the file

@@ -10,10 +10,10 @@ import numpy as np
 from harness.report.comparisons import LEVEL, differences_by_model, too_few
 from harness.report.view import View
 from harness.resampling import nested
-from harness.schema import Options, canonical
 from harness.stats import Interval, Paired, paired
 from harness.tables.cells import NONE, between, number, p_is
 from harness.tables.columns import OUTCOME_WORD
+from harness.tables.facts import NETWORK
 from harness.tables.table import Table
 
 
@@ -47,7 +47,8 @@ def across(view: View) -> Across | None:
 
 def _by_architecture(view: View, found: Mapping[tuple[str, str], list[float]]) -> dict[str, list[float]]:
     """One group for each architecture with its options: on other data or with other weights it is no other one."""
-    kinds = {(r.info.model, r.info.data): _kind(r.info.spec) for r in view.results}
+    told = view.rows[["model", "data", NETWORK]].drop_duplicates(["model", "data"], keep="last")
+    kinds = {(model, data): network for model, data, network in told.itertuples(index=False, name=None)}
     members: dict[str, list[tuple[str, str]]] = {}
     for key in found:
         members.setdefault(kinds[key], []).append(key)
@@ -55,10 +56,6 @@ def _by_architecture(view: View, found: Mapping[tuple[str, str], list[float]]) -
         " and ".join(" on ".join(key) for key in keys): [value for key in keys for value in found[key]]
         for keys in members.values()
     }
-
-
-def _kind(spec: Options) -> str:
-    return canonical([spec.get("architecture"), spec.get("options")])
 
 
 def across_words(found: Across | None) -> str:

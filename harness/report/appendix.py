@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from harness.records import Environment
+import pandas as pd
+
+from harness.records import Environment, PartInfo
 from harness.report.view import NO_RECORD, View
 from harness.schema import Json
 from harness.tables.cells import NONE
 from harness.tables.columns import BESIDE, companion
+from harness.tables.facts import DATA, ENVIRONMENT, FINISHED, LOG, STAGE, STARTED, counts
 from harness.tables.table import Table
 
 SHOWN_HASH = 16
+TOLD = ["id", "failure", STAGE, "reason", LOG]  # of a trial that has no measurements
 MOST_VALUES = 3  # of a fact in which trials of one environment differ
 
 
 def failure_table(view: View) -> Table | None:
     """Trials without measurements: failed, skipped, or planned and without a record."""
     rows = [
-        (
-            result.info.id,
-            result.failure.kind if result.failure else result.status,
-            (result.failure.stage if result.failure else None) or NONE,
-            result.reason or NONE,
-            (result.failure.log if result.failure else None) or NONE,
-        )
-        for result in view.bad
+        (trial, *(word if isinstance(word, str) and word else NONE for word in words))
+        for trial, *words in _failures(view.bad).itertuples(index=False, name=None)
     ]
-    rows += [(trial.id, "missing", NONE, NO_RECORD, NONE) for trial in view.missing]
+    rows += [(trial, "missing", NONE, NO_RECORD, NONE) for trial in view.missing["id"]]
     if not rows:
         return None
     return Table(
@@ -39,13 +38,20 @@ def failure_table(view: View) -> Table | None:
     )
 
 
+def _failures(bad: pd.DataFrame) -> pd.DataFrame:
+    """What is told of each; without a class of failure the status stands for it."""
+    return bad.assign(failure=bad["failure"].where(bad["failure"].notna(), bad["status"]))[TOLD]
+
+
 def data_table(view: View) -> Table | None:
     """Fingerprints of every part of the data that a measured trial used."""
     rows: dict[tuple[str, str, str], tuple[str, ...]] = {}
-    for result in view.good:
-        for part, info in result.data.items():
-            key = (result.info.data, part, info.sha256)
-            rows.setdefault(key, (result.info.data, part, str(info.items), info.sha256[:SHOWN_HASH], info.transform))
+    for data, told in view.good[["data", DATA]].dropna().drop_duplicates().itertuples(index=False, name=None):
+        for part, one in json.loads(told).items():
+            info = PartInfo.model_validate(one)
+            rows.setdefault(
+                (data, part, info.sha256), (data, part, str(info.items), info.sha256[:SHOWN_HASH], info.transform)
+            )
     if not rows:
         return None
     notes = (f"SHA-256 of the decoded items before the transform, its first {SHOWN_HASH} digits.",)
@@ -56,11 +62,10 @@ def data_table(view: View) -> Table | None:
 
 def environment_tables(view: View) -> tuple[Table, ...]:
     """One table per machine class and software, with the number of trials made there."""
-    seen: dict[tuple[str, str], list[Environment]] = {}
-    for result in view.good:
-        if result.environment:
-            env = result.environment
-            seen.setdefault((env.machine_class, env.software_class), []).append(env)
+    seen: dict[tuple[str, str], list[tuple[Environment, int]]] = {}
+    for told, count in counts(view.good[ENVIRONMENT]):
+        env = Environment.model_validate_json(told)
+        seen.setdefault((env.machine_class, env.software_class), []).append((env, count))
     return tuple(_environment(f"environment-{i}", found) for i, found in enumerate(seen.values()))
 
 
@@ -79,20 +84,20 @@ def retry_command(view: View) -> str:
 
 def period(view: View) -> str | None:
     """From when to when the shown runs were made, by the records' own clocks."""
-    runs = [run for result in view.results for run in result.runs]
-    if not runs:
+    started, finished = view.rows[STARTED].dropna(), view.rows[FINISHED].dropna()
+    if not len(started):
         return None
-    first, last = min(run.started for run in runs)[:10], max(run.finished for run in runs)[:10]
+    first, last = min(started)[:10], max(finished)[:10]
     return first if first == last else f"{first} to {last}"
 
 
-def _environment(name: str, found: list[Environment]) -> Table:
+def _environment(name: str, found: list[tuple[Environment, int]]) -> Table:
     """What trials of one class ran in; where they differ, every value that a fact had, NONE where one lacks it."""
-    told = [dict(_facts(env)) for env in found]
+    told = [dict(_facts(env)) for env, _ in found]
     names = dict.fromkeys(name for facts in told for name in facts)
     values = {name: dict.fromkeys(facts.get(name, NONE) for facts in told) for name in names}
-    rows = [("trials", str(len(found))), *((key, _listed(held)) for key, held in values.items())]
-    return Table(name, f"Environment {found[0].machine_class}", ("what", "value"), tuple(rows), is_numeric=False)
+    rows = [("trials", str(sum(count for _, count in found))), *((key, _listed(held)) for key, held in values.items())]
+    return Table(name, f"Environment {found[0][0].machine_class}", ("what", "value"), tuple(rows), is_numeric=False)
 
 
 def _listed(values: Iterable[str]) -> str:

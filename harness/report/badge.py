@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.fairness import verdict
 from harness.report.view import View
 
 FAIR = "Comparison fair"
@@ -22,14 +21,13 @@ class Badge:
 
 def badge(view: View) -> Badge | None:
     """By the specs of every planned trial, measured or not; dense references are no arm of it. None without any."""
-    labels = view.reference_labels
-    trials = [trial for trial in view.index.trials if trial.model not in labels]
-    if not any(trial.criterion for trial in trials):
+    found, trials = view.plan.fair, view.plan.table
+    if found is None:
         return None
-    found = verdict([trial.spec for trial in trials])
     if not found.is_fair:
         return Badge(is_fair=False, word=UNFAIR, reasons=found.reasons)
-    trained = any(trial.recovery != "none" for trial in trials)
+    own = trials[~trials["model"].isin(view.reference_labels)]
+    trained = bool((own["recovery"] != "none").any())
     why = (
         "every arm and its baseline had the same recoveries, total length, schedule, augmentation and tries"
         if trained

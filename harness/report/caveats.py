@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from harness.published import names
-from harness.records import Measurement
 from harness.report.comparisons import FEWEST
 from harness.report.view import View
-from harness.results import TrialResult
+from harness.tables.facts import (
+    ATTEMPTS,
+    DATA,
+    DOUBTED,
+    IS_SHARED,
+    IS_TIMED,
+    IS_UNSURE,
+    TOLD,
+    WARNED,
+    counts,
+)
 from harness.tables.panels import UNIT
 from harness.tables.publications import wanted
 from harness.wording import counted
@@ -27,10 +37,10 @@ def caveats(view: View) -> tuple[str, ...]:
 def _absent(view: View) -> Iterator[str]:
     if not view.has_plan:
         yield "The study's plan (trials.json) is absent: trials that never ran cannot be counted."
-    if view.bad:
+    if len(view.bad):
         yield f"{_trials(len(view.bad))} failed or {_were(len(view.bad))} skipped, and no mean holds them; see below."
-    if view.missing:
-        planned = len(view.index.trials)
+    if len(view.missing):
+        planned = len(view.plan.table)
         yield f"{_trials(len(view.missing))} of {planned} planned {_have(len(view.missing))} no record yet."
     if view.left_out:
         yield f"{_trials(view.left_out)} on disk {_were(view.left_out)} left out: the present plan does not hold them."
@@ -38,17 +48,17 @@ def _absent(view: View) -> Iterator[str]:
         files = "; ".join(f"{item.path}: {item.reason}" for item in view.damaged[:3])
         more = f"; and {len(view.damaged) - 3} more" if len(view.damaged) > 3 else ""
         yield f"{counted(len(view.damaged), 'damaged or unknown file')} set aside: {files}{more}."
-    limited = sum(any(run.limited for run in result.runs) for result in view.good)
+    limited = int(view.good["limited"].astype(bool).sum())
     if limited:
         yield f"{_trials(limited)} ran on a limited number of items: a try-out, not a measurement."
 
 
 def _proofs(view: View) -> Iterator[str]:
-    failed = [r for r in view.good if r.proof and r.proof.status == "failed"]
-    if failed:
+    failed = view.good["id"][view.good["proof"] == "failed"]
+    if len(failed):
         yield (
             f"In {_trials(len(failed))} the removed network did not equal the masked one: do not trust their numbers "
-            f"(first: {failed[0].info.id})."
+            f"(first: {failed.iloc[0]})."
         )
     if not view.asks_accuracy:
         yield "Accuracy was not asked for: nothing here says what a removal loses."
@@ -63,9 +73,9 @@ def _data(view: View) -> Iterator[str]:
     if view.index.is_synthetic and view.asks_accuracy:
         yield "The data are synthetic: accuracies say that the machinery works, and nothing about real tasks."
     prints: dict[tuple[str, str], set[str]] = {}
-    for result in view.good:
-        for part, info in result.data.items():
-            prints.setdefault((result.info.data, part), set()).add(info.sha256)
+    for data, told in view.good[["data", DATA]].dropna().drop_duplicates().itertuples(index=False, name=None):
+        for part, info in json.loads(told).items():
+            prints.setdefault((data, part), set()).add(info["sha256"])
     for (data, part), found in sorted(prints.items()):
         if len(found) > 1:
             yield f"The {part} part of {data} has {len(found)} different contents among these trials."
@@ -108,8 +118,8 @@ def _publications(view: View) -> Iterator[str]:
 
 
 def _machine(view: View) -> Iterator[str]:
-    seen = [result.environment for result in view.good if result.environment]
-    if _timed(view) and seen and all(env.device == "cpu" for env in seen):
+    seen = view.environments
+    if view.good[IS_TIMED].any() and seen and all(env.device == "cpu" for env in seen):
         yield "Everything ran on a CPU: speed, memory and energy on a GPU may order the trials differently."
     if len({env.machine_class for env in seen}) > 1:
         yield "Several machine classes were used: times are compared only within one."
@@ -118,60 +128,51 @@ def _machine(view: View) -> Iterator[str]:
 
 
 def _timings(view: View) -> Iterator[str]:
-    timed = _timed(view)
-    if view.good and not timed:
+    timed = view.good[view.good[IS_TIMED].astype(bool)]
+    if len(view.good) and not len(timed):
         yield "Nothing was timed: nothing is known about speed, memory or energy."
-    bad = {m.metric for r in timed for m in r.measurements.values() if m.quality != "ok"}
+    bad = {metric for told, _ in counts(timed[DOUBTED]) for metric in json.loads(told)}
     if bad:
-        count = sum(any(m.quality != "ok" for m in r.measurements.values()) for r in timed)
+        count = int(timed[DOUBTED].notna().sum())
         yield f"Noisy or tainted measurements of {', '.join(sorted(bad))} in {_trials(count)}; they are marked."
-    again = [n for r in timed for m in r.measurements.values() if m.shared_from is None and (n := _attempts(m)) > 1]
+    again = [number for told in timed[ATTEMPTS].dropna() for number in json.loads(told)]
     if again:
         what = f"{counted(len(again), 'measurement')} {_were(len(again))} taken again because of noise"
         yield f"{what}, up to {max(again)} times in all; the best of each is shown, the others are in its record."
-    unsure = sum(bool(r.selection and r.selection.budget and "quality" in r.selection.budget) for r in view.good)
+    unsure = int(view.good[IS_UNSURE].astype(bool).sum())
     if unsure:
         yield f"In {_trials(unsure)} a noisy latency decided how many sublayers save the budget."
-    shared = sum(any(m.shared_from for m in r.measurements.values()) for r in view.good)
+    shared = int(view.good[IS_SHARED].astype(bool).sum())
     if shared:
         own = "its" if shared == 1 else "their"
         yield f"{_trials(shared)} {_have(shared)} no cost of {own} own: equal structures share one measured cost."
 
 
-def _timed(view: View) -> list[TrialResult]:
-    return [r for r in view.good if any(m.kind == "noisy" and m.value is not None for m in r.measurements.values())]
-
-
-def _attempts(measurement: Measurement) -> int:
-    found = measurement.details.get("attempts")
-    return found if isinstance(found, int) else 1
-
-
 def _told(view: View) -> Iterator[str]:
     """What the runs themselves warned of: counters that disagree, batches made smaller, and the like."""
-    told = ((w.code, w.message) for result in view.good for w in result.warnings)
-    yield from _grouped((code, message) for code, message in told if not code.startswith(OF_A_MEASUREMENT))
-    measured = (m for result in view.good for m in result.measurements.values() if m.shared_from is None)
-    yield from _grouped((m.metric, text) for m in measured for text in m.warnings)
+    told = [(*pair, count) for told, count in counts(view.good[WARNED]) for pair in json.loads(told)]
+    yield from _grouped(one for one in told if not one[0].startswith(OF_A_MEASUREMENT))
+    yield from _grouped((*pair, count) for told, count in counts(view.good[TOLD]) for pair in json.loads(told))
 
 
 def _code(view: View) -> Iterator[str]:
-    seen = [result.environment.harness for result in view.good if result.environment]
+    seen = [environment.harness for environment in view.environments]
     if any(code.get("dirty") for code in seen):
         yield "Some trials ran on code with uncommitted changes."
     if len({str(code.get("commit")) for code in seen}) > 1:
         yield "The trials ran on more than one commit of harness."
 
 
-def _grouped(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _grouped(told: Iterable[tuple[str, str, int]]) -> Iterator[str]:
+    """By code its first message, and of how many it is the first."""
     messages: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for code, message in pairs:
+    times: Counter[str] = Counter()
+    for code, message, count in told:
         messages.setdefault(code, message)
-        counts[code] += 1
+        times[code] += count
     for code, message in messages.items():
         short = message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 3] + "..."
-        others = f" (the first of {counts[code]})" if counts[code] > 1 else ""
+        others = f" (the first of {times[code]})" if times[code] > 1 else ""
         yield f"{code}: {short.rstrip('.')}{others}."
 
 

@@ -13,6 +13,6 @@ from harness.tables.trainings import trainings
 def figures(seen: View, size: Size = "column") -> tuple[Drawing, ...]:
     """The figures that the records can fill."""
     index = seen.index
-    beside = Beside(trainings(seen.results), published_accuracies(index.references, seen.results))
+    beside = Beside(trainings(seen.rows), published_accuracies(index.references, seen.rows))
     with sized(size):
         return gallery(seen.panels, seen.criteria, index.random_criteria, seen.chosen, seen.taken_apart, beside)

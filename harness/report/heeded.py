@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.lint import Finding, findings
+from harness.lint import Finding
 from harness.report.view import View
 from harness.tables.table import Table
 from harness.wording import counted
@@ -13,7 +13,7 @@ ORDER = (False, None, True)
 
 def heeded_table(view: View) -> Table | None:
     """Every rule that is about what the study claims, those that it breaks first; None where there is no plan."""
-    told = findings(view.index) if view.has_plan else ()
+    told = view.plan.findings if view.has_plan else ()
     if not told:
         return None
     rows = tuple(_row(finding) for answer in ORDER for finding in told if finding.is_heeded is answer)

@@ -63,8 +63,9 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
     yield from size_tables(view.panels)
     yield baseline_table(view.outcomes, view.checkpoint_tests)
     for panel in view.outcomes:
-        if view.contrast is not None and set(view.contrast) <= set(panel.criteria):
-            over_all = crossed(item_differences(seen(panel, view.results, view.contrast), *view.contrast))
+        if view.is_itemised and view.contrast is not None and set(view.contrast) <= set(panel.criteria):
+            results = view.shelf.of(panel.candidates["id"])
+            over_all = crossed(item_differences(seen(panel, results, view.contrast), *view.contrast))
             yield contrast_table(panel, view.checkpoint_tests, view.contrast, over_all)
     for panel, chosen in view.chosen:
         yield optimum_table(panel, standings(chosen))
@@ -73,4 +74,4 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
         yield agreement_table(panel, agreement(chosen))
     yield price_table(view.chosen)
     yield from recovery_tables(kept(view.outcomes))
-    yield from published_tables(view.index.references, view.results, view.table)
+    yield from published_tables(view.index.references, view.rows, view.table)

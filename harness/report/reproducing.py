@@ -9,6 +9,7 @@ from harness.records import Environment
 from harness.report.view import View
 from harness.store import Store
 from harness.tables.cells import NONE
+from harness.tables.facts import ENVIRONMENT, counts
 from harness.tables.table import Table
 
 RESOLVED = "study.resolved.yaml"
@@ -42,16 +43,15 @@ def commands(view: View) -> str:
 
 def code_table(view: View) -> Table | None:
     """By commit and versions, how many trials were made with them; None where no record tells."""
-    counts: dict[tuple[str, ...], int] = {}
-    for result in view.good:
-        if result.environment:
-            key = tuple(_code(result.environment))
-            counts[key] = counts.get(key, 0) + 1
-    if not counts:
+    trials: dict[tuple[str, ...], int] = {}
+    for told, count in counts(view.good[ENVIRONMENT]):
+        key = tuple(_code(Environment.model_validate_json(told)))
+        trials[key] = trials.get(key, 0) + count
+    if not trials:
         return None
-    used = [i for i, _ in enumerate(LIBRARIES) if any(key[2 + i] != NONE for key in counts)]
+    used = [i for i, _ in enumerate(LIBRARIES) if any(key[2 + i] != NONE for key in trials)]
     header = ("harness", "commit", *(LIBRARIES[i] for i in used), "trials")
-    rows = tuple((*key[:2], *(key[2 + i] for i in used), str(count)) for key, count in counts.items())
+    rows = tuple((*key[:2], *(key[2 + i] for i in used), str(count)) for key, count in trials.items())
     return Table("code", "Code and versions", header, rows, is_numeric=False)
 
 

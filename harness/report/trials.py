@@ -68,12 +68,10 @@ def trials(view: View, most: int = MOST_ROWS) -> Trials | None:
 
 def _with_missing(view: View) -> pd.DataFrame:
     """The trials table, and a row for each planned trial without a record."""
-    if not view.missing:
+    if not len(view.missing):
         return view.table
-    absent = pd.DataFrame(
-        {"id": trial.id, "status": "missing", "reason": NO_RECORD, **trial.model_dump(include=set(AXES))}
-        for trial in view.missing
-    )
+    absent = view.missing[["id", *AXES]].astype(object).reset_index(drop=True)
+    absent = absent.where(absent.notna(), None).assign(status="missing", reason=NO_RECORD)
     if not len(view.table):
         return absent.reindex(columns=list(dict.fromkeys([*view.table.columns, *absent.columns])))
     types = {name: view.table[name].dtype for name in absent if name in view.table}

@@ -1,45 +1,68 @@
-"""What the report of a study looks at: its plan, its newest results, and what is absent."""
+"""What the report of a study looks at: its plan, a row for each trial, and what is absent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
 from harness.errors import StoreError
-from harness.records import Record, StudyIndex, TrialInfo
+from harness.ledger.planned import Plan, plan_of, read_plan, reference_labels
+from harness.ledger.rows import Rows, labelled, read_rows
+from harness.ledger.shelf import Shelf, of_results, on_disk
+from harness.records import Environment, Record, StudyIndex
 from harness.results import TrialResult, latest
 from harness.store import Damaged, Reading, Store
-from harness.tables.alone import Apart, apart
+from harness.tables.alone import Apart, apart, soundest
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
-from harness.tables.columns import OUTCOME, Column
-from harness.tables.frame import columns_of, conditions, frame
+from harness.tables.columns import OUTCOME, Column, dictionary
+from harness.tables.facts import APART, ENVIRONMENT, counts
+from harness.tables.frame import sheet
 from harness.tables.machines import machine_words
 from harness.tables.panels import Panel, across_runtimes, of_outcomes, of_selections, panels
 from harness.tables.recommended import Recommendation, recommendations
 from harness.tables.selections import Selected, selections
 
 NO_RECORD = "no run of it has a record"
+MOST_ITEMISED = 2_000  # candidates; of more the networks speak, and no family of tests of single checkpoints is made
 
 
 @dataclass(frozen=True)
 class View:
-    """A study as its records tell it; `missing` are planned trials without a record, `left_out` unplanned ones.
+    """A study as its records tell it: `rows` are its trials with their facts, `table` what trials.csv shows of them.
 
-    `chosen` are the selections, panel by panel of those that share them.
+    `missing` are the planned trials without a record, `left_out` counts those with one that the plan does not hold.
+    `shelf` has whole results, for the few things that a row does not tell. `chosen` are the selections, panel by panel
+    of those that share them.
     """
 
-    index: StudyIndex
+    plan: Plan
     has_plan: bool
-    results: tuple[TrialResult, ...]
+    rows: pd.DataFrame
+    shelf: Shelf
     table: pd.DataFrame
     columns: tuple[Column, ...]
     panels: tuple[Panel, ...]
-    missing: tuple[TrialInfo, ...]
+    missing: pd.DataFrame
     left_out: int
     damaged: tuple[Damaged, ...]
     chosen: tuple[tuple[Panel, tuple[Selected, ...]], ...] = ()
+
+    @property
+    def index(self) -> StudyIndex:
+        """The plan without its trials."""
+        return self.plan.head
+
+    @cached_property
+    def results(self) -> tuple[TrialResult, ...]:
+        """Every trial whole, in the order of the rows: all records are read for that."""
+        return self.shelf.of(self.rows["id"])
+
+    @property
+    def is_itemised(self) -> bool:
+        """Whether checkpoints are compared item by item."""
+        return sum(len(panel.candidates) for panel in self.outcomes) <= MOST_ITEMISED
 
     @cached_property
     def outcomes(self) -> tuple[Panel, ...]:
@@ -53,25 +76,27 @@ class View:
 
     @cached_property
     def checkpoint_tests(self) -> tuple[CheckpointTest, ...]:
-        """Every candidate against its baseline and the contrast, item by item, as one family."""
-        return checkpoint_tests(self.outcomes, self.results, self.contrast)
+        """Every candidate against its baseline and the contrast, item by item, as one family; none for too many."""
+        return checkpoint_tests(self.outcomes, self.shelf.of, self.contrast) if self.is_itemised else ()
 
     @cached_property
     def recommendations(self) -> tuple[Recommendation, ...]:
         """What is recommended under each of the study's limits, or under the usual ones."""
         asked = self.index.recommend
         limits = None if asked is None else [bounds.given for bounds in asked]
-        return recommendations(self.panels, self.results, limits, self.index.random_criteria)
+        return recommendations(self.panels, self.shelf.of, limits, self.index.random_criteria)
 
     @cached_property
     def taken_apart(self) -> tuple[Apart, ...]:
         """The networks whose sublayers were measured one by one."""
-        return apart(self.results)
+        return apart(self.shelf.of(soundest(self.rows[self.rows[APART].notna()])))
 
     @cached_property
     def machines(self) -> dict[str, str]:
         """What each machine class is, in words."""
-        return machine_words(self.results)
+        known = self.rows.dropna(subset=ENVIRONMENT).drop_duplicates("machine_class")
+        environments = map(Environment.model_validate_json, known[ENVIRONMENT])
+        return machine_words(zip(known["machine_class"], environments, strict=True))
 
     @property
     def criteria(self) -> tuple[str, ...]:
@@ -87,17 +112,22 @@ class View:
     @property
     def reference_labels(self) -> frozenset[str]:
         """Labels of the models that stand beside the study, whole."""
-        return _reference_labels(self.index)
+        return reference_labels(self.index)
 
-    @property
-    def good(self) -> tuple[TrialResult, ...]:
-        """The results that hold measurements."""
-        return tuple(result for result in self.results if result.status == "ok")
+    @cached_property
+    def good(self) -> pd.DataFrame:
+        """The rows that hold measurements."""
+        return self.rows[self.rows["status"] == "ok"]
 
-    @property
-    def bad(self) -> tuple[TrialResult, ...]:
-        """The results that are failed or skipped."""
-        return tuple(result for result in self.results if result.status != "ok")
+    @cached_property
+    def environments(self) -> tuple[Environment, ...]:
+        """The different environments of the good rows."""
+        return tuple(Environment.model_validate_json(told) for told, _ in counts(self.good[ENVIRONMENT]))
+
+    @cached_property
+    def bad(self) -> pd.DataFrame:
+        """The rows of trials that are failed or skipped."""
+        return self.rows[self.rows["status"] != "ok"]
 
     @property
     def contrast(self) -> tuple[str, str] | None:
@@ -107,56 +137,61 @@ class View:
         return (self.index.criteria[0], self.index.criteria[1]) if len(self.index.criteria) > 1 else None
 
 
-def view(store: Store, study: str, reading: Reading | None = None) -> View:
-    """Reads a study, less what was read before; raises StoreError where there is neither a plan nor a record."""
-    reading = reading or store.read(study)
+def view(store: Store, study: str) -> View:
+    """The study in a results folder; raises StoreError where there is neither a plan nor a record.
+
+    Rows that were made before, of records that have not changed, are not made again.
+    """
     try:
-        index, has_plan = store.read_index(study), True
+        plan = read_plan(store, study)
     except StoreError:
+        reading = store.read(study)
         if not reading.records:
             raise
-        index, has_plan = _index_from(study, reading.records), False
-    return view_of(index, reading, has_plan=has_plan)
+        return view_of(index_from(study, reading.records), reading, has_plan=False)
+    return _viewed(plan, read_rows(store, study, plan), on_disk(store, study, plan))
 
 
 def view_of(index: StudyIndex, reading: Reading, *, has_plan: bool = True) -> View:
     """The view of a study that was read before."""
-    planned = {trial.id: trial for trial in index.trials}
+    plan = plan_of(index)
     found = latest(reading.records)
-    # The present plan's labels are shown: a trial's id does not change when a study renames its criterion.
-    results = tuple(replace(r, info=planned[r.info.id]) for r in found if r.info.id in planned)
-    places = {trial_id: place for place, trial_id in enumerate(planned)}
-    results = tuple(sorted(results, key=lambda r: (places[r.info.id], r.machine_class)))
-    seen = {result.info.id for result in found}
-    table = frame(results)
-    beside = sorted(_reference_labels(index))
-    found_panels = panels(table, index.criteria, conditions(results), _note(index, results), beside)
+    results = [labelled(result, plan) for result in found if result.info.id in plan.places]
+    results.sort(key=lambda result: (plan.places[result.info.id], result.machine_class))
+    left_out = {result.info.id for result in found} - plan.places.keys()
+    rows = Rows(sheet(results), len(left_out), reading.damaged)
+    return _viewed(plan, rows, of_results(results), has_plan=has_plan)
+
+
+def _viewed(plan: Plan, found: Rows, shelf: Shelf, *, has_plan: bool = True) -> View:
+    rows, index = found.sheet.rows, plan.head
+    table = found.sheet.table()
+    beside = sorted(reference_labels(index))
+    found_panels = panels(table, index.criteria, found.sheet.conditions, _note(index, rows), beside)
     sharing = of_selections(found_panels, index.criteria)
     return View(
-        index=index,
+        plan=plan,
         has_plan=has_plan,
-        results=results,
+        rows=rows,
+        shelf=shelf,
         table=table,
-        columns=columns_of(table, results),
+        columns=dictionary([str(name) for name in table.columns], found.sheet.units),
         panels=found_panels,
-        missing=tuple(trial for trial in index.trials if trial.id not in seen),
-        left_out=len(seen - set(planned)),
-        damaged=reading.damaged,
-        chosen=tuple((panel, selections(panel, results)) for panel in sharing),
+        missing=plan.table[~plan.table["id"].isin(rows["id"])],
+        left_out=found.left_out,
+        damaged=found.damaged,
+        chosen=tuple((panel, selections(panel, rows)) for panel in sharing),
     )
 
 
-def _reference_labels(index: StudyIndex) -> frozenset[str]:
-    return frozenset(str(one["model"]) for one in index.references if "model" in one)
-
-
-def _note(index: StudyIndex, results: tuple[TrialResult, ...]) -> str:
-    is_limited = any(run.limited for result in results if result.status == "ok" for run in result.runs)
+def _note(index: StudyIndex, rows: pd.DataFrame) -> str:
+    is_limited = bool(rows["limited"][rows["status"] == "ok"].any()) if len(rows) else False
     notes = (("Synthetic data.", index.is_synthetic), ("A try-out on a limited number of items.", is_limited))
     return " ".join(note for note, applies in notes if applies)
 
 
-def _index_from(study: str, records: tuple[Record, ...]) -> StudyIndex:
+def index_from(study: str, records: tuple[Record, ...]) -> StudyIndex:
+    """What records tell of a plan that is not there: the trials that ran."""
     trials = {record.trial.id: record.trial for record in records}
     drawn = {t.criterion for t in trials.values() if t.criterion and t.draw is not None}
     return StudyIndex(

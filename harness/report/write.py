@@ -26,8 +26,9 @@ from harness.tables.absences import absence_table
 from harness.tables.checkpoints import FILE, rows_of
 from harness.tables.files import write_tables
 from harness.tables.frame import write_csv
-from harness.tables.latencies import latency_table
+from harness.tables.latencies import latency_table, timed_first
 from harness.tables.parquet import write_parquet
+from harness.tables.table import Table
 
 
 def write_report(store: Store, study: str, to: Path) -> Path:
@@ -68,7 +69,7 @@ def content_of(seen: View, resolved: str | None) -> Content:
         sublayers=tables_of_sublayers(seen),
         failed=appendix.failure_table(seen),
         retry=appendix.retry_command(seen),
-        absent=absence_table(seen.results),
+        absent=absence_table(seen.rows),
         rules=heeded_table(seen),
         data=appendix.data_table(seen),
         code=code_table(seen),
@@ -77,10 +78,15 @@ def content_of(seen: View, resolved: str | None) -> Content:
         resolved=resolved,
         period=appendix.period(seen),
         counts=_counts(seen),
-        latencies=latency_table(seen.results),
+        latencies=_latencies(seen),
         trials=trials(seen),
         columns=appendix.column_table(seen),
     )
+
+
+def _latencies(seen: View) -> Table | None:
+    trials, total = timed_first(seen.rows)
+    return latency_table(seen.shelf.of(trials), total)
 
 
 def _counts(seen: View) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+
+import pandas as pd
 
 from harness import stats
 from harness.records import Environment, Measurement
@@ -13,6 +16,7 @@ from harness.results import TrialResult
 from harness.schema import Json
 from harness.stats import Interval
 from harness.tables.derived import FEWEST_PAIRS, realised
+from harness.tables.facts import APART
 from harness.tables.placing import natural
 from harness.wording import slug
 
@@ -126,6 +130,18 @@ def apart(results: Iterable[TrialResult]) -> tuple[Apart, ...]:
             at = "" if timed is None else str(sorted(timed.at.items()))
             found.setdefault((*_key(result).values(), at), []).append((result, timed))
     return _labelled([_apart(*min(held, key=_doubt)) for held in found.values()])
+
+
+def soundest(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The trials that `apart` takes its answers from: of rows whose sublayers were measured, the best for each."""
+    best: dict[tuple[str, ...], tuple[tuple[int, bool], str]] = {}
+    for trial, told, *key in rows[["id", APART, *AXES]].itertuples(index=False, name=None):
+        for at, quality, is_shared in json.loads(told):
+            doubt = (TRUST.index(quality), bool(is_shared))
+            held = best.setdefault((*key, at), (doubt, trial))
+            if doubt < held[0]:
+                best[*key, at] = (doubt, trial)
+    return tuple(dict.fromkeys(trial for _, trial in best.values()))
 
 
 def _labelled(found: Sequence[Apart]) -> tuple[Apart, ...]:

@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 
 from harness.resampling import item_interval, mcnemar, mcnemar_detectable
-from harness.results import TrialResult
 from harness.stats import Interval, holm
-from harness.tables.items import Right, Verdicts
+from harness.tables.items import Fetch, Right, Verdicts
 from harness.tables.panels import LEVEL, UNIT, Panel
 
 ALPHA = 0.05
@@ -81,7 +80,7 @@ class CheckpointTest:
 
 
 def checkpoint_tests(
-    panels: Sequence[Panel], results: Sequence[TrialResult], contrast: tuple[str, str] | None = None
+    panels: Sequence[Panel], fetch: Fetch, contrast: tuple[str, str] | None = None
 ) -> tuple[CheckpointTest, ...]:
     """Every candidate against its baseline, then the contrast on every network and amount, adjusted as one family.
 
@@ -89,7 +88,8 @@ def checkpoint_tests(
     networks rests on other tests, with a correction of their own. Where two trials hold the same verdicts (their
     criteria chose the same set), their tests are one and count once.
     """
-    verdicts = Verdicts(results)
+    verdicts = Verdicts(fetch)
+    fetch([str(trial) for panel in panels for rows in (panel.candidates, panel.baselines) for trial in rows["id"]])
     found = [test for panel in panels for test in _against_baseline(panel, verdicts)]
     if contrast is not None:
         found += [test for panel in panels for test in _against_each_other(panel, verdicts, *contrast)]

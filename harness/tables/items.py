@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from harness.tables.panels import LEVEL, UNIT, Panel
 
 Bits = npt.NDArray[np.bool_]
 Key = tuple[str, str]  # of a trial and the machine class that ran it
+Fetch = Callable[[Iterable[str]], Sequence[TrialResult]]  # whole results of trials by their ids
 
 
 @dataclass(frozen=True)
@@ -69,26 +70,28 @@ def of_split(result: TrialResult, split: str) -> Right | None:
 
 
 class Verdicts:
-    """What each trial got right on a split, and its baseline on the same ground."""
+    """What each trial got right on a split, and its baseline on the same ground; `fetch` is asked for each."""
 
-    def __init__(self, results: Sequence[TrialResult], split: str = "test") -> None:
-        self._results: Mapping[Key, TrialResult] = {(r.info.id, r.machine_class): r for r in results}
-        self._baselines = Baselines(results)
+    def __init__(self, fetch: Fetch, split: str = "test") -> None:
+        self._fetch = fetch
         self._split = split
         self._held: dict[Key, Right | None] = {}
 
     def of(self, trial: Key) -> Right | None:
         """None where the trial kept none."""
-        result = self._results.get(trial)
+        result = self._result(trial)
         return None if result is None else self._kept(result)
 
     def of_baseline(self, trial: Key) -> Right | None:
         """Those of its baseline, where the two began with the same weights."""
-        result = self._results.get(trial)
-        baseline = None if result is None else self._baselines.of(result)
+        result = self._result(trial)
+        baseline = Baselines(self._fetch([result.info.baseline or ""])).of(result) if result is not None else None
         if result is None or baseline is None or not same_ground(result, baseline):
             return None
         return self._kept(baseline)
+
+    def _result(self, trial: Key) -> TrialResult | None:
+        return next((found for found in self._fetch([trial[0]]) if found.machine_class == trial[1]), None)
 
     def _kept(self, result: TrialResult) -> Right | None:
         key = result.info.id, result.machine_class

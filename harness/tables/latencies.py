@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import quantiles
 
+import pandas as pd
+
 from harness.records import Measurement
 from harness.results import TrialResult
 from harness.stats import Interval, median_interval
 from harness.tables.cells import NONE, Scale, between, scale, significant
 from harness.tables.derived import FEWEST_PAIRS
+from harness.tables.facts import OWN_LATENCIES
 from harness.tables.marks import MARKS, MEANINGS
 from harness.tables.table import Table
 
@@ -20,8 +23,19 @@ TAILS = tuple(f"p{cut}" for cut in PERCENTILES)
 HEADER = ("trial", "conditions", "p50", "95 % interval", *TAILS, "samples", "cold first call")
 
 
-def latency_table(results: Iterable[TrialResult]) -> Table | None:
-    """Every structure that was timed itself, with nothing removed first; None where none was."""
+def timed_first(rows: pd.DataFrame) -> tuple[tuple[str, ...], int]:
+    """The trials that the table shows, of those that were timed themselves, and how many timings there are in all."""
+    own = rows[(rows["status"] == "ok") & (rows[OWN_LATENCIES] > 0)]
+    ordered = pd.concat([own[own["baseline"].isna()], own[own["baseline"].notna()]])
+    before = ordered[OWN_LATENCIES].cumsum() - ordered[OWN_LATENCIES]
+    return tuple(dict.fromkeys(ordered["id"][before < MOST_ROWS])), int(own[OWN_LATENCIES].sum())
+
+
+def latency_table(results: Iterable[TrialResult], total: int | None = None) -> Table | None:
+    """Structures that were timed themselves, with nothing removed first; None where none was.
+
+    `total` is how many there are, where these are not all; only the first have a row.
+    """
     found = [(result, m) for result in results if result.status == "ok" for m in _timed(result)]
     if not found:
         return None
@@ -41,8 +55,9 @@ def latency_table(results: Iterable[TrialResult]) -> Table | None:
             if any(m.quality == word for _, m in shown)
         ),
     ]
-    if len(shown) < len(found):
-        notes.append(f"Shown are {len(shown)} of {len(found)} timed structures; the records hold all samples.")
+    many = len(found) if total is None else total
+    if len(shown) < many:
+        notes.append(f"Shown are {len(shown)} of {many} timed structures; the records hold all samples.")
     names = (*header, f"on the device, p50 ({by.unit})") if has_device else header
     return Table("latencies", "Latency by percentile", names, rows, tuple(notes))
 

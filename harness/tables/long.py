@@ -12,7 +12,8 @@ from harness.schema import Json
 from harness.stats import Interval, median_interval, wilson
 from harness.tables.columns import AXES
 from harness.tables.derived import FEWEST_PAIRS, is_plain
-from harness.tables.frame import INTEGERS, SHARES, spelled_at
+from harness.tables.frame import INTEGERS
+from harness.tables.row import SHARES, spelled_at
 
 OF_TRIAL = ("id", "machine_class", *AXES)
 OF_NUMBER = (

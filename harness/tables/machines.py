@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.records import Environment
-from harness.results import TrialResult
 
 
-def machine_words(results: Iterable[TrialResult]) -> dict[str, str]:
-    """A name for every machine class; two classes of one kind of hardware tell their class too."""
+def machine_words(known: Iterable[tuple[str, Environment]]) -> dict[str, str]:
+    """A name for every machine class by its first environment; two classes of one kind of hardware tell their class."""
     seen: dict[str, str] = {}
-    for result in results:
-        if result.environment is not None:
-            seen.setdefault(result.machine_class, hardware(result.environment))
+    for name, environment in known:
+        seen.setdefault(name, hardware(environment))
     names = list(seen.values())
     return {name: word if names.count(word) == 1 else f"{word} [{name}]" for name, word in seen.items()}
 

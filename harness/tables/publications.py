@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from itertools import compress
 
 import numpy as np
 import pandas as pd
 
 from harness.published import Group, Publication, Value, names, publication
-from harness.results import TrialResult
-from harness.schema import Options
+from harness.schema import Options, canonical
 from harness.tables.cells import NONE, between, number, scale, significant
+from harness.tables.facts import NETWORK, RECIPE, TRANSFORMS
 from harness.tables.marks import mark
 from harness.tables.shares import wilson_interval
 from harness.tables.summaries import doubts, measured_structures
@@ -31,23 +31,24 @@ def wanted(references: Sequence[Options]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(one["published"]) for one in references if "published" in one))
 
 
-def published_tables(
-    references: Sequence[Options], results: Sequence[TrialResult], table: pd.DataFrame
-) -> Iterator[Table]:
-    """Of the publications that a study names, each group of values of which any was measured; the rest in one table."""
-    is_like = [result.status == "ok" and result.info.data.lower().startswith(DATA) for result in results]
-    results, table = list(compress(results, is_like)), table[is_like]
+def published_tables(references: Sequence[Options], rows: pd.DataFrame, table: pd.DataFrame) -> Iterator[Table]:
+    """Of the publications that a study names, each group of values of which any was measured; the rest in one table.
+
+    `table` is the trials table of these rows.
+    """
+    is_like = (rows["status"] == "ok") & rows["data"].astype(str).str.lower().str.startswith(DATA)
+    facts, table = _known(rows[is_like]), table[is_like]
     for name in (name for name in wanted(references) if name in names()):
         source = publication(name)
         apart: list[tuple[str, ...]] = []
         for number_, group in enumerate(source.groups):
-            rows = tuple(row for value in group.values for row in _rows(value, results, table))
-            if all(row[4] == ABSENT for row in rows):
+            held = tuple(row for value in group.values for row in _rows(value, facts, table))
+            if all(row[4] == ABSENT for row in held):
                 apart.append((group.title, str(len(group.values)), group.protocol))
                 continue
             title = f"{source.title}: {group.title}"
-            notes = (*_notes(group, source.source), *_doubts(group, results, table))
-            yield Table(f"published-{name}-{number_}", title, HEADER, rows, notes)
+            notes = (*_notes(group, source.source), *_doubts(group, facts, table))
+            yield Table(f"published-{name}-{number_}", title, HEADER, held, notes)
         if apart:
             yield _unmeasured(source, apart)
 
@@ -73,9 +74,9 @@ def _notes(group: Group, source: str) -> tuple[str, ...]:
     )
 
 
-def _rows(value: Value, results: Sequence[TrialResult], table: pd.DataFrame) -> list[tuple[str, ...]]:
+def _rows(value: Value, facts: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, ...]]:
     head = (value.model, _removed(value), value.metric.replace("_", " "), _shown(value.value, value))
-    own = _ours(value, results, table)
+    own = _ours(value, facts, table)
     if not own:
         return [(*head, ABSENT, NONE, value.note or NONE)]
     return [_compared(head, value, how, table.iloc[places]) for how, places in own.items()]
@@ -97,9 +98,9 @@ def _interval(rows: pd.DataFrame, value: Value) -> str:
     return f" {between(found, 100, value.digits)}" if found else ""
 
 
-def _doubts(group: Group, results: Sequence[TrialResult], table: pd.DataFrame) -> tuple[str, ...]:
+def _doubts(group: Group, facts: pd.DataFrame, table: pd.DataFrame) -> tuple[str, ...]:
     """What the marks mean, and what makes counts doubtful, of the trials that stand beside published values."""
-    used = {place for value in group.values for places in _ours(value, results, table).values() for place in places}
+    used = {place for value in group.values for places in _ours(value, facts, table).values() for place in places}
     columns = [_column(value) for value in group.values]
     return doubts(measured_structures(table.iloc[sorted(used)]), columns)
 
@@ -130,36 +131,40 @@ def _shown(amount: float, value: Value) -> str:
     return f"{significant(by.of(amount))} {by.unit}"
 
 
-def _ours(value: Value, results: Sequence[TrialResult], table: pd.DataFrame) -> Own:
+def _ours(value: Value, facts: pd.DataFrame, table: pd.DataFrame) -> Own:
     found: Own = {}
     column = _column(value)
-    if column not in table:
+    if column not in table or value.architecture is None or value.removed is None:
         return found
-    for place, (result, measured) in enumerate(zip(results, table[column], strict=True)):
-        if pd.notna(measured) and _is_same(result, value):
-            how = ", ".join(word for word in (_trained(result), result.info.removal or "") if word)
-            found.setdefault(how, []).append(place)
+    same = facts["architecture"] == value.architecture
+    same &= facts[RECIPE] == canonical({kind: list(places) for kind, places in value.removed.items()})
+    same &= facts["changes"] == canonical([value.transform] if value.transform else [])
+    for place in np.flatnonzero(same & table[column].notna()):
+        found.setdefault(str(facts["how"].iloc[place]), []).append(int(place))
     return found
 
 
-def _trained(result: TrialResult) -> str:
-    return "no training" if result.info.recovery == "none" else result.info.recovery
-
-
-def _is_same(result: TrialResult, value: Value) -> bool:
-    spec = result.info.spec
-    same_net = value.architecture is not None and str(spec.get("architecture")).partition(".")[0] == value.architecture
-    merged = [value.transform] if value.transform else []
-    return (
-        same_net
-        and value.removed is not None
-        and {kind: tuple(places) for kind, places in result.recipe.items() if places} == value.removed
-        and _changes(spec) == merged
+def _known(rows: pd.DataFrame) -> pd.DataFrame:
+    """What decides whether a trial stands beside a published value, and how that trial came about."""
+    architectures = {told: str(json.loads(told)[0]).partition(".")[0] for told in rows[NETWORK].unique()}
+    changes = {told: canonical(_changes(told)) for told in rows[TRANSFORMS].fillna("[]").unique()}
+    trained = rows["recovery"].where(rows["recovery"] != "none", "no training")
+    how = [
+        ", ".join(word for word in pair if isinstance(word, str) and word)
+        for pair in zip(trained, rows["removal"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "architecture": rows[NETWORK].map(architectures),
+            RECIPE: rows[RECIPE].fillna("{}"),
+            "changes": rows[TRANSFORMS].fillna("[]").map(changes),
+            "how": how,
+        }
     )
 
 
-def _changes(spec: Options) -> list[Options]:
+def _changes(told: str) -> list[Options]:
     """The transforms of a trial, less the stage that they begin at."""
-    given = spec.get("transforms")
+    given = json.loads(told)
     held = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
     return [{key: item for key, item in one.items() if key != "from"} for one in held]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from harness.published import Value, names, publication
-from harness.results import TrialResult
 from harness.schema import Options
 from harness.tables.columns import OUTCOME
+from harness.tables.facts import NETWORK
 from harness.tables.publications import DATA, wanted
 
 
@@ -23,13 +26,11 @@ class Published:
     accuracy: float
 
 
-def published_accuracies(references: Sequence[Options], results: Sequence[TrialResult]) -> tuple[Published, ...]:
+def published_accuracies(references: Sequence[Options], rows: pd.DataFrame) -> tuple[Published, ...]:
     """Those of the publications that a study names whose network it removes from, on the same kind of data."""
-    ours = {
-        (result.info.model, str(result.info.spec.get("architecture")).partition(".")[0])
-        for result in results
-        if result.status == "ok" and result.info.data.lower().startswith(DATA)
-    }
+    like = rows[(rows["status"] == "ok") & rows["data"].astype(str).str.lower().str.startswith(DATA)]
+    told = like[["model", NETWORK]].drop_duplicates().itertuples(index=False, name=None)
+    ours = {(model, str(json.loads(network)[0]).partition(".")[0]) for model, network in told}
     known = (name for name in wanted(references) if name in names())
     return tuple(dict.fromkeys(one for name in known for one in _of(name, sorted(ours))))
 

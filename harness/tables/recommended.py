@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.bounds import LEAST
-from harness.results import TrialResult
 from harness.stats import pareto
 from harness.tables.columns import MACS_SAVED, OUTCOME
-from harness.tables.items import Verdicts
+from harness.tables.items import Fetch, Verdicts
 from harness.tables.operating_points import OF_OUTCOMES, OperatingPoint, points_of
 from harness.tables.panels import KEY, RUNTIME, Panel
 
@@ -42,10 +41,10 @@ class Recommendation:
 
 
 def recommendations(
-    panels: Sequence[Panel], results: Sequence[TrialResult], asked: Sequence[Bounded] | None, random: Sequence[str]
+    panels: Sequence[Panel], fetch: Fetch, asked: Sequence[Bounded] | None, random: Sequence[str]
 ) -> tuple[Recommendation, ...]:
     """One for each entry of limits and each place; of the usual limits only those that something was measured for."""
-    validated = Verdicts(results, "validation")
+    validated = Verdicts(fetch, "validation")
     places: dict[tuple[str, ...], list[OperatingPoint]] = {}
     for panel in panels:
         key = tuple(panel.key[name] for name in PLACE)

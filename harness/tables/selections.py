@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
 
 from harness.rankings import places, ranked
 from harness.records import SelectionInfo
-from harness.results import TrialResult
 from harness.schema import Json, Options
+from harness.tables.facts import CHOICE, OPTIMUM, SECONDS, SELECTION, STABILITY
 from harness.tables.panels import UNIT, Panel
 
 Details = Mapping[str, Json]
+AXES = ["id", "machine_class", "criterion", "draw", "selection_seed"]
+NEEDED = [*AXES, SELECTION, CHOICE, SECONDS, STABILITY, OPTIMUM]
 
 
 @dataclass
 class Selected:
-    """One criterion's selection on one network; `spec` is that of one of the trials that share it.
+    """One criterion's selection on one network; `spec` holds the options of criterion and search.
 
     `seconds` are of the run that made it, None where no record tells; `optimum` holds, for each count, how good the
     set is among all sets of its size.
@@ -45,41 +51,39 @@ class Selected:
         return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
-def selections(panel: Panel, results: Iterable[TrialResult]) -> tuple[Selected, ...]:
-    """The selections behind a panel's candidates, in the order of its criteria."""
-    rows = panel.candidates
-    keys = zip(rows["id"], rows["machine_class"], strict=True)
-    counted = zip(rows[UNIT], rows["count"].fillna(0), strict=True)
-    placed = {(str(i), str(m)): (str(unit), int(count)) for (i, m), (unit, count) in zip(keys, counted, strict=True)}
-    found: dict[tuple[str, str, int | None, int | None], Selected] = {}
-    for result in results:
-        place, info = placed.get((result.info.id, result.machine_class)), result.info
-        if place is None or result.selection is None or info.criterion is None:
+def selections(panel: Panel, rows: pd.DataFrame) -> tuple[Selected, ...]:
+    """The selections behind a panel's candidates, in the order of its criteria; `rows` are those of the study."""
+    candidates = panel.candidates
+    places = zip(candidates["id"], candidates["machine_class"], strict=True)
+    placed = dict(zip(places, zip(candidates[UNIT], candidates["count"].fillna(0), strict=True), strict=True))
+    found: dict[tuple[object, ...], Selected] = {}
+    told = rows[rows[SELECTION].notna() & rows["criterion"].notna()]
+    for row in told[NEEDED].itertuples(index=False, name=None):
+        trial, machine, criterion, draw, seed, selection, *facts = row
+        place = placed.get((trial, machine))
+        if place is None:
             continue
         unit, count = place
-        key = (unit, info.criterion, info.draw, info.selection_seed)
-        held = found.setdefault(key, Selected(unit, info.criterion, info.draw, result.selection, info.spec))
-        _add(held, result, count)
+        key = (unit, criterion, str(draw), str(seed))
+        held = found.get(key)
+        if held is None:
+            held = found[key] = _selected(str(unit), criterion, draw, selection, facts[0])
+        _add(held, int(count), *facts[1:])
     return tuple(sorted(found.values(), key=lambda one: panel.criteria.index(one.criterion)))
 
 
-def _add(held: Selected, result: TrialResult, count: int) -> None:
-    made = [s for run in result.runs if (s := run.stages.get("select")) is not None and not s.reused]
-    if "latency" in (result.selection.budget or {} if result.selection else {}):
-        made = []  # that stage timed networks too, which is no price of the criterion
-    if held.seconds is None and made:
-        held.seconds = made[-1].elapsed_s  # runs are newest first; the first that made it was alone with it
-    selection = result.selection
-    held.stability = held.stability or (selection and selection.stability) or _details(result, "stability_tau")
-    optimum = (selection and selection.optimum) or _details(result, "optimum_gain")
-    if optimum:
-        held.optimum.setdefault(count, optimum)
+def _selected(unit: str, criterion: str, draw: Any, selection: str, choice: str) -> Selected:
+    number = None if pd.isna(draw) else int(draw)
+    return Selected(unit, criterion, number, SelectionInfo.model_validate_json(selection), json.loads(choice))
 
 
-def _details(result: TrialResult, metric: str) -> Details | None:
-    """What a measurement holds beside its value: the selection's record may be of a run that was not asked for it."""
-    found = (m.details for m in result.measurements.values() if m.metric == metric and m.details)
-    return next(found, None)
+def _add(held: Selected, count: int, seconds: float, stability: Any, optimum: Any) -> None:
+    if held.seconds is None and not pd.isna(seconds):
+        held.seconds = float(seconds)
+    if not held.stability and isinstance(stability, str):
+        held.stability = json.loads(stability)
+    if count not in held.optimum and isinstance(optimum, str):
+        held.optimum[count] = json.loads(optimum)
 
 
 def by_criterion(found: Iterable[Selected], *, drawn: bool = True) -> dict[str, list[Selected]]:

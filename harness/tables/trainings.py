@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
 from dataclasses import dataclass
 
-from harness.results import TrialResult
+import pandas as pd
+
+from harness.tables.facts import RECOVERY
 
 UNITS = ("epochs", "steps")
 
@@ -19,15 +21,16 @@ class Training:
     unit: str
 
 
-def trainings(results: Iterable[TrialResult]) -> dict[str, Training]:
+def trainings(rows: pd.DataFrame) -> dict[str, Training]:
     """By the recovery's label; a recovery that trains nothing is left out."""
     found: dict[str, Training] = {}
-    for result in results:
-        spec = result.info.spec.get("recovery")
+    told = rows[["recovery", RECOVERY]].dropna().drop_duplicates("recovery")
+    for label, text in told.itertuples(index=False, name=None):
+        spec = json.loads(text)
         if not isinstance(spec, dict):
             continue
         lengths = ((unit, spec.get(unit)) for unit in UNITS)
         held = next(((unit, length) for unit, length in lengths if isinstance(length, int)), None)
         if held is not None:
-            found[result.info.recovery] = Training(str(spec.get("name")), held[1], held[0])
+            found[label] = Training(str(spec.get("name")), held[1], held[0])
     return found

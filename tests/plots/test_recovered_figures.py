@@ -39,12 +39,12 @@ def view() -> View:
 
 def test_lengths_are_those_of_the_specs(view: View) -> None:
     expected = {label: Training("finetune", epochs, "epochs") for label, (epochs, _) in GAINS.items()}
-    assert trainings(view.results) == expected
+    assert trainings(view.rows) == expected
 
 
 def test_a_curve_begins_with_no_training_and_shows_the_baseline_with_the_same(view: View) -> None:
     (members,) = families(view.outcomes)
-    drawing = recovery_curves(members, trainings(view.results))
+    drawing = recovery_curves(members, trainings(view.rows))
     assert drawing is not None
     own = drawing.data[drawing.data["series"] == "last"].sort_values("length")
     assert list(own["length"]) == [0, 1, 4]
@@ -56,13 +56,13 @@ def test_a_curve_begins_with_no_training_and_shows_the_baseline_with_the_same(vi
 
 def test_one_length_is_no_curve(view: View) -> None:
     ((first, second, _),) = families(view.outcomes)
-    assert recovery_curves((first, second), trainings(view.results)) is None
+    assert recovery_curves((first, second), trainings(view.rows)) is None
 
 
 def test_criteria_that_found_no_tile_are_counted(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     (members,) = families(view.outcomes)
     monkeypatch.setattr(recovered, "MOST_TILES", 1)
-    drawing = recovery_curves(members, trainings(view.results))
+    drawing = recovery_curves(members, trainings(view.rows))
     assert drawing is not None
     assert "Shown are the first 1 of 2 criteria" in drawing.caption
     assert set(drawing.data["series"]) == {"entropy", "last", "baseline"}
@@ -80,7 +80,7 @@ def test_before_and_after_are_means_of_the_same_criterion_and_amount(view: View)
 
 
 def test_the_gallery_puts_them_after_the_first_panel_and_draws_no_set_twice(view: View) -> None:
-    beside = Beside(trainings(view.results))
+    beside = Beside(trainings(view.rows))
     few = [p for p in view.panels if p.key["recovery"] != "finetune_1"]
     names = [d.name for d in gallery(few, PLAN.criteria, beside=beside)]
     kinds = [name.partition("-")[0] for name in names]

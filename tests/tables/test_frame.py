@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import statistics
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from harness.records import Measurement, Record
 from harness.results import latest
 from harness.stats import wilson
 from harness.tables.columns import companion
-from harness.tables.frame import columns_of, conditions, frame, write_csv
+from harness.tables.frame import columns_of, conditions, csv_text, frame, write_csv
 
 SMALL = Plan(seeds=(0, 1), criteria=("entropy", "random"), draws=2, counts=(2, 4), contrast=None)
 RECORDS = records_of(SMALL)
@@ -222,3 +223,18 @@ def test_the_csv_is_golden(tmp_path: Path) -> None:
     few = [record for record in RECORDS if record.trial.model_seed == 0 and record.trial.count in (None, 2)]
     write_csv(frame(latest(few)), tmp_path / "trials.csv")
     assert_golden("trials.csv", (tmp_path / "trials.csv").read_text())
+
+
+def test_csv_is_as_pandas_writes_it() -> None:
+    held = pd.DataFrame(
+        {
+            "text": ["a", "b, c", 'say "no"', "two\nlines", "", None],
+            "number": [0.1 + 0.2, 1e-300, -0.0, 1e22, 3.0, math.nan],
+            "count": pd.Series([1, None, 3, 4, 5, 2**53], dtype="Int64"),
+            "truth": [True, False] * 3,
+            "mixed": pd.Series([1, "x", None, 2.5, "x", None], dtype=object),
+            "nothing": pd.Series([None] * 6, dtype=object),
+        }
+    )
+    assert csv_text(held) == held.to_csv(index=False, lineterminator="\n")
+    assert csv_text(held.iloc[:0]) == held.iloc[:0].to_csv(index=False, lineterminator="\n")

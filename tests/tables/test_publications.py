@@ -29,7 +29,7 @@ def ours(places: tuple[int, ...] = DEIT_B, data: str = "imagenet", **spec: Any) 
 
 def tables(*records: Record, names: tuple[str, ...] = ("lambda_vit",)) -> tuple[Table, ...]:
     seen = viewed(*records, names=names)
-    return tuple(published_tables(seen.index.references, seen.results, seen.table))
+    return tuple(published_tables(seen.index.references, seen.rows, seen.table))
 
 
 def viewed(*records: Record, names: tuple[str, ...] = ("lambda_vit",)) -> View:

@@ -17,7 +17,7 @@ def found(architecture: str = "deit_base_patch16_224.fb_in1k", data: str = "imag
     record = with_trial(records_of(PLAN)[-1], {"architecture": architecture}, data=data)
     index = index_of(PLAN).model_copy(update={"trials": (record.trial,), "references": ({"published": "lambda_vit"},)})
     seen = view_of(index, Reading((record,), ()))
-    return published_accuracies(seen.index.references, seen.results)
+    return published_accuracies(seen.index.references, seen.rows)
 
 
 def test_those_of_the_same_network_by_count() -> None:

@@ -1,0 +1,101 @@
+"""A table of numbers and words as one file of arrays: read in a moment, and nothing in it can run."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.tables.frame import column_of
+
+HEADER = "header"
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class DamagedError(Exception):
+    """Bytes that are no table of this kind."""
+
+
+def written(table: pd.DataFrame, header: Mapping[str, Any]) -> bytes:
+    """The table, and a JSON object that goes with it. Texts that repeat are kept once."""
+    arrays: Arrays = {}
+    kinds: list[list[str]] = []
+    for place, name in enumerate(map(str, table.columns)):
+        kind, found = _packed(table[name])
+        kinds.append([name, kind])
+        arrays |= {f"{place}{part}": array for part, array in found.items()}
+    arrays[HEADER] = _text({"columns": kinds, "rows": len(table), "header": header})
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+def read(raw: bytes) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """What was written; raises DamagedError for anything else."""
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+            told = json.loads(arrays[HEADER].tobytes())
+            columns = {name: _unpacked(kind, arrays, place) for place, (name, kind) in enumerate(told["columns"])}
+            table = pd.DataFrame(columns, index=pd.RangeIndex(told["rows"]))
+            return table, dict(told["header"])
+    except (ValueError, KeyError, TypeError, IndexError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DamagedError(str(error)) from None
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One below the other, as if all rows had been made at once; rows without a column have nothing in it."""
+    names = list(dict.fromkeys(str(name) for table in tables for name in table.columns))
+    return pd.DataFrame({name: _joined(name, tables) for name in names})
+
+
+def _joined(name: str, tables: Sequence[pd.DataFrame]) -> pd.Series:
+    parts = [table[name] if name in table else pd.Series([None] * len(table), dtype=object) for table in tables]
+    held = [part for part in parts if part.notna().any()]
+    kinds = {part.dtype for part in held}
+    if len(kinds) > 1 or any(kind.kind in "Ob" for kind in kinds):  # objects and truths have no value for nothing
+        return column_of(name, [value for part in parts for value in part.astype(object).where(part.notna(), None)])
+    if not held:
+        return column_of(name, [None] * sum(map(len, parts)))
+    kind = held[0].dtype
+    same = [part if part.dtype == kind else pd.Series([None] * len(part), dtype=kind) for part in parts]
+    return pd.concat(same, ignore_index=True)
+
+
+def _packed(column: pd.Series) -> tuple[str, Arrays]:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "bif":
+        return "plain", {"": column.to_numpy()}
+    if str(column.dtype) == "Int64":
+        return "whole", {"": column.to_numpy(dtype=float, na_value=np.nan)}
+    codes, values = pd.factorize(column)
+    kind = "any" if column.dtype == object else "text"
+    return kind, {"": codes.astype(np.int32), "v": _text([_plain(value) for value in values])}
+
+
+def _unpacked(kind: str, arrays: Mapping[str, npt.NDArray[Any]], place: int) -> pd.Series:
+    array = arrays[str(place)]
+    if kind == "plain":
+        return pd.Series(array)
+    if kind == "whole":
+        return pd.Series(pd.array(np.where(np.isnan(array), 0, array).astype(np.int64), dtype="Int64")).mask(
+            np.isnan(array)
+        )
+    values = json.loads(arrays[f"{place}v"].tobytes())
+    if kind == "text":
+        return pd.Series(pd.Series(values, dtype="str").array.take(array, allow_fill=True))
+    held = np.empty(len(values) + 1, dtype=object)
+    held[:-1], held[-1] = values, None  # code -1 is the last one
+    return pd.Series(held[array], dtype=object)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _text(value: object) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(value, ensure_ascii=False).encode(), dtype=np.uint8)

@@ -1,0 +1,200 @@
+"""The rows of a study brought up to date: kept ones whose records have not changed, and new ones of all others."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.bulk import in_bulk
+from harness.ledger.columns import DamagedError, joined, read, written
+from harness.ledger.planned import Plan
+from harness.packs import PackedRecord, open_again
+from harness.record_file import UnreadableError
+from harness.records import Record
+from harness.results import TrialResult, latest
+from harness.sources import Source, sources
+from harness.store import Damaged, Store, trusted
+from harness.tables.columns import AXES
+from harness.tables.facts import MARK
+from harness.tables.frame import Sheet, sheet, typed
+from harness.tables.row import Question
+from harness.whole_file import write_whole
+
+NAME = ".rows.npz"
+REVISION = 1  # raised with rows and facts, and when a record is believed that was not, or the other way round
+CHUNK = 500  # trials whose records are in memory at once
+SOURCES, OF_BASELINE, PLACE = f"{MARK}sources", f"{MARK}sources_of_baseline", f"{MARK}place"
+SELECTED = ("count", "ratio")  # a budget's are the selection's finding, and no plan knows them
+LABELS = tuple(name for name in AXES if name not in SELECTED)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The sheet of a study in the order of its plan; `left_out` are trials on disk that the plan does not hold."""
+
+    sheet: Sheet
+    left_out: int = 0
+    damaged: tuple[Damaged, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the file holds: `digest` is of the plan whose labels rows carry, `unplanned` holds keys of other trials."""
+
+    table: pd.DataFrame
+    questions: dict[str, Question]
+    unplanned: dict[str, str]
+    digest: str
+
+
+@in_bulk()
+def read_rows(store: Store, study: str, plan: Plan) -> Rows:
+    """The rows of every trial that has a record; what was read before and has not changed is not read again."""
+
+    def look() -> Rows:
+        with open_again(store.folder(study)) as reopened:
+            return _Update(store.folder(study), plan, reopened).rows()
+
+    return store.at_rest(study, look)
+
+
+class _Update:
+    """One look at the folder of a study."""
+
+    def __init__(self, folder: Path, plan: Plan, reopened: Callable[[PackedRecord], PackedRecord]) -> None:
+        self.folder, self.plan, self._reopened = folder, plan, reopened
+        self.sources: dict[str, list[Source]] = {}
+        for found in sources(folder):
+            self.sources.setdefault(found.names[0], []).append(found)
+        self.keys = {trial: _key(held) for trial, held in self.sources.items() if trial}
+        self.damaged: dict[str, str] = {}
+
+    def rows(self) -> Rows:
+        before = _kept(self.folder)
+        table = _relabelled(before, self.plan)
+        stale = self._stale(table)
+        unplanned = self._unplanned(before.unplanned)
+        fresh, questions = self._read([trial for trial in self.keys if trial in stale])
+        is_kept = table["id"].isin(self.keys.keys() - stale)
+        if len(fresh) or not is_kept.all():
+            table = self._in_order(joined([table[is_kept], fresh]))
+        after = _Kept(table, {**before.questions, **questions}, unplanned, self.plan.digest)
+        if (
+            len(fresh)
+            or len(table) < len(before.table)
+            or (unplanned, after.digest) != (before.unplanned, before.digest)
+        ):
+            _keep(self.folder, after)
+        deque(self._records(self.sources.get("", ())), maxlen=0)  # a pack that cannot be read is no trial's
+        return Rows(Sheet(table, after.questions), len(unplanned), tuple(self._told()))
+
+    def _stale(self, table: pd.DataFrame) -> set[str]:
+        """Planned trials on disk of which no row is kept, or one of other records, or beside another baseline."""
+        told = zip(table["id"], table[SOURCES], table[OF_BASELINE], strict=True)
+        known = {trial: (own, other) for trial, own, other in told}
+        baselines = dict(zip(self.plan.table["id"], self.plan.table["baseline"], strict=True))
+        return {
+            trial
+            for trial, key in self.keys.items()
+            if trial in baselines and known.get(trial) != (key, self.keys.get(baselines[trial], ""))
+        }
+
+    def _read(self, stale: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Question]]:
+        """New rows of trials, a part of them at a time."""
+        tables: list[pd.DataFrame] = []
+        questions: dict[str, Question] = {}
+        for start in range(0, len(stale), CHUNK):
+            results = self._results(stale[start : start + CHUNK])
+            found = sheet(results, self._results({r.info.baseline for r in results if r.info.baseline}))
+            keys = [self._kept_under(result) for result in results]
+            own, other = ([pair[side] for pair in keys] for side in (0, 1))
+            tables.append(found.rows.assign(**{SOURCES: own, OF_BASELINE: other}))
+            questions |= found.questions
+        return joined(tables), questions
+
+    def _results(self, trials: Iterable[str]) -> tuple[TrialResult, ...]:
+        records = (record for trial in trials for record in self._records(self.sources.get(trial, ())))
+        return tuple(labelled(result, self.plan) for result in latest(records))
+
+    def _records(self, found: Iterable[Source]) -> Iterator[Record]:
+        for source in found:
+            try:
+                file = source.opened()
+                yield trusted(self._reopened(file) if isinstance(file, PackedRecord) else file, self.folder.name)
+            except UnreadableError as error:
+                source.check_is_there()
+                self.damaged[source.place] = str(error)
+
+    def _kept_under(self, result: TrialResult) -> tuple[str, str]:
+        """Keys of a trial's records and of its baseline's; what is damaged is looked at again the next time."""
+        own, other = result.info.id, result.info.baseline or ""
+        is_whole = not any(source.place in self.damaged for t in (own, other) for source in self.sources.get(t, ()))
+        return (self.keys[own] if is_whole else "", self.keys.get(other, ""))
+
+    def _unplanned(self, before: Mapping[str, str]) -> dict[str, str]:
+        """The trials with a record that the plan does not hold, and the keys of their records."""
+        others = {trial: key for trial, key in self.keys.items() if trial not in self.plan.places}
+        return {t: key for t, key in others.items() if before.get(t) == key or [*self._records(self.sources[t])]}
+
+    def _in_order(self, table: pd.DataFrame) -> pd.DataFrame:
+        """By the place of the trial in the plan, then by machine class."""
+        places = table["id"].map(self.plan.places)
+        ordered = table.assign(**{PLACE: places}).sort_values([PLACE, "machine_class"], kind="stable")
+        return ordered.drop(columns=PLACE).reset_index(drop=True)
+
+    def _told(self) -> Iterator[Damaged]:
+        for held in self.sources.values():
+            yield from (Damaged(s.place, self.damaged[s.place]) for s in held if s.place in self.damaged)
+
+
+def labelled(result: TrialResult, plan: Plan) -> TrialResult:
+    """The result under the present plan's labels: a trial's id does not change when a study renames its criterion."""
+    row = plan.table.iloc[plan.places[result.info.id]]
+    labels = {name: row[name] if pd.notna(row[name]) else None for name in LABELS}
+    return replace(result, info=result.info.model_copy(update={k: _plain(v) for k, v in labels.items()}))
+
+
+def _key(found: Sequence[Source]) -> str:
+    """What lies on disk of a trial, as a text that changes when any of its records does."""
+    return "\n".join(sorted(f"{s.names[1]} {s.stamp.size} {s.stamp.mtime_ns} {s.stamp.inode}" for s in found))
+
+
+def _relabelled(kept: _Kept, plan: Plan) -> pd.DataFrame:
+    """The kept rows of planned trials with the plan's labels."""
+    if kept.digest == plan.digest:
+        return kept.table
+    held = kept.table[kept.table["id"].isin(plan.places)].reset_index(drop=True)
+    told = plan.table.iloc[[plan.places[str(trial)] for trial in held["id"]]].reset_index(drop=True)
+    return held.assign(**{str(n): told[n] for n in told if n in held and n not in SELECTED})
+
+
+def _kept(folder: Path) -> _Kept:
+    """The rows that are kept; none where there is no such file, or one that something else wrote."""
+    with suppress(OSError, DamagedError, KeyError, TypeError):
+        table, told = read((folder / NAME).read_bytes())
+        if told["revision"] == REVISION:
+            questions = {name: Question(*about) for name, about in told["questions"].items()}
+            return _Kept(table, questions, dict(told["unplanned"]), str(told["digest"]))
+    return _Kept(joined([typed([]), pd.DataFrame(columns=[SOURCES, OF_BASELINE], dtype=object)]), {}, {}, "")
+
+
+def _keep(folder: Path, kept: _Kept) -> None:
+    """Puts the rows in place of the file; where it cannot be written nothing is kept, and nothing else suffers."""
+    header = {
+        "revision": REVISION,
+        "digest": kept.digest,
+        "questions": {name: list(about) for name, about in kept.questions.items()},
+        "unplanned": kept.unplanned,
+    }
+    with suppress(OSError):
+        write_whole(folder / NAME, written(kept.table, header))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
