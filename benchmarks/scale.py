@@ -1,7 +1,8 @@
-"""How long do planning, finding what is missing and `status` take with very many trials and records?
+"""How long do planning, finding what is missing, `status` and a report take with very many trials and records?
 
 Makes a study of about N trials and a valid record for each in a temporary folder, then starts every step in a process
-of its own, in turn with a bare loop that opens and parses the same files, several times. Prints JSON.
+of its own, in turn with a bare loop that opens and parses the same files and with pandas reading the trials of the
+report from Parquet, several times. Before each report a trial is run once more. Prints JSON.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ MODEL: dict[str, Any] = {
 TRIALS_PER_SEED = (
     197  # candidates by five criteria, one of them drawn ten times, at seven counts and two targets, and one baseline
 )
+ITEMS = 1_000  # of each split
 STAGES = ("prepare", "select", "recover", "evaluate", "cost")
 CODE = {
     "plan": (
@@ -51,6 +53,8 @@ CODE = {
         "print(len(todo))"
     ),
     "status": "from harness.cli import main; sys.argv = ['harness', 'status', 'scale']; main()",
+    "report": "from harness.cli import main; sys.argv = ['harness', 'report', 'scale']; main()",
+    "parquet": "import pandas\nprint(len(pandas.read_parquet('reports/scale/trials.parquet')))",
     "bare": (
         "import json, os\n"
         "for folder in os.scandir('results/scale'):\n"
@@ -79,7 +83,8 @@ def main() -> None:
         found = _made(folder, asked.trials, asked.missing, random.Random(asked.seed))
         found["first_reading"] = _timed(folder, "missing")  # there is no index yet
         found["index_mb"] = (folder / "results" / "scale" / NAME).stat().st_size / 1e6
-        rounds = [{step: _timed(folder, step) for step in CODE} for _ in range(asked.rounds)]
+        found["first_report"] = _timed(folder, "report")  # no row is kept yet
+        rounds = [_round(folder) for _ in range(asked.rounds)]
         for step in CODE:
             seconds = sorted(one[step]["wall_s"] for one in rounds)
             ratios = sorted(one[step]["wall_s"] / one["bare"]["wall_s"] for one in rounds)
@@ -115,9 +120,11 @@ def _made(folder: Path, trials: int, missing: int, chance: random.Random) -> dic
     asked = {s.trial.id: s.missing for s in standings(plan, (), None)}
     left = {trial.id for trial in chance.sample(plan.trials, missing)}
     begun, size, like = time.perf_counter(), 0, _record(plan.trials[0], asked[plan.trials[0].id], chance).to_json()
+    costs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for number, trial in enumerate(plan.trials):
         if trial.id not in left:
-            size += _write(results / "scale" / trial.id, like, trial, number)
+            measured = _measured(like["measurements"], trial, costs, chance)
+            size += _write(results / "scale" / trial.id, {**like, "measurements": measured}, trial, number)
     return {
         "trials": len(plan.trials),
         "left": missing,
@@ -125,6 +132,41 @@ def _made(folder: Path, trials: int, missing: int, chance: random.Random) -> dic
         "written_s": time.perf_counter() - begun,
         "plan_mb": (results / "scale" / "trials.json").stat().st_size / 1e6,
     }
+
+
+def _round(folder: Path) -> dict[str, dict[str, float]]:
+    """Every step once, the report after a trial was run once more."""
+    found = {}
+    for step in CODE:
+        if step == "report":
+            store = Store(folder / "results")
+            trial = next(path for path in (store.root / "scale").iterdir() if path.is_dir() and any(path.iterdir()))
+            (record,) = store.read("scale", trial.name).records[-1:]
+            store.write_record(
+                record.model_copy(update={"run": record.run.model_copy(update={"id": record.run.id + "x"})})
+            )
+        found[step] = _timed(folder, step)
+    return found
+
+
+def _measured(
+    like: list[dict[str, Any]],
+    trial: TrialInfo,
+    costs: dict[tuple[Any, ...], list[dict[str, Any]]],
+    chance: random.Random,
+) -> list[dict[str, Any]]:
+    """An accuracy of the trial's own that falls with what is removed, and costs that equal structures share."""
+    count = trial.count or 0
+    structure = (trial.target, count)
+    if structure not in costs:
+        own = [m for m in like if m["split"] is None]
+        costs[structure] = [{**m, "value": m["value"] * (1 - count / 20)} for m in own]
+        shared = costs[structure]
+    else:
+        shared = [{**m, "shared_from": {"trial": trial.id, "run": "first"}} for m in costs[structure]]
+    right = round(ITEMS * (0.95 - 0.02 * count - abs(chance.gauss(0, 0.01))))
+    share = {"value": right / ITEMS, "details": {"items": ITEMS, "correct": right}}
+    return [*({**m, **share} for m in like if m["split"] is not None), *shared]
 
 
 def _write(folder: Path, like: dict[str, Any], trial: TrialInfo, number: int) -> int:

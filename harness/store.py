@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +113,17 @@ class Store:
                 found.check_is_there()
                 damaged.append(Damaged(found.place, str(error)))
         return Reading(tuple(sorted(records, key=age)), tuple(damaged))
+
+    def has_record(self, study: str) -> bool:
+        """Whether any record of a study can be trusted; nothing is read after the first."""
+        return self.at_rest(study, lambda: any(self._trusted(study)))
+
+    def _trusted(self, study: str) -> Iterator[Record]:
+        for found in sources(self.folder(study)):
+            try:
+                yield trusted(found.opened(), study)
+            except UnreadableError:
+                found.check_is_there()
 
     @in_bulk()
     def briefs(self, study: str) -> tuple[Brief, ...]:

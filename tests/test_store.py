@@ -41,6 +41,16 @@ def test_a_record_reads_back_as_it_was_written(store: Store) -> None:
     assert [r.to_json() for r in found] == [candidate().to_json()]
 
 
+def test_a_study_has_a_record_once_one_can_be_trusted(store: Store) -> None:
+    assert not store.has_record(STUDY)
+    folder = store.folder(STUDY) / "a-damaged-one"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{", encoding="utf-8")
+    assert not store.has_record(STUDY)
+    store.write_record(candidate())
+    assert store.has_record(STUDY)
+
+
 def test_a_record_is_never_overwritten(store: Store) -> None:
     store.write_record(candidate())
     with pytest.raises(StoreError, match="never rewritten"):

@@ -19,7 +19,7 @@ from harness.wording import counted
 def archive_study(study: str, to: Path, terms: Terms, form: Form | None, results: Path, reports: Path) -> int:
     """Writes it and says what is in it; without a record there is nothing to write."""
     name, store = study_name(study), Store(results)
-    if not store.briefs(name):
+    if not store.has_record(name):
         return nothing_ran(name, results)
     if form is not None:
         free_place(to, form)

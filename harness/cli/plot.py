@@ -38,7 +38,7 @@ class Asked:
 def plot_study(study: str, asked: Asked, results: Path, reports: Path) -> int:
     """Draws, writes the figure and its data, and says where; without axes or a name, what there is to draw."""
     name, store = study_name(study), Store(results)
-    if not store.briefs(name):
+    if not store.has_record(name):
         return nothing_ran(name, results)
     _check(asked)
     seen = view(store, name)

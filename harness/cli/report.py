@@ -34,7 +34,7 @@ def report_study(study: str, results: Path, reports: Path) -> int:
     from harness.tables import parquet
 
     name, store = study_name(study), Store(results)
-    if not store.briefs(name):
+    if not store.has_record(name):
         return nothing_ran(name, results)
     typer.echo(f"report: {write_report(store, name, reports)}")
     if not parquet.is_available():

@@ -45,7 +45,7 @@ def export_table(study: str, asked: Asked, results: Path) -> int:
     if asked.format not in FORMATS:
         raise UnknownNameError(unknown("format", asked.format, FORMATS, "--as"))
     _check(asked)
-    if not store.briefs(name):
+    if not store.has_record(name):
         return nothing_ran(name, results)
     seen = view(store, name)
     if asked.names or asked.format in PRINTED:

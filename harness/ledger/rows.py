@@ -14,6 +14,7 @@ import pandas as pd
 from harness.bulk import in_bulk
 from harness.ledger.columns import DamagedError, joined, read, written
 from harness.ledger.planned import Plan
+from harness.ledger.spread import spread
 from harness.packs import PackedRecord, open_again
 from harness.record_file import UnreadableError
 from harness.records import Record
@@ -53,7 +54,6 @@ class _Kept:
     digest: str
 
 
-@in_bulk()
 def read_rows(store: Store, study: str, plan: Plan) -> Rows:
     """The rows of every trial that has a record; what was read before and has not changed is not read again."""
 
@@ -70,8 +70,9 @@ class _Update:
     def __init__(self, folder: Path, plan: Plan, reopened: Callable[[PackedRecord], PackedRecord]) -> None:
         self.folder, self.plan, self._reopened = folder, plan, reopened
         self.sources: dict[str, list[Source]] = {}
-        for found in sources(folder):
-            self.sources.setdefault(found.names[0], []).append(found)
+        with in_bulk():
+            for found in sources(folder):
+                self.sources.setdefault(found.names[0], []).append(found)
         self.keys = {trial: _key(held) for trial, held in self.sources.items() if trial}
         self.damaged: dict[str, str] = {}
 
@@ -107,16 +108,27 @@ class _Update:
 
     def _read(self, stale: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Question]]:
         """New rows of trials, a part of them at a time."""
+        parts = [stale[start : start + CHUNK] for start in range(0, len(stale), CHUNK)]
+        is_packed = any(isinstance(held[0].file, PackedRecord) for held in self.sources.values())
+        # One pack is one file with one place to read from, which processes would take from each other.
+        made = map(self._made, parts) if is_packed else spread(self._made, parts)
         tables: list[pd.DataFrame] = []
         questions: dict[str, Question] = {}
-        for start in range(0, len(stale), CHUNK):
-            results = self._results(stale[start : start + CHUNK])
-            found = sheet(results, self._results({r.info.baseline for r in results if r.info.baseline}))
-            keys = [self._kept_under(result) for result in results]
-            own, other = ([pair[side] for pair in keys] for side in (0, 1))
-            tables.append(found.rows.assign(**{SOURCES: own, OF_BASELINE: other}))
-            questions |= found.questions
+        for raw in made:
+            table, told = read(raw)
+            tables.append(table)
+            questions |= _questions(told)
+            self.damaged |= told["damaged"]
         return joined(tables), questions
+
+    def _made(self, trials: Sequence[str]) -> bytes:
+        """The rows of some trials, what their columns are about, and the files that are no records."""
+        results = self._results(trials)
+        found = sheet(results, self._results({r.info.baseline for r in results if r.info.baseline}))
+        keys = [self._kept_under(result) for result in results]
+        own, other = ([pair[side] for pair in keys] for side in (0, 1))
+        table = found.rows.assign(**{SOURCES: own, OF_BASELINE: other})
+        return written(table, {"questions": found.questions, "damaged": self.damaged})
 
     def _results(self, trials: Iterable[str]) -> tuple[TrialResult, ...]:
         records = (record for trial in trials for record in self._records(self.sources.get(trial, ())))
@@ -179,9 +191,12 @@ def _kept(folder: Path) -> _Kept:
     with suppress(OSError, DamagedError, KeyError, TypeError):
         table, told = read((folder / NAME).read_bytes())
         if told["revision"] == REVISION:
-            questions = {name: Question(*about) for name, about in told["questions"].items()}
-            return _Kept(table, questions, dict(told["unplanned"]), str(told["digest"]))
+            return _Kept(table, _questions(told), dict(told["unplanned"]), str(told["digest"]))
     return _Kept(joined([typed([]), pd.DataFrame(columns=[SOURCES, OF_BASELINE], dtype=object)]), {}, {}, "")
+
+
+def _questions(told: Mapping[str, Any]) -> dict[str, Question]:
+    return {name: Question(*about) for name, about in told["questions"].items()}
 
 
 def _keep(folder: Path, kept: _Kept) -> None:
@@ -189,7 +204,7 @@ def _keep(folder: Path, kept: _Kept) -> None:
     header = {
         "revision": REVISION,
         "digest": kept.digest,
-        "questions": {name: list(about) for name, about in kept.questions.items()},
+        "questions": kept.questions,
         "unplanned": kept.unplanned,
     }
     with suppress(OSError):

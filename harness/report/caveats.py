@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from harness.published import names
 from harness.report.comparisons import FEWEST
-from harness.report.view import View
+from harness.report.view import MOST_ITEMISED, View
 from harness.tables.facts import (
     ATTEMPTS,
     DATA,
@@ -86,6 +86,8 @@ def _networks(view: View) -> Iterator[str]:
     models = {panel.key["model"] for panel in view.panels}
     if units and len(units) == len(models):
         yield "One network per architecture (one seed): there is no spread over training, and none is shown."
+    if view.asks_accuracy and not view.is_itemised:
+        yield f"Single checkpoints are not tested item by item: there are more than {MOST_ITEMISED} candidates."
     if 0 < len(units) < FEWEST:
         yield f"Only {counted(len(units), 'network')}: fewer than {FEWEST} cannot support a claim about criteria."
 

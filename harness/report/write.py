@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.errors import StoreError
 from harness.plots.files import write_figures
 from harness.report import appendix
+from harness.report.aside import aside
 from harness.report.badge import badge
 from harness.report.caveats import caveats
 from harness.report.comparisons import others, primary
@@ -34,21 +35,25 @@ from harness.tables.table import Table
 def write_report(store: Store, study: str, to: Path) -> Path:
     """Makes `<to>/<study>/` from records alone and returns its index.html; the same records give the same bytes."""
     seen = view(store, study)
-    content = content_of(seen, resolved_study(store, study))
     folder = to / study
     try:
         for part in (folder, folder / "tables", folder / "figures"):
             part.mkdir(parents=True, exist_ok=True)
-        write_csv(seen.table, folder / "trials.csv")
-        write_parquet(seen.table, seen.columns, folder)
-        if seen.checkpoint_tests:
-            write_csv(rows_of(seen.checkpoint_tests), folder / FILE)
-        write_tables((*content.recommended, *content.tables, *content.sublayers), folder / "tables")
-        write_figures(content.drawings, folder / "figures")
-        _write(folder / "report.md", markdown_page(content))
-        return _write(folder / "index.html", html_page(content))
+        with aside(lambda: _write_data(seen, folder), len(seen.rows)):
+            content = content_of(seen, resolved_study(store, study))
+        with aside(lambda: write_figures(content.drawings, folder / "figures"), len(seen.rows)):
+            if seen.checkpoint_tests:
+                write_csv(rows_of(seen.checkpoint_tests), folder / FILE)
+            write_tables((*content.recommended, *content.tables, *content.sublayers), folder / "tables")
+            _write(folder / "report.md", markdown_page(content))
+            return _write(folder / "index.html", html_page(content))
     except OSError as error:
         raise StoreError(f"{to.name}/{study}: the report cannot be written: {error.strerror}") from error
+
+
+def _write_data(seen: View, folder: Path) -> None:
+    write_csv(seen.table, folder / "trials.csv")
+    write_parquet(seen.table, seen.columns, folder)
 
 
 def content_of(seen: View, resolved: str | None) -> Content:
