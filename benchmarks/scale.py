@@ -123,7 +123,7 @@ def _made(folder: Path, trials: int, missing: int, chance: random.Random) -> dic
     costs: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for number, trial in enumerate(plan.trials):
         if trial.id not in left:
-            measured = _measured(like["measurements"], trial, costs, chance)
+            measured = _measured(like, trial, costs, chance)
             size += _write(results / "scale" / trial.id, {**like, "measurements": measured}, trial, number)
     return {
         "trials": len(plan.trials),
@@ -150,7 +150,7 @@ def _round(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def _measured(
-    like: list[dict[str, Any]],
+    like: dict[str, Any],
     trial: TrialInfo,
     costs: dict[tuple[Any, ...], list[dict[str, Any]]],
     chance: random.Random,
@@ -159,14 +159,14 @@ def _measured(
     count = trial.count or 0
     structure = (trial.target, count)
     if structure not in costs:
-        own = [m for m in like if m["split"] is None]
+        own = [m for m in like["measurements"] if m["split"] is None]
         costs[structure] = [{**m, "value": m["value"] * (1 - count / 20)} for m in own]
         shared = costs[structure]
     else:
         shared = [{**m, "shared_from": {"trial": trial.id, "run": "first"}} for m in costs[structure]]
     right = round(ITEMS * (0.95 - 0.02 * count - abs(chance.gauss(0, 0.01))))
     share = {"value": right / ITEMS, "details": {"items": ITEMS, "correct": right}}
-    return [*({**m, **share} for m in like if m["split"] is not None), *shared]
+    return [*({**m, **share} for m in like["measurements"] if m["split"] is not None), *shared]
 
 
 def _write(folder: Path, like: dict[str, Any], trial: TrialInfo, number: int) -> int:

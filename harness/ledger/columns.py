@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import union_categoricals
 
+from harness.tables.facts import MARK
 from harness.tables.frame import column_of
 
 HEADER = "header"
@@ -41,7 +43,10 @@ def read(raw: bytes) -> tuple[pd.DataFrame, dict[str, Any]]:
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
             told = json.loads(arrays[HEADER].tobytes())
-            columns = {name: _unpacked(kind, arrays, place) for place, (name, kind) in enumerate(told["columns"])}
+            columns = {
+                name: _unpacked(kind, arrays, place, name.startswith(MARK))
+                for place, (name, kind) in enumerate(told["columns"])
+            }
             table = pd.DataFrame(columns, index=pd.RangeIndex(told["rows"]))
             return table, dict(told["header"])
     except (ValueError, KeyError, TypeError, IndexError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -57,6 +62,9 @@ def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _joined(name: str, tables: Sequence[pd.DataFrame]) -> pd.Series:
     parts = [table[name] if name in table else pd.Series([None] * len(table), dtype=object) for table in tables]
     held = [part for part in parts if part.notna().any()]
+    if any(isinstance(part.dtype, pd.CategoricalDtype) for part in held):
+        shared = [part.astype("category").array for part in parts]
+        return pd.Series(union_categoricals([s if len(s.categories) else _nothing(len(s), held) for s in shared]))
     kinds = {part.dtype for part in held}
     if len(kinds) > 1 or any(kind.kind in "Ob" for kind in kinds):  # objects and truths have no value for nothing
         return column_of(name, [value for part in parts for value in part.astype(object).where(part.notna(), None)])
@@ -65,6 +73,12 @@ def _joined(name: str, tables: Sequence[pd.DataFrame]) -> pd.Series:
     kind = held[0].dtype
     same = [part if part.dtype == kind else pd.Series([None] * len(part), dtype=kind) for part in parts]
     return pd.concat(same, ignore_index=True)
+
+
+def _nothing(rows: int, held: Sequence[pd.Series]) -> pd.Categorical:
+    """So many rows without a value, of the texts that others have."""
+    kind = next(part.dtype for part in held if isinstance(part.dtype, pd.CategoricalDtype))
+    return pd.Categorical.from_codes(np.full(rows, -1), kind.categories[:0])
 
 
 def _packed(column: pd.Series) -> tuple[str, Arrays]:
@@ -77,7 +91,8 @@ def _packed(column: pd.Series) -> tuple[str, Arrays]:
     return kind, {"": codes.astype(np.int32), "v": _text([_plain(value) for value in values])}
 
 
-def _unpacked(kind: str, arrays: Mapping[str, npt.NDArray[Any]], place: int) -> pd.Series:
+def _unpacked(kind: str, arrays: Mapping[str, npt.NDArray[Any]], place: int, is_fact: bool) -> pd.Series:
+    """A column; long texts that many rows share, as facts are, stay codes of what they say."""
     array = arrays[str(place)]
     if kind == "plain":
         return pd.Series(array)
@@ -86,6 +101,8 @@ def _unpacked(kind: str, arrays: Mapping[str, npt.NDArray[Any]], place: int) -> 
             np.isnan(array)
         )
     values = json.loads(arrays[f"{place}v"].tobytes())
+    if kind == "text" and is_fact and len(values) < len(array) / 2:
+        return pd.Series(pd.Categorical.from_codes(array, pd.Index(values, dtype="str")))
     if kind == "text":
         return pd.Series(pd.Series(values, dtype="str").array.take(array, allow_fill=True))
     held = np.empty(len(values) + 1, dtype=object)

@@ -17,7 +17,7 @@ from harness.ledger.columns import DamagedError, read, written
 from harness.lint import RULES, Finding, findings
 from harness.records import StudyIndex, TrialInfo
 from harness.store import INDEX, Store
-from harness.tables.facts import of_plan
+from harness.tables.facts import of_plan, rows_of
 from harness.tables.frame import typed
 from harness.tables.row import planned
 from harness.whole_file import write_whole
@@ -42,7 +42,7 @@ class Plan:
     @cached_property
     def places(self) -> dict[str, int]:
         """The place of each trial."""
-        return {str(trial): place for place, trial in enumerate(self.table["id"])}
+        return {trial: place for place, (trial,) in enumerate(rows_of(self.table[["id"]]))}
 
 
 def plan_of(index: StudyIndex, digest: str = "") -> Plan:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness.bulk import in_bulk
@@ -22,7 +23,7 @@ from harness.results import TrialResult, latest
 from harness.sources import Source, sources
 from harness.store import Damaged, Store, trusted
 from harness.tables.columns import AXES
-from harness.tables.facts import MARK
+from harness.tables.facts import MARK, rows_of
 from harness.tables.frame import Sheet, sheet, typed
 from harness.tables.row import Question
 from harness.whole_file import write_whole
@@ -82,7 +83,8 @@ class _Update:
         stale = self._stale(table)
         unplanned = self._unplanned(before.unplanned)
         fresh, questions = self._read([trial for trial in self.keys if trial in stale])
-        is_kept = table["id"].isin(self.keys.keys() - stale)
+        valid = self.keys.keys() - stale
+        is_kept = np.array([trial in valid for (trial,) in rows_of(table[["id"]])], dtype=bool)
         if len(fresh) or not is_kept.all():
             table = self._in_order(joined([table[is_kept], fresh]))
         after = _Kept(table, {**before.questions, **questions}, unplanned, self.plan.digest)
@@ -97,9 +99,8 @@ class _Update:
 
     def _stale(self, table: pd.DataFrame) -> set[str]:
         """Planned trials on disk of which no row is kept, or one of other records, or beside another baseline."""
-        told = zip(table["id"], table[SOURCES], table[OF_BASELINE], strict=True)
-        known = {trial: (own, other) for trial, own, other in told}
-        baselines = dict(zip(self.plan.table["id"], self.plan.table["baseline"], strict=True))
+        known = {trial: (own, other) for trial, own, other in rows_of(table[["id", SOURCES, OF_BASELINE]])}
+        baselines = dict(rows_of(self.plan.table[["id", "baseline"]]))
         return {
             trial
             for trial, key in self.keys.items()

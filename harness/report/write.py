@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.bulk import in_bulk
 from harness.errors import StoreError
 from harness.plots.files import write_figures
 from harness.report import appendix
@@ -34,13 +35,16 @@ from harness.tables.table import Table
 
 def write_report(store: Store, study: str, to: Path) -> Path:
     """Makes `<to>/<study>/` from records alone and returns its index.html; the same records give the same bytes."""
-    seen = view(store, study)
-    folder = to / study
+    with in_bulk():
+        return _written(view(store, study), store, to / study)
+
+
+def _written(seen: View, store: Store, folder: Path) -> Path:
     try:
         for part in (folder, folder / "tables", folder / "figures"):
             part.mkdir(parents=True, exist_ok=True)
         with aside(lambda: _write_data(seen, folder), len(seen.rows)):
-            content = content_of(seen, resolved_study(store, study))
+            content = content_of(seen, resolved_study(store, folder.name))
         with aside(lambda: write_figures(content.drawings, folder / "figures"), len(seen.rows)):
             if seen.checkpoint_tests:
                 write_csv(rows_of(seen.checkpoint_tests), folder / FILE)
@@ -48,7 +52,8 @@ def write_report(store: Store, study: str, to: Path) -> Path:
             _write(folder / "report.md", markdown_page(content))
             return _write(folder / "index.html", html_page(content))
     except OSError as error:
-        raise StoreError(f"{to.name}/{study}: the report cannot be written: {error.strerror}") from error
+        where = f"{folder.parent.name}/{folder.name}"
+        raise StoreError(f"{where}: the report cannot be written: {error.strerror}") from error
 
 
 def _write_data(seen: View, folder: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -58,6 +59,11 @@ def counts(told: pd.Series) -> Iterator[tuple[str, int]]:
     """Each different fact of a column with the number of rows that have it, in the order of the first of each."""
     found = told.dropna().value_counts(sort=False)
     yield from ((str(fact), int(found[fact])) for fact in told.dropna().unique())
+
+
+def rows_of(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """The rows of a table as tuples; columns of texts are turned as a whole, which takes a tenth of one by one."""
+    yield from zip(*(table[name].to_numpy(dtype=object) for name in table), strict=True)
 
 
 def _of_runs(result: TrialResult) -> dict[str, Json]:

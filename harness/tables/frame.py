@@ -169,4 +169,4 @@ def _spelled(column: pd.Series) -> Sequence[str]:
     """The values as texts, each different one spelled once; nothing is empty."""
     codes, values = pd.factorize(column)
     told = [repr(float(value)) if isinstance(value, float) else str(value) for value in values]
-    return np.array([*told, ""], dtype=object)[codes].tolist()  # code -1 is the last one
+    return list(np.array([*told, ""], dtype=object)[codes])  # code -1 is the last one

@@ -146,8 +146,9 @@ def _ours(value: Value, facts: pd.DataFrame, table: pd.DataFrame) -> Own:
 
 def _known(rows: pd.DataFrame) -> pd.DataFrame:
     """What decides whether a trial stands beside a published value, and how that trial came about."""
+    transforms = rows[TRANSFORMS].astype(object).fillna("[]")
     architectures = {told: str(json.loads(told)[0]).partition(".")[0] for told in rows[NETWORK].unique()}
-    changes = {told: canonical(_changes(told)) for told in rows[TRANSFORMS].fillna("[]").unique()}
+    changes = {told: canonical(_changes(told)) for told in transforms.unique()}
     trained = rows["recovery"].where(rows["recovery"] != "none", "no training")
     how = [
         ", ".join(word for word in pair if isinstance(word, str) and word)
@@ -155,9 +156,9 @@ def _known(rows: pd.DataFrame) -> pd.DataFrame:
     ]
     return pd.DataFrame(
         {
-            "architecture": rows[NETWORK].map(architectures),
-            RECIPE: rows[RECIPE].fillna("{}"),
-            "changes": rows[TRANSFORMS].fillna("[]").map(changes),
+            "architecture": rows[NETWORK].astype(object).map(architectures),
+            RECIPE: rows[RECIPE].astype(object).fillna("{}"),
+            "changes": transforms.map(changes),
             "how": how,
         }
     )

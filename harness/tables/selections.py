@@ -12,7 +12,7 @@ import pandas as pd
 from harness.rankings import places, ranked
 from harness.records import SelectionInfo
 from harness.schema import Json, Options
-from harness.tables.facts import CHOICE, OPTIMUM, SECONDS, SELECTION, STABILITY
+from harness.tables.facts import CHOICE, OPTIMUM, SECONDS, SELECTION, STABILITY, rows_of
 from harness.tables.panels import UNIT, Panel
 
 Details = Mapping[str, Json]
@@ -54,11 +54,10 @@ class Selected:
 def selections(panel: Panel, rows: pd.DataFrame) -> tuple[Selected, ...]:
     """The selections behind a panel's candidates, in the order of its criteria; `rows` are those of the study."""
     candidates = panel.candidates
-    places = zip(candidates["id"], candidates["machine_class"], strict=True)
-    placed = dict(zip(places, zip(candidates[UNIT], candidates["count"].fillna(0), strict=True), strict=True))
+    told = candidates.assign(count=candidates["count"].fillna(0))[["id", "machine_class", UNIT, "count"]]
+    placed = {(trial, machine): where for trial, machine, *where in rows_of(told)}
     found: dict[tuple[object, ...], Selected] = {}
-    told = rows[rows[SELECTION].notna() & rows["criterion"].notna()]
-    for row in told[NEEDED].itertuples(index=False, name=None):
+    for row in rows_of(rows.loc[rows[SELECTION].notna() & rows["criterion"].notna(), NEEDED]):
         trial, machine, criterion, draw, seed, selection, *facts = row
         place = placed.get((trial, machine))
         if place is None:

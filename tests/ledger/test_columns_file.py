@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from harness.ledger.columns import DamagedError, joined, read, written
+from harness.schema import Json
 from harness.tables.frame import typed
 
-ROWS = [
+ROWS: list[dict[str, Json]] = [
     {"id": "a", "count": 1, "limited": False, "top1": 0.5, "reason": None, "budget": None, "mixed": 1},
     {"id": "b", "count": None, "limited": True, "top1": None, "reason": "why, “so”\n", "budget": None, "mixed": "x"},
     {"id": "ä", "count": 3, "limited": False, "top1": 0.1 + 0.2, "reason": "why, “so”\n", "budget": None},

@@ -21,5 +21,5 @@ def test_what_is_raised_there_is_raised_here() -> None:
     def work(part: int) -> bytes:
         raise LookupError(str(part))
 
-    with pytest.raises(LookupError, match="^0$"):
+    with pytest.raises(LookupError, match=r"^0$"):
         [*spread(work, range(2 * FEWEST))]
