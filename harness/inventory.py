@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
 from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, units
 from harness.record_file import why
-from harness.schema import Options, Schema, digest, sealed, unsealed
+from harness.schema import Json, Options, Schema, digest, sealed, unsealed
+from harness.tasks.catalogue import task_called
+from harness.tasks.classification import Classification
 from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class SublayerInfo(Schema):
 
 
 class Inventory(Schema):
-    """A network as built: `input_size` (channels, height, width), parameters, MACs per item, sublayers in order.
+    """A network as built: `input_size` (one item's shape), parameters, MACs per item, sublayers in order.
 
-    Where it `reads_values` (routed experts, early exits) its MACs are those of one made-up item, and weights and items
-    decide what others cost.
+    `limits` are what data must keep to, by the task's own names. Where it `reads_values` (routed experts, early exits)
+    its MACs are those of one made-up item, and weights and items decide what others cost.
     """
 
     architecture: str
@@ -58,6 +59,7 @@ class Inventory(Schema):
     macs: int
     sublayers: tuple[SublayerInfo, ...]
     reads_values: bool = False
+    limits: dict[str, int] = {}
 
     def chosen(self, names: Iterable[str]) -> tuple[SublayerInfo, ...]:
         """The sublayers of these names, in order of execution; raises UnknownNameError for any other."""
@@ -93,30 +95,36 @@ def structure(inventory: Inventory, removed: Iterable[str]) -> str:
     return digest([sorted(left.items()), sorted(taken.items())])
 
 
-def take_inventory(architecture: str, options: Options, task_options: Options) -> Inventory:
+def take_inventory(
+    architecture: str, options: Options, task_options: Options, task: str = Classification.name
+) -> Inventory:
     """Builds the network without its weights and counts it; raises what `models.create` and `family_of` raise."""
     from harness.models import create
-    from harness.tasks.classification import Classification  # the task of every family so far
 
+    own = task_called(task)
     net = create(architecture, options, task_options, device="meta")
-    size = Classification().input_config(net).size
+    config = own.input_config(net)
+    item = own.example(config, 1, "meta").inputs
     try:
-        return inventory_of(net, architecture, size)
+        taken = inventory_of(net, architecture, item)
     except SpecError:
         # What looks at values to find its way (experts, early exits) has none to look at without weights.
-        if math.prod(size) > MOST_ITEM or sum(p.numel() for p in net.parameters()) > MOST_VALUES:
+        if item.numel() > MOST_ITEM or sum(p.numel() for p in net.parameters()) > MOST_VALUES:
             raise  # memory would not suffice, and nobody waits so long for a plan
-        return inventory_of(create(architecture, options, task_options, seed=0), architecture, size)
+        net = create(architecture, options, task_options, seed=0)
+        taken = inventory_of(net, architecture, own.example(config, 1, "cpu").inputs)
+    return taken.model_copy(update={"limits": config.limits()})
 
 
-def inventory_of(net: nn.Module, architecture: str, size: tuple[int, ...]) -> Inventory:
-    """Counts a network for items of `size`, of made-up values where it has weights; raises what `family_of` raises."""
+def inventory_of(net: nn.Module, architecture: str, item: Tensor) -> Inventory:
+    """Counts a network on `item` (1, ...), which is where the network is; raises what `family_of` raises."""
     from harness.counting import count_macs
     from harness.families.catalogue import family_of
 
     family = family_of(net)
+    size = tuple(item.shape[1:])
     try:
-        count = count_macs(net, _item(net, size))
+        count = count_macs(net, item)
     except (RuntimeError, TypeError) as error:  # what the network can be built for is not always one that it can run at
         why = str(error).partition("\n")[0]
         raise SpecError(Problem("options", f"{architecture} cannot be run at {size}: {why}")) from None
@@ -131,33 +139,30 @@ def inventory_of(net: nn.Module, architecture: str, size: tuple[int, ...]) -> In
     )
 
 
-def _item(net: nn.Module, size: tuple[int, ...]) -> Tensor:
-    import torch
-
-    if any(parameter.is_meta for parameter in net.parameters()):
-        return torch.empty((1, *size), device="meta")
-    where = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
-    return torch.randn((1, *size), generator=torch.Generator().manual_seed(0)).to(where)
-
-
-def kept_inventory(
-    folder: Path, architecture: str, options: Options, task_options: Options, where: str = ""
+def kept_inventory(  # where it is kept, of what network, for what data, and who is told
+    folder: Path,
+    architecture: str,
+    options: Options,
+    task_options: Options,
+    where: str = "",
+    task: str = Classification.name,
 ) -> Inventory:
     """The inventory kept in `folder`, taken first where absent or damaged; what cannot be built is said `where`."""
-    path = folder / f"{_key(architecture, options, task_options)}.json"
+    path = folder / f"{_key(architecture, options, task_options, task)}.json"
     kept = _read(path)
     if kept is not None and kept.architecture == architecture:
         return kept
     try:
-        taken = take_inventory(architecture, options, task_options)
+        taken = take_inventory(architecture, options, task_options, task)
     except HarnessError as error:
         raise type(error)(problem.under(where) for problem in error.problems) from None
     write_kept(path, json.dumps(sealed(taken.model_dump(mode="json")), indent=1))
     return taken
 
 
-def _key(architecture: str, options: Options, task_options: Options) -> str:
-    return digest([architecture, options, task_options, version("timm"), REVISION])
+def _key(architecture: str, options: Options, task_options: Options, task: str) -> str:
+    asked: list[Json] = [architecture, options, task_options, version("timm"), REVISION]
+    return digest(asked if task == Classification.name else [*asked, task])
 
 
 def _read(path: Path) -> Inventory | None:

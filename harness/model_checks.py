@@ -111,8 +111,13 @@ def _inventory(
     checked: Checked, model: ModelSpec, description: Description, folder: Path, where: str
 ) -> Inventory | None:
     try:
-        task_options = task_called(description.task).model_options(description)
-        return kept_inventory(folder, model.architecture, model.options, task_options)
+        task = task_called(description.task)
+        task_options = task.model_options(description)
+        found = kept_inventory(folder, model.architecture, model.options, task_options, task=task.name)
     except HarnessError as error:
         checked.problems += [p.under(where) for p in error.problems]
         return None
+    misfit = task.misfit(found.limits, description)
+    if misfit:
+        checked.problems.append(Problem(where, misfit))
+    return None if misfit else found

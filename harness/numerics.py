@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.device import is_gpu
@@ -56,7 +57,7 @@ def cast(net: nn.Module, runtime: Runtime) -> nn.Module:
 
 def cast_batch(batch: Batch, runtime: Runtime) -> Batch:
     """Items as a network in this runtime reads them: (n, channels, height, width) in its precision and layout."""
-    return Batch(_cast_inputs(batch.inputs, runtime), batch.targets, batch.accepted)
+    return replace(batch, inputs=_cast_inputs(batch.inputs, runtime))
 
 
 def _cast_inputs(inputs: Tensor, runtime: Runtime) -> Tensor:

@@ -27,6 +27,7 @@ from harness.stages.base import Bench
 from harness.stages.bench import bench_of
 from harness.stages.passes import called, run_passes
 from harness.surgery import remove
+from harness.tasks.base import Description
 from harness.tasks.catalogue import task_called
 from harness.trials import TrialSpec
 
@@ -55,7 +56,7 @@ class Recomputer:
         self._artifacts = tuple(artifacts)
         self._paths = dict(paths)
         self._scratch = scratch
-        self._heads: dict[str, Options] = {}
+        self._described: dict[str, Description] = {}
         self._counts: dict[str, dict[str, float | None]] = {}
 
     def of(self, record: Record) -> Recomputed:
@@ -76,12 +77,15 @@ class Recomputer:
 
     def _head(self, spec: TrialSpec) -> Options:
         """Options of the network that follow the data: outputs and channels."""
+        description = self._description(spec)
+        return task_called(description.task).model_options(description)
+
+    def _description(self, spec: TrialSpec) -> Description:
         key = canonical(spec.data)
-        if key not in self._heads:
+        if key not in self._described:
             paths = {label: Path(folder) for label, folder in self._paths.items()}
-            description = datasets.create(spec.data, "trial.spec.data").describe(paths)
-            self._heads[key] = task_called(description.task).model_options(description)
-        return self._heads[key]
+            self._described[key] = datasets.create(spec.data, "trial.spec.data").describe(paths)
+        return self._described[key]
 
     def _counted(self, record: Record, spec: TrialSpec, head: Options) -> Recomputed:
         """MACs and parameters of the architecture without what was removed, on the meta device."""
@@ -106,12 +110,11 @@ class Recomputer:
     def _counts_of(self, spec: TrialSpec, head: Options, removed: Sequence[str]) -> dict[str, float | None]:
         key = canonical([spec.architecture, spec.options, head, list(removed), spec.removal])
         if key not in self._counts:
-            import torch
-
             net = models.create(spec.architecture, spec.options, head, device="meta")
-            config = task_called("classification").input_config(net)
+            task = task_called(self._description(spec).task)
+            item = task.example(task.input_config(net), 1, "meta").inputs
             net = remove(net, sublayers_named(net, removed), spec.removal) if removed else net
-            count = count_macs(net, torch.empty((1, *config.size), device="meta"))
+            count = count_macs(net, item)
             macs = None if count.read_by else float(count.total)
             self._counts[key] = {"macs": macs, "params": float(parameters(net))}
         return self._counts[key]

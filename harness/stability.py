@@ -104,6 +104,8 @@ def _of(batches: Sequence[Batch], chosen: npt.NDArray[np.int64]) -> tuple[Batch,
 
     starts = np.cumsum([0, *map(len, batches)])
     held = [torch.from_numpy(chosen[(chosen >= a) & (chosen < b)] - a) for a, b in pairwise(starts)]
+    if len({(batch.inputs.shape[1:], batch.mask is None) for batch in batches}) > 1 or batches[0].mask is not None:
+        return tuple(batch.at(rows) for batch, rows in zip(batches, held, strict=True) if len(rows))
     inputs = torch.cat([batch.inputs[rows] for batch, rows in zip(batches, held, strict=True)])
     targets = torch.cat([batch.targets[rows] for batch, rows in zip(batches, held, strict=True)])
     most = max(map(len, batches))

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.datasets.base import Data, Part, datasets
-from harness.tasks.base import Batch, InputConfig
+from harness.tasks.base import Batch
+from harness.tasks.images import ImageInput
 
 
-def config(channels: int = 1, size: int = 8) -> InputConfig:
-    return InputConfig((channels, size, size), (0.5,) * channels, (0.25,) * channels, "bicubic", 0.9, "center")
+def config(channels: int = 1, size: int = 8) -> ImageInput:
+    return ImageInput((channels, size, size), (0.5,) * channels, (0.25,) * channels, "bicubic", 0.9, "center")
 
 
 def noise(
@@ -67,7 +68,7 @@ def write_images(home: Path, items: int, seed: int, classes: tuple[str, ...] = (
     return home
 
 
-def load(name: str, paths: Mapping[str, Path] | None = None, fed: InputConfig | None = None, **options: Any) -> Data:
+def load(name: str, paths: Mapping[str, Path] | None = None, fed: ImageInput | None = None, **options: Any) -> Data:
     return datasets.create({"name": name, **options}).load(paths or {}, fed or config())
 
 

@@ -29,7 +29,7 @@ def inventory_of_tiny() -> Inventory:
     """That of the fixture `tiny_net`."""
     with torch.device("meta"):
         net: nn.Module = timm.create_model("deit_tiny_patch16_224", num_classes=10, in_chans=1, **TINY)
-    return inventory_of(net.eval(), "deit_tiny_patch16_224", (1, 8, 8))
+    return inventory_of(net.eval(), "deit_tiny_patch16_224", torch.empty(1, 1, 8, 8, device="meta"))
 
 
 def bench(**changes: Any) -> Bench:

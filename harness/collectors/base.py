@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 from harness.records import Asked, Measurement, Outcome
 from harness.registry import Registry
 from harness.schema import Json, Options, Plugin
-from harness.tasks.base import Batch, InputConfig, Task
+from harness.tasks.base import Batch, OwnInput, Task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -50,7 +50,7 @@ class View(Protocol):
     def at(self) -> Options:
         """Conditions of what is seen so."""
 
-    def __call__(self, batch: Batch, first: int, config: InputConfig) -> Batch:
+    def __call__(self, batch: Batch, first: int, config: OwnInput) -> Batch:
         """The batch as shown; `first` is the index of its first item within the split, on any batch size the same."""
 
 
@@ -60,7 +60,7 @@ class Plain:
 
     at: Options = field(default_factory=dict)
 
-    def __call__(self, batch: Batch, first: int, config: InputConfig) -> Batch:
+    def __call__(self, batch: Batch, first: int, config: OwnInput) -> Batch:
         """The same batch."""
         return batch
 

@@ -16,7 +16,8 @@ from harness.datasets.corruptions import CORRUPTIONS, SEVERITIES
 from harness.errors import DataError, unknown
 from harness.records import Asked, Measurement, Outcome
 from harness.schema import OneOrMany, Options
-from harness.tasks.base import Batch, InputConfig, Task
+from harness.tasks.base import Batch, Task
+from harness.tasks.images import ImageInput
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,7 +110,7 @@ class Corrupted:
     seed: int
     at: Options
 
-    def __call__(self, batch: Batch, first: int, config: InputConfig) -> Batch:
+    def __call__(self, batch: Batch, first: int, config: ImageInput) -> Batch:
         """The batch with other inputs; raises DataError where `config` does not lead back to pixels of 0 to 1."""
         import torch
 
@@ -124,7 +125,7 @@ class Corrupted:
         return replace(batch, inputs=inputs.to(batch.inputs))
 
 
-def _checked(pixels: NDArray[np.float64], config: InputConfig) -> NDArray[np.float64]:
+def _checked(pixels: NDArray[np.float64], config: ImageInput) -> NDArray[np.float64]:
     low, high = float(pixels.min()), float(pixels.max())
     if low < -SLACK or high > 1 + SLACK:
         raise DataError(

@@ -82,7 +82,7 @@ class Entropy(SetCriterion):
         picks = self._picks(batches)
         if picks is None:
             return tuple(batches)
-        found = (Batch(b.inputs[rows], b.targets[rows]) for b, rows in zip(batches, picks, strict=True) if len(rows))
+        found = (b.at(rows) for b, rows in zip(batches, picks, strict=True) if len(rows))
         return tuple(found)
 
     def read(self, scoring: Scoring, batch: Batch) -> Tensor:

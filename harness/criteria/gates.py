@@ -59,8 +59,7 @@ def _of_batch(scoring: Scoring, batch: Batch) -> dict[str, Tensor]:
 
 def _ordinary(batch: Batch) -> Batch:
     """The same items; what was made in inference mode cannot take part in a backward pass, and is copied."""
-    inputs, targets = (t.clone() if t.is_inference() else t for t in (batch.inputs, batch.targets))
-    return Batch(inputs, targets)
+    return batch.changed(lambda tensor: tensor.clone() if tensor.is_inference() else tensor)
 
 
 def _gated(gate: Tensor, x: Tensor, added: Tensor, removal: str, unit: Unit) -> Tensor:

@@ -101,5 +101,4 @@ def _few(scoring: Scoring) -> Batch:
     """The first items, as a copy: what was made in inference mode cannot take part in a backward pass."""
     if not scoring.batches:
         raise SpecError("tokens 'used' are told by calibration items, and there are none")
-    first = scoring.batches[0].to(scoring.device)
-    return Batch(first.inputs[:PROBED].clone(), first.targets[:PROBED].clone())
+    return scoring.batches[0].to(scoring.device).changed(lambda tensor: tensor[:PROBED].clone())

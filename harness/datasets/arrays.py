@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.augment import RandAugmented, shifted_and_mirrored, shifts
-from harness.datasets.base import Data, Part
+from harness.datasets.base import Data
 from harness.datasets.carving import carve
 from harness.datasets.fingerprints import check_overlap, item_digests, part_sha256
+from harness.datasets.image_parts import ImagePart
 from harness.datasets.pixels import CHUNK, Normalize, Pixels, pixels_for
 from harness.datasets.pools import Pool, check_channels, check_labels
 from harness.datasets.splits import Share, takes
 from harness.records import PartInfo
-from harness.tasks.base import Batch, Description, InputConfig
+from harness.tasks.base import Batch, Description
+from harness.tasks.images import ImageInput
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 KEPT_BYTES = 256 * 2**20  # a transformed part up to this size is kept in memory
 
 
-class ArrayPart(Part):
+class ArrayPart(ImagePart):
     """Images of one part, transformed on first use and kept where they are small."""
 
     def __init__(self, given: Pool, digests: Sequence[bytes], pixels: Pixels) -> None:
@@ -79,7 +81,7 @@ def batch_indices(items: int, size: int, shuffle: int | None) -> Iterator[NDArra
 def array_data(
     pools: Mapping[str, Pool],
     description: Description,
-    config: InputConfig,
+    config: ImageInput,
     splits: Mapping[str, Share],
     normalize: Normalize,
     where: str,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.datasets.chance import derived, seeded
 from harness.errors import DataError
-from harness.tasks.base import InputConfig
+from harness.tasks.images import ImageInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -99,7 +99,7 @@ def _changed(image: NDArray[np.uint8], change: Callable[[Any], Any]) -> NDArray[
 
 
 def training_transform(
-    config: InputConfig, mean: tuple[float, ...], std: tuple[float, ...]
+    config: ImageInput, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> Callable[[Image], Tensor]:
     """timm's own for training: a random crop of 8 to 100 % of the area, mirrored or not, RandAugment, standardised."""
     from timm.data.auto_augment import RandAugment

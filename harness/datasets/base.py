@@ -12,7 +12,7 @@ from harness.errors import DataError
 from harness.records import PartInfo
 from harness.registry import Registry
 from harness.schema import Label, Plugin
-from harness.tasks.base import Batch, Description, InputConfig
+from harness.tasks.base import Batch, Description, InputConfig, OwnInput
 
 PARTS = ("train", "calibration", "validation", "test")
 
@@ -21,14 +21,13 @@ class Part(ABC):
     """Items of one part, in a fixed order.
 
     `outputs` are the outputs of the network among which the answer is looked for, in the order of this part's targets;
-    None is all of them. `mean` and `std` are what images were standardised with, by channel; None is what the network
-    was published with.
+    None is all of them. `most` is how many items a forward pass may hold where they are large; None is as many as
+    there are.
     """
 
     info: PartInfo
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
     outputs: tuple[int, ...] | None = None
+    most: int | None = None
     is_known: bool = True  # its fingerprint costs no look at every item
 
     @abstractmethod
@@ -38,6 +37,14 @@ class Part(ABC):
     def augmented(self, size: int, shuffle: int, augment: str) -> Iterator[Batch]:
         """The batches of `shuffle`, randomly changed as `augment` says; the seed is the same, so is the change."""
         raise DataError(f"items of this kind cannot be augmented; 'augment: {augment}' is for images")
+
+    def fed_as(self, config: InputConfig) -> InputConfig:
+        """How items were really made ready for a network that wants `config`."""
+        return config
+
+    def at_once(self, size: int) -> int:
+        """How many items a forward pass takes where `size` are asked for."""
+        return size if self.most is None else min(size, self.most)
 
     def __len__(self) -> int:
         return self.info.items
@@ -86,7 +93,7 @@ class Dataset(Plugin):
         """Brings absent files into their folder, where the study asks for that; the launcher calls it once."""
 
     @abstractmethod
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:
+    def load(self, paths: Mapping[str, Path], config: OwnInput, workers: int = 0) -> Data:
         """All parts, ready for a network that wants `config`; raises DataError when something is damaged."""
 
 

@@ -15,7 +15,8 @@ from harness.datasets.pixels import Channels, Normalize
 from harness.datasets.places import where
 from harness.datasets.pools import Pool, channels_fed, pool
 from harness.datasets.splits import Splits, Take, sizes_of, takes
-from harness.tasks.base import Description, InputConfig
+from harness.tasks.base import Description
+from harness.tasks.images import ImageInput
 
 SIZES = {"train": 1000, "calibration": 150, "validation": 150, "test": 497}
 
@@ -38,7 +39,7 @@ class Digits(Dataset):
         sizes = sizes_of(takes(SIZES, self.splits, place))
         return Description("classification", 10, channels_fed(1, self.channels, place), sizes=sizes)
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # the base asks for it
+    def load(self, paths: Mapping[str, Path], config: ImageInput, workers: int = 0) -> Data:  # the base asks for it
         place = where(self.name, self.title)
         return array_data(_given(place), self.describe(paths), config, self.splits, self.normalize, place)
 

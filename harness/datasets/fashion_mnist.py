@@ -18,7 +18,8 @@ from harness.datasets.pools import Pool, channels_fed, check_shapes, pool
 from harness.datasets.splits import Splits, sizes_of, takes
 from harness.errors import DataError
 from harness.schema import Options
-from harness.tasks.base import Description, InputConfig
+from harness.tasks.base import Description
+from harness.tasks.images import ImageInput
 
 OFFICIAL = {"train": 60_000, "test": 10_000}
 STEMS = {"train": "train", "test": "t10k"}
@@ -68,7 +69,7 @@ class FashionMnist(Dataset):
             paths[self.title].mkdir(parents=True, exist_ok=True)
         _download(data_folder(paths, self.title, place, ADVICE), place)
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:
+    def load(self, paths: Mapping[str, Path], config: ImageInput, workers: int = 0) -> Data:
         place = where(self.name, self.title)
         description = self.describe(paths)
         pools = {part: _pool(files, place) for part, files in self._files(paths).items()}

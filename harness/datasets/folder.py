@@ -24,7 +24,8 @@ from harness.datasets.trees import LAYOUT, class_names, given_parts, image_files
 from harness.errors import DataError
 from harness.records import PartInfo
 from harness.schema import Label
-from harness.tasks.base import Description, InputConfig
+from harness.tasks.base import Description
+from harness.tasks.images import ImageInput
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Folder(Dataset):
         parts = given_parts(data_folder(paths, self.title, place, LAYOUT), place)
         return Description("classification", len(class_names(parts, place)), 3)
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:
+    def load(self, paths: Mapping[str, Path], config: ImageInput, workers: int = 0) -> Data:
         place = where(self.name, self.title)
         if config.size[0] != 3:
             raise DataError(fault(place, f"the images have 3 channels, the network wants {config.size[0]}"))
@@ -116,7 +117,7 @@ def _statistics(seen: Sequence[Seen]) -> tuple[tuple[float, ...], tuple[float, .
     return moments(sums, squares, sum(look.pixels for look in seen))
 
 
-def _transform(config: InputConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Prepared, str]:
+def _transform(config: ImageInput, mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Prepared, str]:
     from timm.data.transforms_factory import create_transform
 
     made = create_transform(

@@ -20,7 +20,8 @@ from harness.datasets.reader_parts import Items, ReaderPart
 from harness.datasets.splits import Splits, takes
 from harness.datasets.synsets import CLASSES
 from harness.errors import DataError, Problem
-from harness.tasks.base import Description, InputConfig
+from harness.tasks.base import Description
+from harness.tasks.images import ImageInput
 
 CARVED = ("train", "calibration", "validation")
 
@@ -59,7 +60,7 @@ class ImageNet(Dataset):
             raise DataError(problems)
         return Description("classification", CLASSES, 3, test_sets=tuple(one.name for one in sets))
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:
+    def load(self, paths: Mapping[str, Path], config: ImageInput, workers: int = 0) -> Data:
         place = where(self.name, self.title)
         if config.size[0] != 3:
             raise DataError(fault(place, f"the images have 3 channels, the network wants {config.size[0]}"))

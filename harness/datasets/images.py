@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from harness.datasets.arrays import batch_indices
 from harness.datasets.augment import shifted_and_mirrored, shifts
-from harness.datasets.base import Part
 from harness.datasets.chance import derived, seeded
 from harness.datasets.fingerprints import item_digests
+from harness.datasets.image_parts import ImagePart
 from harness.errors import DataError
 from harness.records import PartInfo
 from harness.tasks.base import Batch
@@ -114,7 +114,7 @@ class Prepared:
         return self.transform(decoded(path))
 
 
-class FilePart(Part):
+class FilePart(ImagePart):
     """Image files of one part, decoded whenever they are asked for; `training` is the transform of `augment: rand`."""
 
     def __init__(

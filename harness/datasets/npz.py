@@ -17,7 +17,8 @@ from harness.datasets.pools import Shape, channels_fed, check_labels
 from harness.datasets.splits import Splits, sizes_of, takes
 from harness.errors import DataError
 from harness.schema import Label
-from harness.tasks.base import Description, InputConfig
+from harness.tasks.base import Description
+from harness.tasks.images import ImageInput
 
 REQUIRED = ("train", "test")
 
@@ -50,7 +51,7 @@ class Npz(Dataset):
         channels = channels_fed(_channels(shapes["train"]["x"]), self.channels, place)
         return Description("classification", classes, channels, sizes=sizes)
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # the base asks for it
+    def load(self, paths: Mapping[str, Path], config: ImageInput, workers: int = 0) -> Data:  # the base asks for it
         place = where(self.name, self.title)
         description = self.describe(paths)
         pools = {part: npz_pool(path, f"{place}: {path.name}") for part, path in self._files(paths).items()}

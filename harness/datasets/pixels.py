@@ -12,7 +12,7 @@ from pydantic import Field
 
 from harness.datasets.places import fault
 from harness.errors import DataError
-from harness.tasks.base import InputConfig
+from harness.tasks.images import ImageInput
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +62,7 @@ def standardised(mean: tuple[float, ...], std: tuple[float, ...]) -> str:
     return f"mean {means} std {stds}"
 
 
-def pixels_for(config: InputConfig, train: NDArray[np.uint8], normalize: Normalize, where: str) -> Pixels:
+def pixels_for(config: ImageInput, train: NDArray[np.uint8], normalize: Normalize, where: str) -> Pixels:
     """The transform for a network that wants `config`, with the statistics of the train images; raises DataError."""
     own, wanted = train.shape[3], config.size[0]
     if own != wanted and (own, wanted) != (1, 3):

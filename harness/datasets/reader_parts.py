@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from harness.datasets.arrays import batch_indices
 from harness.datasets.augment import shifted_and_mirrored, shifts
-from harness.datasets.base import Part
 from harness.datasets.chance import derived, seeded
 from harness.datasets.encoded import Source
 from harness.datasets.fingerprints import item_digests, part_sha256
+from harness.datasets.image_parts import ImagePart
 from harness.datasets.images import AT_ONCE, DAMAGED, decoded
 from harness.datasets.places import fault
 from harness.datasets.protocol import Feed
@@ -48,7 +48,7 @@ class Items:
         return len(self.indices)
 
 
-class ReaderPart(Part):
+class ReaderPart(ImagePart):
     """Images of one part; they are listed, read and looked through only when that is asked for."""
 
     def __init__(self, listed: Callable[[], Items], feed: Feed, place: str) -> None:

@@ -14,7 +14,8 @@ from harness.datasets.pixels import Normalize
 from harness.datasets.places import where
 from harness.datasets.pools import Pool, pool
 from harness.datasets.splits import Splits, sizes_of, takes
-from harness.tasks.base import Description, InputConfig
+from harness.tasks.base import Description
+from harness.tasks.images import ImageInput
 
 
 @datasets.register("synthetic")
@@ -36,7 +37,7 @@ class Synthetic(Dataset):
         found = takes(dict.fromkeys(PARTS, self.images), self.splits, where(self.name, self.title))
         return Description("classification", self.classes, self.channels, is_synthetic=True, sizes=sizes_of(found))
 
-    def load(self, paths: Mapping[str, Path], config: InputConfig, workers: int = 0) -> Data:  # the base asks for it
+    def load(self, paths: Mapping[str, Path], config: ImageInput, workers: int = 0) -> Data:  # the base asks for it
         place = where(self.name, self.title)
         pools = {part: self._noise(number, place) for number, part in enumerate(PARTS)}
         return array_data(pools, self.describe(paths), config, self.splits, self.normalize, place)

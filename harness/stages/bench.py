@@ -45,7 +45,9 @@ def bench_of(
         task_options=task_options,
         config=config,
         data=dataset.load(near, config, job.workers),
-        inventory=kept_inventory(results / "artifacts" / "inventory", spec.architecture, spec.options, task_options),
+        inventory=kept_inventory(
+            results / "artifacts" / "inventory", spec.architecture, spec.options, task_options, task=task.name
+        ),
         shell=shell,
         artifacts=Artifacts(results),
         maker=Maker(assignment.trial.id, run_id, environment.machine_class, environment.software_class),

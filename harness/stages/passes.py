@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -101,7 +101,7 @@ class _Showing:
 
 def _one_split(bench: Bench, replicas: Replicas, split: str, counts: Sequence[_Count]) -> None:
     part = bench.data.parts[split]
-    config = replace(bench.config, mean=part.mean or bench.config.mean, std=part.std or bench.config.std)
+    config = part.fed_as(bench.config)
     showings: dict[str, _Showing] = {}
     for count in counts:
         for view, tally in count.begin(bench, split, part.info.sha256):
@@ -116,7 +116,7 @@ def _one_split(bench: Bench, replicas: Replicas, split: str, counts: Sequence[_C
 def _shown(part: Part, showings: Sequence[_Showing], config: InputConfig) -> Iterator[tuple[_Showing, Batch]]:
     """Every batch, decoded once, in each way of showing it."""
     first = 0
-    for batch in part.batches(MICRO_BATCH):
+    for batch in part.batches(part.at_once(MICRO_BATCH)):
         for showing in showings:
             shown = guarded(partial(showing.view, batch, first, config))
             if isinstance(shown, str):

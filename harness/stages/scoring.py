@@ -59,11 +59,12 @@ def shares_prefixes(bench: Bench) -> bool:
 
 def _calibration(bench: Bench, criterion: Criterion, micro_batch: int) -> tuple[Batch, ...]:
     """The first items that the criterion asks for, and of them those that it chooses."""
-    left = criterion.calibration_items or len(bench.data.parts["calibration"])
+    part = bench.data.parts["calibration"]
+    left = criterion.calibration_items or len(part)
     found: list[Batch] = []
-    for batch in bench.data.parts["calibration"].batches(micro_batch):
+    for batch in part.batches(part.at_once(micro_batch)):
         if left > 0:
-            found.append(Batch(batch.inputs[:left], batch.targets[:left]).to(bench.device))
+            found.append(batch.at(slice(left)).to(bench.device))
         left -= len(batch)
     return criterion.chosen(tuple(found))
 

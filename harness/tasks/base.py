@@ -3,65 +3,89 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from harness.schema import Options
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+OwnInput: TypeAlias = Any  # the InputConfig of one's own task; whoever takes it is of that task and looks into it
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Items in a fixed order: `inputs` (n, ...), `targets` (n, ...).
+    """Items in a fixed order: `inputs` (n, ...), `targets` (n, ...); every other tensor of a kind of batch is (n, ...).
 
     `accepted` (n, outputs) says of data with several right answers which are; an item without any is left out of every
-    outcome.
+    outcome. `mask` (n, tokens) says of items of several lengths which tokens are real, the others being padding; None
+    is all of them.
     """
 
     inputs: Tensor
     targets: Tensor
     accepted: Tensor | None = None
+    mask: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.inputs.shape[0])
 
-    def to(self, device: str) -> Batch:
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The same with every tensor changed alike."""
+        from torch import Tensor
+
+        held = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return replace(self, **{name: change(value) for name, value in held if isinstance(value, Tensor)})
+
+    def to(self, device: str) -> Self:
         """The same items on another device."""
-        accepted = None if self.accepted is None else self.accepted.to(device, non_blocking=True)
-        return Batch(self.inputs.to(device, non_blocking=True), self.targets.to(device, non_blocking=True), accepted)
+        return self.changed(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def at(self, places: Any) -> Self:
+        """Some of the items: a slice, or indices that a tensor takes."""
+        return self.changed(lambda tensor: tensor[places])
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a data set says before it is loaded; `outputs` is the size of the head it needs, `channels` of an input."""
+    """What a data set says before it is loaded; `outputs` is the size of the head it needs, `channels` of an image.
+
+    Of a text, `outputs` is the vocabulary of its tokenizer and `length` the most tokens of an item.
+    """
 
     task: str
     outputs: int
-    channels: int
+    channels: int = 0
     is_synthetic: bool = False
     sizes: dict[str, int] = field(default_factory=dict)  # items by part, where they are known without loading
     test_sets: tuple[str, ...] = ()  # parts `test:NAME` that are evaluated beside `test`
+    length: int | None = None
 
 
-@dataclass(frozen=True)
-class InputConfig:
-    """What a network wants to be fed: `size` (channels, height, width), and timm's names for the rest."""
+class InputConfig(ABC):
+    """What a network wants to be fed; each kind of task has its own, and nobody else looks into it."""
 
-    size: tuple[int, int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    interpolation: str
-    crop_pct: float
-    crop_mode: str
+    @abstractmethod
+    def limits(self) -> dict[str, int]:
+        """What data must keep to, by name; kept with an inventory, so that a plan can ask without the network."""
+
+    @abstractmethod
+    def told(self) -> Options:
+        """What somebody who feeds the network elsewhere has to know."""
 
 
 class Task(ABC):
-    """Loss, outputs and items of one kind of model."""
+    """Loss, outputs and items of one kind of model.
+
+    A loss is the mean over predictions: an item of a classification is one, a document as many as it has tokens to be
+    told. `needs_labels` says whether targets are more than the items themselves.
+    """
 
     name: ClassVar[str]
     item: ClassVar[str]  # what one outcome speaks about: image, document
+    needs_labels: ClassVar[bool] = True
 
     @abstractmethod
     def model_options(self, data: Description) -> Options:
@@ -69,11 +93,11 @@ class Task(ABC):
 
     @abstractmethod
     def input_config(self, net: nn.Module) -> InputConfig:
-        """What this network wants to be fed."""
+        """What this network wants to be fed; raises SpecError for one that is fed with something else."""
 
     @abstractmethod
-    def example(self, config: InputConfig, items: int, device: str, seed: int = 0) -> Batch:
-        """Seeded made-up inputs of the right shape, for proofs and costs."""
+    def example(self, config: OwnInput, items: int, device: str, seed: int = 0) -> Batch:
+        """Seeded made-up inputs of the right shape, for proofs and costs; on `meta` nothing is drawn."""
 
     @abstractmethod
     def forward(self, net: nn.Module, batch: Batch) -> Tensor:
@@ -81,4 +105,26 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        """Mean loss over the items, a scalar."""
+        """Mean loss over the predictions, a scalar."""
+
+    def misfit(self, limits: Mapping[str, int], data: Description) -> str:  # most data is fitted when it is loaded
+        """Why data does not fit a network that has these limits, in a sentence; empty where it does."""
+        return ""
+
+    def predictions(self, batch: Batch) -> Tensor:
+        """How many predictions each item's loss is the mean of, int64 (n,)."""
+        import torch
+
+        return torch.ones(len(batch), dtype=torch.int64, device=batch.inputs.device)
+
+    def answers(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """The outputs, one row a prediction: (predictions, outputs)."""
+        return outputs
+
+    def kept(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """As little of the outputs as the loss can be told from, (n, ...); of many batches it must fit into memory."""
+        return outputs
+
+    def loss_of(self, kept: Tensor, batch: Batch) -> Tensor:
+        """The loss, unsmoothed, from what was kept of the outputs."""
+        return self.loss(kept, batch)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from harness.errors import UnknownNameError, unknown
 from harness.tasks.base import Task
 from harness.tasks.classification import Classification
+from harness.tasks.language_modelling import LanguageModelling
 
-_TASKS: dict[str, type[Task]] = {Classification.name: Classification}
+_TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, LanguageModelling)}
 
 
 def task_called(name: str) -> Task:

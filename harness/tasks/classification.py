@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import SpecError
 from harness.schema import Options
-from harness.tasks.base import Batch, Description, InputConfig, Task
+from harness.tasks.base import Batch, Description, Task
+from harness.tasks.images import ImageInput
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,15 +24,17 @@ class Classification(Task):
     def model_options(self, data: Description) -> Options:
         return {"num_classes": data.outputs, "in_chans": data.channels}
 
-    def input_config(self, net: nn.Module) -> InputConfig:
+    def input_config(self, net: nn.Module) -> ImageInput:
         """timm's own configuration of the network, with the size and channels that this network really has."""
         from timm.data.config import resolve_data_config
 
+        if hasattr(net, "get_input_embeddings"):
+            raise SpecError(f"{type(net).__name__} reads tokens, and the data holds images; 'data: text' would do")
         published: dict[str, Any] = dict(getattr(net, "pretrained_cfg", None) or UNPUBLISHED)
         resolved = resolve_data_config({}, pretrained_cfg=published)  # type: ignore[no-untyped-call]  # so in timm
         channels = _channels(net, published, int(resolved["input_size"][0]))
         height, width = _spatial(net) or tuple(resolved["input_size"][1:])
-        return InputConfig(
+        return ImageInput(
             size=(channels, int(height), int(width)),
             mean=_per_channel(resolved["mean"], channels),
             std=_per_channel(resolved["std"], channels),
@@ -39,12 +43,14 @@ class Classification(Task):
             crop_mode=str(resolved["crop_mode"]),
         )
 
-    def example(self, config: InputConfig, items: int, device: str, seed: int = 0) -> Batch:
+    def example(self, config: ImageInput, items: int, device: str, seed: int = 0) -> Batch:
         """Standard normal inputs, drawn on the CPU so that every device gets the same; every target is class 0."""
         import torch
 
-        generator = torch.Generator().manual_seed(seed)
-        inputs = torch.randn(items, *config.size, generator=generator)
+        if device == "meta":
+            inputs = torch.empty(items, *config.size, device="meta")
+        else:
+            inputs = torch.randn(items, *config.size, generator=torch.Generator().manual_seed(seed))
         return Batch(inputs, torch.zeros(items, dtype=torch.int64)).to(device)
 
     def forward(self, net: nn.Module, batch: Batch) -> Tensor:

@@ -57,8 +57,7 @@ class Circle:
         first, end = (items * rank // self.size for rank in (self.rank, self.rank + 1))
         # Who has no item passes one through all the same: every process must have the same gradients to sum.
         own = slice(first, end) if end > first else slice(0, 1)
-        accepted = None if batch.accepted is None else batch.accepted[own]
-        return Share(Batch(batch.inputs[own], batch.targets[own], accepted), (end - first) / items, items)
+        return Share(batch.at(own), (end - first) / items, items)
 
     def check(self, net: nn.Module) -> None:
         """Raises DeviceError for a network that would learn something else from shares than from whole batches."""

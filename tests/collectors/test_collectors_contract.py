@@ -13,10 +13,10 @@ from torch import nn
 from harness.collectors.base import CostCollector, OutcomeCollector, SelectionCollector, collectors
 from harness.records import Measurement
 from harness.spec import COLLECTORS
-from harness.tasks.base import InputConfig
 from harness.tasks.classification import Classification
+from harness.tasks.images import ImageInput
 
-CONFIG = InputConfig((1, 8, 8), (0.5,), (0.1,), "bilinear", 1.0, "center")
+CONFIG = ImageInput((1, 8, 8), (0.5,), (0.1,), "bilinear", 1.0, "center")
 COSTS = [name for name, member in collectors.members().items() if issubclass(member, CostCollector)]
 
 

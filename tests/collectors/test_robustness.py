@@ -19,25 +19,26 @@ from harness.datasets.chance import derived
 from harness.datasets.corruptions import CORRUPTIONS, Floats
 from harness.datasets.digits import Digits
 from harness.errors import DataError, HarnessError
-from harness.tasks.base import Batch, InputConfig
+from harness.tasks.base import Batch
 from harness.tasks.classification import Classification
+from harness.tasks.images import ImageInput
 
-GREY = InputConfig((1, 8, 8), (0.3,), (0.4,), "bilinear", 1.0, "center")
-COLOUR = InputConfig((3, 24, 24), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bicubic", 1.0, "center")
+GREY = ImageInput((1, 8, 8), (0.3,), (0.4,), "bilinear", 1.0, "center")
+COLOUR = ImageInput((3, 24, 24), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bicubic", 1.0, "center")
 
 
-def standardised(pixels: Floats, config: InputConfig) -> Tensor:
+def standardised(pixels: Floats, config: ImageInput) -> Tensor:
     mean, std = (np.array(values).reshape(-1, 1, 1) for values in (config.mean, config.std))
     return torch.from_numpy((pixels - mean) / std).float()
 
 
-def pixels_of(inputs: Tensor, config: InputConfig) -> Floats:
+def pixels_of(inputs: Tensor, config: ImageInput) -> Floats:
     mean, std = (np.array(values).reshape(-1, 1, 1) for values in (config.mean, config.std))
     found: Floats = inputs.double().numpy() * std + mean
     return found
 
 
-def batch(items: int = 12, config: InputConfig = GREY) -> Batch:
+def batch(items: int = 12, config: ImageInput = GREY) -> Batch:
     pixels = np.random.default_rng(5).random((items, *config.size))
     return Batch(standardised(pixels, config), torch.arange(items) % 10)
 
@@ -53,7 +54,7 @@ def digits() -> Part:
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 @pytest.mark.parametrize("config", [GREY, COLOUR], ids=["grey", "colour"])
-def test_items_are_corrupted_as_pixels_and_standardised_again(name: str, config: InputConfig) -> None:
+def test_items_are_corrupted_as_pixels_and_standardised_again(name: str, config: ImageInput) -> None:
     given = batch(config=config)
     shown = view(name)(given, 0, config)
     for index, (before, after) in enumerate(zip(given.inputs, shown.inputs, strict=True)):

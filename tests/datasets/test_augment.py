@@ -18,7 +18,8 @@ from harness.datasets.folder import Folder
 from harness.datasets.pixels import Pixels
 from harness.datasets.pools import Pool
 from harness.errors import DataError
-from harness.tasks.base import Batch, InputConfig
+from harness.tasks.base import Batch
+from harness.tasks.images import ImageInput
 
 
 def images(channels: int, count: int = 12) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -122,7 +123,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def files_part(folder: Path, workers: int) -> Part:
-    config = InputConfig((3, 16, 16), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bicubic", 0.875, "center")
+    config = ImageInput((3, 16, 16), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bicubic", 0.875, "center")
     return Folder(label="mine").load({"mine": folder}, config, workers).parts["train"]
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from harness.datasets.base import PARTS, Data, Dataset, datasets
 from harness.schema import Options
-from harness.tasks.base import InputConfig
+from harness.tasks.images import ImageInput
 
 LAID_OUT: dict[str, Callable[[Path], object]] = {
     "folder": lambda home: write_images(home, 40, 0),
@@ -35,7 +35,7 @@ class Case:
             LAID_OUT.get(name, npz_folder)(given)
 
     @property
-    def config(self) -> InputConfig:
+    def config(self) -> ImageInput:
         return config(self.dataset.describe(self.paths).channels)
 
     def load(self, workers: int = 0) -> Data:

@@ -30,7 +30,8 @@ from harness.datasets.reader_parts import ReaderPart
 from harness.datasets.synsets import synsets
 from harness.errors import DataError, HarnessError, MissingExtraError, SpecError
 from harness.schema import Options
-from harness.tasks.base import Description, InputConfig
+from harness.tasks.base import Description
+from harness.tasks.images import ImageInput
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SPLITS: Options = {"calibration": 5, "validation": 6}
@@ -43,11 +44,11 @@ LAYOUTS: dict[str, tuple[str, Callable[[Path, dict[str, bytes]], Path]]] = {
 }
 
 
-def config(size: int = 32, crop_mode: str = "center", crop_pct: float = 0.9) -> InputConfig:
-    return InputConfig((3, size, size), MEAN, STD, "bicubic", crop_pct, crop_mode)
+def config(size: int = 32, crop_mode: str = "center", crop_pct: float = 0.9) -> ImageInput:
+    return ImageInput((3, size, size), MEAN, STD, "bicubic", crop_pct, crop_mode)
 
 
-def loaded(home: Path, workers: int = 0, fed: InputConfig | None = None, **options: Any) -> Data:
+def loaded(home: Path, workers: int = 0, fed: ImageInput | None = None, **options: Any) -> Data:
     made = datasets.create({"name": "imagenet", "splits": SPLITS, **options})
     return made.load({"imagenet": home}, fed or config(), workers)
 
@@ -230,7 +231,7 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_grey_network_is_refused(home: Path) -> None:
-    grey = InputConfig((1, 32, 32), (0.5,), (0.5,), "bicubic", 0.9, "center")
+    grey = ImageInput((1, 32, 32), (0.5,), (0.5,), "bicubic", 0.9, "center")
     with pytest.raises(DataError, match="the images have 3 channels, the network wants 1"):
         loaded(home, fed=grey)
 

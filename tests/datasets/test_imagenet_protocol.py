@@ -13,8 +13,8 @@ from PIL import Image
 
 from harness.datasets.base import datasets
 from harness.datasets.protocol import described, feed
-from harness.tasks.base import InputConfig
 from harness.tasks.classification import Classification
+from harness.tasks.images import ImageInput
 
 SCALED = "uint8/255, mean 0.5 0.5 0.5 std 0.5 0.5 0.5"
 SHOWN = {
@@ -57,7 +57,7 @@ def test_inputs_are_those_of_timms_own_validation(crop_mode: str, crop_pct: floa
 
 
 def test_the_words_of_an_oblong_network_name_both_edges() -> None:
-    config = InputConfig((3, 32, 48), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.8, "center")
+    config = ImageInput((3, 32, 48), (0.5,) * 3, (0.5,) * 3, "bilinear", 0.8, "center")
     assert described(config) == (
         "RGB (Pillow), resize to cover 40x60 bilinear antialiased (Pillow), "
         f"center crop 32x48 (crop center 0.8), {SCALED}"

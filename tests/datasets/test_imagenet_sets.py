@@ -20,8 +20,9 @@ from harness.datasets.synsets import outputs_of, shipped_real_labels, synsets
 from harness.errors import DataError, SpecError
 from harness.records import Measurement
 from harness.schema import Options
-from harness.tasks.base import Batch, InputConfig
+from harness.tasks.base import Batch
 from harness.tasks.classification import Classification
+from harness.tasks.images import ImageInput
 
 CORRUPTED: Options = {"name": "c", "corruptions": ["gaussian_noise", "fog"], "severities": [1, 3]}
 LABELS = [[0, 9], [], [9], [207, 1], [999], [5], [1], [9], [], [999, 0], [0], [1], [], [207], [3, 999]]
@@ -42,7 +43,7 @@ def network() -> nn.Module:
     return built
 
 
-def config() -> InputConfig:
+def config() -> ImageInput:
     return Classification().input_config(network())
 
 
@@ -214,7 +215,7 @@ def test_subsets_are_the_published_ones() -> None:
 
 
 def test_corrupted_images_are_fed_as_published_where_224_fits(paths: dict[str, Path]) -> None:
-    fitting = InputConfig((3, 224, 224), (0.5,) * 3, (0.25,) * 3, "bicubic", 0.9, "center")
+    fitting = ImageInput((3, 224, 224), (0.5,) * 3, (0.25,) * 3, "bicubic", 0.9, "center")
     made = datasets.create({"name": "imagenet", "test_sets": [CORRUPTED]})
     part = made.load(paths, fitting).parts["test:c_fog_3"]
     from PIL import Image

@@ -32,7 +32,7 @@ def net_of(case: Case) -> nn.Module:
 
 @cache
 def counted(case: Case) -> Inventory:
-    return inventory_of(case.net("meta"), case.architecture, (3, case.size, case.size))
+    return inventory_of(case.net("meta"), case.architecture, torch.empty(1, 3, case.size, case.size, device="meta"))
 
 
 def outputs(net: nn.Module, case: Case) -> Tensor:

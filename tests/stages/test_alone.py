@@ -18,12 +18,12 @@ from harness.schema import Options
 from harness.stages.alone import collect_alone
 from harness.stages.errands import Errand, Setting
 from harness.stages.subjects import subject_anew
-from harness.tasks.base import InputConfig
+from harness.tasks.images import ImageInput
 from harness.trials import TrialSpec
 
 pytestmark = pytest.mark.slow
 
-CONFIG = InputConfig((1, 8, 8), (0.5,), (0.5,), "bicubic", 0.9, "center")
+CONFIG = ImageInput((1, 8, 8), (0.5,), (0.5,), "bicubic", 0.9, "center")
 TASK: Options = {"num_classes": 10, "in_chans": 1}
 
 

@@ -9,8 +9,9 @@ import timm
 import torch
 from torch import nn
 
-from harness.tasks.base import Batch, Description, InputConfig
+from harness.tasks.base import Batch, Description
 from harness.tasks.classification import Classification
+from harness.tasks.images import ImageInput
 
 TASK = Classification()
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -47,7 +48,7 @@ def test_size_and_channels_of_published_networks(
 
 
 def test_the_rest_is_what_timm_publishes() -> None:
-    assert TASK.input_config(on_meta("deit_tiny_patch16_224")) == InputConfig(
+    assert TASK.input_config(on_meta("deit_tiny_patch16_224")) == ImageInput(
         (3, 224, 224), *IMAGENET, interpolation="bicubic", crop_pct=0.9, crop_mode="center"
     )
 
@@ -64,7 +65,7 @@ def test_an_unpublished_network_is_read_by_its_first_convolution() -> None:
 
 
 def test_examples_are_seeded_and_leave_the_global_state_alone() -> None:
-    config = InputConfig((1, 8, 8), (0.5,), (0.5,), "bicubic", 0.9, "center")
+    config = ImageInput((1, 8, 8), (0.5,), (0.5,), "bicubic", 0.9, "center")
     torch.manual_seed(0)
     before = torch.get_rng_state()
     first, again, other = (TASK.example(config, 5, "cpu", seed) for seed in (1, 1, 2))
