@@ -17,13 +17,30 @@ from numpy.typing import NDArray
 
 from harness.datasets.base import PARTS, Data, Dataset, datasets
 from harness.schema import Options
-from harness.tasks.images import ImageInput
+from harness.tasks.base import InputConfig
+from harness.tasks.texts import TextInput
+
+
+def write_even(home: Path) -> None:
+    """Documents, one a file, of which every stretch of four bytes is full; no two stretches are equal."""
+    for number, part in enumerate(PARTS):
+        (home / part).mkdir(parents=True)
+        for index in range(5):
+            content = "".join(f"{number}{index}{place:02d}" for place in range(8))
+            (home / part / f"{index}.txt").write_text(f"x{content}", encoding="utf-8")
+
 
 LAID_OUT: dict[str, Callable[[Path], object]] = {
     "folder": lambda home: write_images(home, 40, 0),
     "imagenet": lambda home: write_folder(home, official_files()),
+    "text": write_even,
 }
-CHOICES: dict[str, Options] = {"npz": {"label": "mine"}, "folder": {"label": "mine"}, "synthetic": {"size": 8}}
+CHOICES: dict[str, Options] = {
+    "npz": {"label": "mine"},
+    "folder": {"label": "mine"},
+    "synthetic": {"size": 8},
+    "text": {"label": "mine", "context": 4, "packed": False},
+}
 
 
 class Case:
@@ -35,8 +52,12 @@ class Case:
             LAID_OUT.get(name, npz_folder)(given)
 
     @property
-    def config(self) -> ImageInput:
-        return config(self.dataset.describe(self.paths).channels)
+    def is_text(self) -> bool:
+        return self.dataset.describe(self.paths).task == "language_modelling"
+
+    @property
+    def config(self) -> InputConfig:
+        return TextInput(256) if self.is_text else config(self.dataset.describe(self.paths).channels)
 
     def load(self, workers: int = 0) -> Data:
         return self.dataset.load(self.paths, self.config, workers)
@@ -61,13 +82,14 @@ def test_description_matches_loaded_data(case: Case) -> None:
     assert said.sizes in ({}, {name: len(part) for name, part in data.parts.items()})
 
 
-def test_batches_are_float32_of_the_wanted_size_with_int64_targets(case: Case) -> None:
+def test_batches_are_of_the_wanted_size_and_type_with_int64_targets(case: Case) -> None:
+    size = (4,) if case.is_text else config(case.dataset.describe(case.paths).channels).size
     for part in case.load().parts.values():
         found = whole(part)
-        assert found.inputs.dtype == torch.float32
+        assert found.inputs.dtype == (torch.int64 if case.is_text else torch.float32)
         assert found.targets.dtype == torch.int64
-        assert found.inputs.shape == (part.info.items, *case.config.size)
-        assert found.targets.shape == (part.info.items,)
+        assert found.inputs.shape == (part.info.items, *size)
+        assert found.targets.shape == ((part.info.items, 4) if case.is_text else (part.info.items,))
 
 
 def test_parts_are_disjoint(case: Case) -> None:
@@ -133,6 +155,8 @@ def test_identity_makes_an_equal_data_set(case: Case) -> None:
 def test_a_network_of_two_channels_is_refused(case: Case) -> None:
     from harness.errors import DataError
 
+    if case.is_text:
+        pytest.skip("a text has no channels")
     with pytest.raises(DataError, match="channels, the network wants 2"):
         case.dataset.load(case.paths, config(2))
 
