@@ -9,8 +9,10 @@ from typing import Literal, TypeAlias
 
 from harness.datasets.base import Dataset, datasets
 from harness.errors import HarnessError, SpecError
-from harness.model_checks import dataset_identity
-from harness.models import check_architecture, file_sha256
+from harness.model_checks import dataset_identity, located, without_places
+from harness.models import check_architecture, file_sha256, is_language_model
+from harness.models.configs import HUB
+from harness.models.hub import fetched_folder, has_weights
 from harness.plugins import load_plugins
 from harness.pretrained import Published, is_damaged, published
 from harness.records import Record
@@ -54,6 +56,7 @@ def needs_of_study(file: StudyFile) -> list[Need]:
 
 
 def _need(study: Study, model: ModelSpec, folder: Path) -> Need:
+    model = without_places(located(model, folder))
     own = model.weights if isinstance(model.weights, FileWeights) else None
     return Need(
         architecture=model.architecture,
@@ -73,7 +76,7 @@ def needs_of_record(record: Record) -> list[Need]:
 def fetched(needs: list[Need], paths: Mapping[str, Path]) -> Iterator[Fetched]:
     """Brings everything that is not here, each thing once; what fails stops nothing else."""
     for need in {canonical([need.architecture, need.weights, str(need.file)]): need for need in needs}.values():
-        if "pretrained" in need.weights:
+        if "pretrained" in need.weights or need.architecture.startswith(HUB):  # its configuration, at least
             yield _weights(need)
         elif need.file is not None:
             yield _weights_file(need.file, need.weights["file"])
@@ -82,6 +85,8 @@ def fetched(needs: list[Need], paths: Mapping[str, Path]) -> Iterator[Fetched]:
 
 
 def _weights(need: Need) -> Fetched:
+    if is_language_model(need.architecture):
+        return _repository(need.architecture)
     tag = need.weights["pretrained"]
     what = f"weights of {need.architecture}"
     try:
@@ -92,6 +97,16 @@ def _weights(need: Need) -> Fetched:
     except HarnessError as error:
         return Fetched(what, "absent", str(error))
     return Fetched(what, state, f"{path.name}, SHA-256 {file_sha256(path)}")
+
+
+def _repository(architecture: str) -> Fetched:
+    what = f"weights of {architecture}"
+    state: State = "here" if has_weights(architecture) else "came"
+    try:
+        folder = fetched_folder(architecture)
+        return Fetched(what, state, f"revision {folder.name}, SHA-256 {file_sha256(folder)}")
+    except HarnessError as error:
+        return Fetched(what, "absent", str(error))
 
 
 def _in_cache(weights: Published) -> tuple[Path, State]:

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from harness.datasets.base import Dataset, datasets
 from harness.entries import Checked, ModelEntry, attempt, check_unique
 from harness.errors import HarnessError, Problem
 from harness.inventory import Inventory, kept_inventory
-from harness.models import check_architecture
-from harness.schema import Options, file_digest
+from harness.models import (
+    check_architecture,
+    check_published,
+    file_sha256,
+    is_language_model,
+    place_of,
+    placed,
+    resolved,
+)
+from harness.schema import Options
 from harness.site import OWN_PATHS
-from harness.spec import Choice, FileWeights, ModelSpec, ReferenceModel, Study
+from harness.spec import Choice, FileWeights, ModelSpec, Pretrained, ReferenceModel, Study
+from harness.study_file import absolute
 from harness.tasks.base import Description
 from harness.tasks.catalogue import task_called
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,7 +61,10 @@ def check_models(study: Study, paths: Mapping[str, Path], inventories: Path, che
     )
 
 
-def _entry(study: Study, checked: Checked, model: ModelSpec, where: str, looked: _Looked) -> ModelEntry | None:
+def _entry(study: Study, checked: Checked, asked: ModelSpec, where: str, looked: _Looked) -> ModelEntry | None:
+    model = _attempted(checked, where, lambda: without_places(asked))
+    if model is None:
+        return None
     choice, place = (study.data, "data") if model.data is None else (model.data, f"{where}.data")
     if place not in looked.described:
         looked.described[place] = _describe(checked, choice, looked.paths, place)
@@ -57,18 +72,45 @@ def _entry(study: Study, checked: Checked, model: ModelSpec, where: str, looked:
     found = looked.described[place]
     if found is None:
         # What the data would say of the head is unknown; whether there is such an architecture is not.
-        _attempt_check(checked, lambda: check_architecture(model.architecture, model.options, where))
+        _attempted(checked, "", lambda: check_architecture(model.architecture, model.options, where))
         return None
     dataset, description = found
     inventory = _inventory(checked, model, description, looked.inventories, where)
     return None if inventory is None else ModelEntry(model, dataset, description, inventory, sha256)
 
 
-def _attempt_check(checked: Checked, check: Callable[[], None]) -> None:
+def _attempted(checked: Checked, where: str, make: Callable[[], T]) -> T | None:
     try:
-        check()
+        return make()
     except HarnessError as error:
-        checked.problems += error.problems
+        checked.problems += [p.under(where) for p in error.problems]
+        return None
+
+
+def located(model: ModelSpec, folder: Path) -> ModelSpec:
+    """The model with the file or folder that its architecture names, if any, as one of `folder`."""
+    place = place_of(model.architecture)
+    if place is None:
+        return model
+    return model.model_copy(update={"architecture": placed(model.architecture, absolute(place, folder))})
+
+
+def without_places(model: ModelSpec) -> ModelSpec:
+    """The model as its trials know it: what lies in files is told by its content, and a folder's weights as a file's.
+
+    Raises SpecError for what cannot be read, and for published weights where there can be none.
+    """
+    if not is_language_model(model.architecture):
+        return model
+    found = resolved(model.architecture, model.options)
+    weights = model.weights
+    if weights == "pretrained" or isinstance(weights, Pretrained):
+        tag = weights.pretrained if isinstance(weights, Pretrained) else None
+        if found.weights is None or tag is not None:
+            check_published(model.architecture, tag)
+        else:
+            weights = FileWeights(file=str(found.weights))
+    return model.model_copy(update={"architecture": found.architecture, "options": found.options, "weights": weights})
 
 
 def dataset_identity(choice: Choice) -> Options:
@@ -96,10 +138,9 @@ def _describe(
 def _weights_hash(checked: Checked, model: ModelSpec, where: str) -> str | None:
     if not isinstance(model.weights, FileWeights):
         return None
-    try:
-        found = file_digest(Path(model.weights.file))
-    except OSError as error:
-        checked.problems.append(Problem(f"{where}.file", f"{model.weights.file}: {error.strerror}"))
+    file = model.weights.file
+    found = _attempted(checked, f"{where}.file", lambda: file_sha256(Path(file)))
+    if found is None:
         return None
     if model.weights.sha256 not in (None, found):
         message = f"the file's SHA-256 is {found}; it is not the file that the study means"

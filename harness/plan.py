@@ -16,6 +16,7 @@ from harness.drafts import Drafts
 from harness.entries import Checked, CriterionEntry
 from harness.errors import Problem, SpecError
 from harness.executors.base import executors
+from harness.model_checks import located
 from harness.plugins import load_plugins
 from harness.points import Axes, assurance_faults, faults, points, uncompared
 from harness.questions import Scene, questions
@@ -145,6 +146,7 @@ def _with_absolute_files(study: Study, folder: Path) -> Study:
 
 
 def _with_absolute_file(model: ModelSpec, folder: Path) -> ModelSpec:
+    model = located(model, folder)
     if not isinstance(model.weights, FileWeights):
         return model
     place = str(absolute(model.weights.file, folder))

@@ -8,6 +8,8 @@ from pathlib import Path
 from harness.artifacts import Artifacts, Maker
 from harness.datasets.base import datasets
 from harness.errors import DataError, Problem
+from harness.models.configs import is_language_model
+from harness.models.hub import has_weights
 from harness.pretrained import absent, published
 from harness.records import TrialInfo
 from harness.schema import canonical
@@ -31,11 +33,19 @@ def check_presence(trials: Iterable[TrialInfo], paths: Mapping[str, Path], resul
     lacking: dict[str, None] = {}
     for spec in wanted.values():
         tag = spec.weights["pretrained"]
-        weights = published(spec.architecture, tag if isinstance(tag, str) else None)
-        if weights.found() is None and not _is_kept(spec, paths, results):
-            lacking[weights.name] = None
+        name, is_here = _found(spec.architecture, tag if isinstance(tag, str) else None)
+        if not is_here and not _is_kept(spec, paths, results):
+            lacking[name] = None
     if lacking:
         raise DataError(Problem("weights", absent(name, source)) for name in lacking)
+
+
+def _found(architecture: str, tag: str | None) -> tuple[str, bool]:
+    """What published weights are called, and whether a cache of this machine holds them."""
+    if is_language_model(architecture):
+        return architecture, has_weights(architecture)
+    weights = published(architecture, tag)
+    return weights.name, weights.found() is not None
 
 
 def _is_kept(spec: TrialSpec, paths: Mapping[str, Path], results: Path) -> bool:

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from harness.criteria.base import criteria
 from harness.datasets.base import datasets
 from harness.errors import DataError, DeviceError, HarnessError, Problem, SpecError, StoreError
-from harness.models import check_architecture
+from harness.models import check_architecture, file_sha256
 from harness.numerics import fault
 from harness.place import Orders, Place, place_of
 from harness.records import Record
 from harness.recoveries.base import recoveries
 from harness.registry import Registry
-from harness.schema import LABEL, Options, Plugin, digest, file_digest, problems_of
+from harness.schema import LABEL, Options, Plugin, digest, problems_of
 from harness.searches.base import searches
 from harness.site import Site
 from harness.store import Store
@@ -131,9 +131,9 @@ def weights_files(spec: TrialSpec, given: Path | None) -> dict[str, str]:
     if given is None:
         raise SpecError(f"the weights of this trial are a file with SHA-256 {wanted}: --weights FILE names it")
     try:
-        found = file_digest(given)
-    except OSError as error:
-        raise DataError(f"--weights {given.name}: cannot be read: {error.strerror or error}") from None
+        found = file_sha256(given)
+    except DataError as error:
+        raise DataError(f"--weights {error}") from None
     if found != wanted:
         raise DataError(f"--weights {given.name}: its SHA-256 is {found}, and the trial's weights are {wanted}")
     return {found: str(given.resolve())}
