@@ -40,6 +40,7 @@ def check_names(study: Study, paths: Mapping[str, Path], inventories: Path) -> C
     _check_collectors(study, checked)
     _check_references(study, checked)
     check_models(study, paths, inventories, checked)
+    _check_tasks(study, checked)
     _check_contrast(study, checked)
     return checked
 
@@ -178,6 +179,22 @@ def _check_collectors(study: Study, checked: Checked) -> None:
             if held != where:
                 checked.problems.append(Problem(where, f"measures {asked.metric!r} again, as {held} does"))
                 break
+
+
+def _check_tasks(study: Study, checked: Checked) -> None:
+    """A collector that reads outputs knows those of some tasks only."""
+    asked = {f"collectors.{index}": choice.name for index, choice in enumerate(study.collectors)}
+    asked |= {"optimum": "optimum"} if study.optimum is not None else {}
+    members = collectors.members()
+    for task in sorted({entry.description.task for entry in checked.models.values()}):
+        fit = [name for name, member in members.items() if member.tasks is not None and task in member.tasks]
+        for where, name in asked.items():
+            own = members[name].tasks if name in members else None
+            if own is not None and task not in own:
+                message = (
+                    f"{name!r} is measured of {', '.join(own)}, and the data is for {task}; it has {', '.join(fit)}"
+                )
+                checked.problems.append(Problem(where, message))
 
 
 def _check_contrast(study: Study, checked: Checked) -> None:

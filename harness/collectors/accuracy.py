@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.collectors.base import SPLITS, OutcomeCollector, collectors
 from harness.collectors.outputs import check_outputs
 from harness.records import Asked, Measurement, Outcome
 from harness.tasks.base import Batch, Task
+from harness.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +24,8 @@ class Accuracy(OutcomeCollector):
 
     Of an item with several right answers the best placed one counts; an item without any is left out.
     """
+
+    tasks: ClassVar[tuple[str, ...]] = (Classification.name,)
 
     def asked(self) -> tuple[Asked, ...]:
         return tuple(Asked(metric=metric, split=split) for split in SPLITS for metric in TOPS)

@@ -28,6 +28,8 @@ class Clock(Protocol):
 class Collector(Plugin, ABC):
     """Something that is measured; its options belong to its measurements' identity (`at`)."""
 
+    tasks: ClassVar[tuple[str, ...] | None] = None  # whose networks it measures; None: of any
+
     @abstractmethod
     def asked(self) -> tuple[Asked, ...]:
         """Every measurement that it answers with, exactly; what cannot be measured is null with a reason."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from harness.collectors.reliability import Bits, Floats, Reliability, if_calibra
 from harness.records import Asked, Measurement, Outcome
 from harness.schema import Json, Options
 from harness.tasks.base import Batch, Task
+from harness.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +31,8 @@ class CalibrationError(OutcomeCollector):
     be given on as many items (the error is never 0), mean confidence and accuracy, the mean negative log-likelihood in
     nats and Brier's score (squared distance of all outputs from the label, 0 to 2).
     """
+
+    tasks: ClassVar[tuple[str, ...]] = (Classification.name,)
 
     bins: int = Field(15, ge=1, le=1000, description="bins of equal width between 0 and 1")
 

@@ -13,6 +13,8 @@ METRICS: dict[str, tuple[str, Better]] = {
     "top1": ("1", "higher"),
     "top5": ("1", "higher"),
     "ece": ("1", "lower"),
+    "perplexity": ("1", "lower"),
+    "bits_per_byte": ("bit/B", "lower"),
     "macs": ("MAC", "lower"),
     "flops": ("FLOP", "lower"),
     "params": ("1", "lower"),

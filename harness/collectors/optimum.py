@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from harness.collectors.base import SelectionCollector, collectors
+from harness.tasks.classification import Classification
 
 
 @collectors.register("optimum")
@@ -17,5 +20,6 @@ class OptimumCollector(SelectionCollector):
     """
 
     metric = "optimum_gain"
+    tasks: ClassVar[tuple[str, ...]] = (Classification.name,)
 
     up_to: int | None = Field(None, ge=1, description="largest sets that are evaluated; null: all")

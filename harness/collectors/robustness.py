@@ -17,6 +17,7 @@ from harness.errors import DataError, unknown
 from harness.records import Asked, Measurement, Outcome
 from harness.schema import OneOrMany, Options
 from harness.tasks.base import Batch, Task
+from harness.tasks.classification import Classification
 from harness.tasks.images import ImageInput
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Robustness(OutcomeCollector):
     size of the images, so numbers are not comparable with ImageNet-C. An item is corrupted alike in every trial.
     """
 
+    tasks: ClassVar[tuple[str, ...]] = (Classification.name,)
     reads_test_sets: ClassVar[bool] = False
     splits: ClassVar[tuple[str, ...]] = ("test",)
 

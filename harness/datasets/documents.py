@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.datasets.base import PARTS
 from harness.datasets.places import fault
-from harness.errors import DataError, short
+from harness.errors import DataError, Problem, short
 
 LAYOUT = "it holds train.txt, test.txt and the like, or train/*.txt, or any *.txt alone"
 
@@ -61,7 +61,7 @@ class Document:
 def given_documents(root: Path, rule: Rule, place: str) -> dict[str, tuple[Document, ...]]:
     """Documents of every given part, in the order of their files; raises DataError with all that is wrong."""
     found: dict[str, tuple[Document, ...]] = {}
-    problems = []
+    problems: list[Problem] = []
     for part, files in _files(root, place).items():
         documents: list[Document] = []
         for path in files:

@@ -24,6 +24,7 @@ from harness.stages.base import MICRO_BATCH, Bench, Network, built
 from harness.stages.scoring import BEFORE, Units, shares_prefixes, units_of, within_memory, without_of
 from harness.tabular import SPLITS, Outcomes, Table, table_fault
 from harness.tasks.base import Batch, Task
+from harness.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +42,8 @@ def table(bench: Bench, prepared: Network, up_to: int | None = None) -> tuple[Ta
     units = units_of(bench, prepared)
     most = len(units) if up_to is None else min(up_to, len(units))
     _check(units, most)
+    if bench.task.name != Classification.name:
+        raise SpecError(f"a table holds accuracies, and the data is for {bench.task.name}")
     asked = _asked(bench, prepared, most)
 
     def make(folder: Path) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 from subjects import MovingClock, example, subject_of
+from tiny_decoder import tiny_decoder
 from torch import nn
 
 from harness.collectors.base import CostCollector, OutcomeCollector, SelectionCollector, collectors
@@ -15,6 +17,7 @@ from harness.records import Measurement
 from harness.spec import COLLECTORS
 from harness.tasks.classification import Classification
 from harness.tasks.images import ImageInput
+from harness.tasks.language_modelling import LanguageModelling
 
 CONFIG = ImageInput((1, 8, 8), (0.5,), (0.1,), "bilinear", 1.0, "center")
 COSTS = [name for name, member in collectors.members().items() if issubclass(member, CostCollector)]
@@ -27,6 +30,8 @@ def answers(name: str, candidate: nn.Module, baseline: nn.Module) -> tuple[Measu
     if isinstance(collector, SelectionCollector):
         return (collector.answer(0.5, None, {"sets": 3}),)
     assert isinstance(collector, OutcomeCollector)
+    if collector.tasks == ("language_modelling",):
+        return answers_of_text(collector)
     found: list[Measurement] = []
     for split in collector.splits:
         for view in collector.views():
@@ -35,6 +40,19 @@ def answers(name: str, candidate: nn.Module, baseline: nn.Module) -> tuple[Measu
             with torch.no_grad():
                 tally.update(candidate(shown.inputs), shown)
             found += [m.model_copy(update={"at": {**m.at, **view.at}}) for m in tally.finish()[0]]
+    return tuple(found)
+
+
+def answers_of_text(collector: OutcomeCollector) -> tuple[Measurement, ...]:
+    task, net = LanguageModelling(), tiny_decoder()
+    batch = task.example(task.input_config(net), 4, "cpu")
+    batch = replace(batch, documents=torch.arange(4), text_bytes=torch.full((4,), 100))
+    found: list[Measurement] = []
+    for split in collector.splits:
+        tally = collector.tally(split, task, "0" * 64)
+        with torch.no_grad():
+            tally.update(task.forward(net, batch), batch)
+        found += tally.finish()[0]
     return tuple(found)
 
 

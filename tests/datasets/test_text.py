@@ -14,6 +14,7 @@ from text_files import LINES, WORDS, load_text, passage, write_texts, write_toke
 from harness.datasets.base import PARTS, Data, Part, datasets
 from harness.datasets.stretches import packed, windows
 from harness.errors import DataError, HarnessError
+from harness.schema import Options
 from harness.tasks.texts import UNSCORED, TextBatch, TextInput
 
 
@@ -217,8 +218,8 @@ def test_files_of_a_part_may_lie_in_a_folder_of_its_name(tmp_path: Path) -> None
 def test_files_of_no_part_are_carved_the_same_way_every_time(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"{number:02d}.txt").write_text(passage(number), encoding="utf-8")
-    asked = {"splits": {"test": 4, "validation": 3, "calibration": 2}}
-    first, again = (load_text(tmp_path, **asked).info() for _ in range(2))
+    asked: Options = {"splits": {"test": 4, "validation": 3, "calibration": 2}}
+    first, again = (load_text(tmp_path, None, None, **asked).info() for _ in range(2))
     assert first == again
     assert [info.transform.partition(" ")[0] for info in first.values()] == ["11", "2", "3", "4"]
     assert tuple(first) == PARTS
