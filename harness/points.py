@@ -200,6 +200,8 @@ def _criterion_faults(where: str, point: Point) -> Iterator[Problem]:
         yield Problem(where, f"does not score {point.target!r}; it scores {', '.join(plugin.targets)}")
     if point.removal not in plugin.removals:
         yield Problem(where, f"is not defined for removal {point.removal!r}; it is for {', '.join(plugin.removals)}")
+    unfit = plugin.task_fault(point.model.description.task)
+    yield from [Problem(where, unfit)] if unfit else []
     if isinstance(plugin, ListCriterion):
         yield from (Problem(where, fault) for fault in plugin.faults(point.removable.units))
     if isinstance(plugin, SpanCriterion) and point.criterion.found_search.name in SpanCriterion.searches:

@@ -9,7 +9,8 @@ from harness.criteria.base import Scoring
 from harness.criteria.layouts import tokens_of
 from harness.criteria.means import Mean
 from harness.criteria.tokens import Tokens, kept
-from harness.streams import Seen, tapped
+from harness.streams import tapped
+from harness.tasks.base import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,15 +18,23 @@ if TYPE_CHECKING:
     from harness.families.base import Unit
 
 Measure: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
+Watched: TypeAlias = "Callable[[Unit, Tensor, Tensor, Batch], None]"
 
 
-def watch(scoring: Scoring, seen: Seen) -> None:
-    """Runs the network as it stands over all items; `seen(unit, x, added)` as `tapped` calls it."""
+def watch(scoring: Scoring, seen: Watched) -> None:
+    """Runs the network as it stands over all items; `seen(unit, x, added, batch)`, the first three as of `tapped`.
+
+    Where items are padded, x and `added` hold the padding too: `batch.unpadded` leaves it out.
+    """
     import torch
 
-    with torch.inference_mode(), tapped(scoring.net, scoring.units, seen):
-        for batch in scoring.batches:
-            scoring.task.forward(scoring.net, batch.to(scoring.device))
+    for batch in (one.to(scoring.device) for one in scoring.batches):
+
+        def tap(unit: Unit, x: Tensor, added: Tensor, batch: Batch = batch) -> None:
+            seen(unit, x, added, batch)
+
+        with torch.inference_mode(), tapped(scoring.net, scoring.units, tap):
+            scoring.task.forward(scoring.net, batch)
 
 
 def mean_over_tokens(scoring: Scoring, tokens: Tokens, where: str, measure: Measure) -> dict[str, float]:
@@ -37,9 +46,10 @@ def mean_over_tokens(scoring: Scoring, tokens: Tokens, where: str, measure: Meas
     means = {unit.name: Mean() for unit in scoring.units}
     chosen = kept(scoring, tokens, where)
 
-    def seen(unit: Unit, x: Tensor, added: Tensor) -> None:
+    def seen(unit: Unit, x: Tensor, added: Tensor, batch: Batch) -> None:
         measured = measure(tokens_of(scoring.net, unit, x), tokens_of(scoring.net, unit, added))
-        means[unit.name].add(chosen(unit, measured))
+        for own in batch.unpadded(measured):
+            means[unit.name].add(chosen(unit, own))
 
     watch(scoring, seen)
     return {name: mean.value() for name, mean in means.items()}

@@ -72,6 +72,10 @@ class Criterion(Plugin, ABC):
         """Those of the calibration items that it goes by; choosing from what was chosen gives the same again."""
         return tuple(batches)
 
+    def task_fault(self, task: str) -> str:
+        """Why networks of a task cannot be scored with these options, in a sentence; empty where they can."""
+        return ""
+
     @property
     def own_counts(self) -> tuple[int, ...] | None:
         """The counts that a criterion brings itself, instead of the study's; None for every other criterion."""

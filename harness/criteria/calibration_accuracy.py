@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.criteria.base import Items, Scoring, SetCriterion, Tally, criteria
 from harness.criteria.labels import labels_of
 from harness.criteria.means import MeanOf
+from harness.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +30,11 @@ class CalibrationAccuracy(SetCriterion):
     def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
         labels_of(scoring.batches, f"criteria.{self.name}")
         return lambda: MeanOf(lambda read, batch, _: wrong(read, batch.targets))
+
+    def task_fault(self, task: str) -> str:
+        return (
+            "" if task == Classification.name else f"answers are of {Classification.name}; 'calibration_loss' would do"
+        )
 
 
 def wrong(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -16,20 +16,27 @@ if TYPE_CHECKING:
 
 @criteria.register("calibration_loss")
 class CalibrationLoss(SetCriterion):
-    """The task's loss on calibration items without the set: mean over items of L(outputs without S, label).
+    """The task's loss on calibration items without the set: mean over predictions of L(outputs without S, label).
 
     What a selection is after, asked directly, before any recovery; the loss is the task's own, unsmoothed (cross
-    entropy in nats), averaged in float64. Uses labels. One forward pass over the items for each set.
+    entropy in nats), averaged in float64: over items, of a text over its tokens. Uses labels, but of a text, which is
+    its own. One forward pass over the items for each set.
     """
 
     uses_labels = True
 
     items: Items = None
 
+    def read(self, scoring: Scoring, batch: Batch) -> Tensor:
+        """What the loss goes by, (n, ...)."""
+        return scoring.task.kept(scoring.task.forward(scoring.net, batch), batch)
+
     def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
-        labels_of(scoring.batches, f"criteria.{self.name}")
+        if scoring.task.needs_labels:
+            labels_of(scoring.batches, f"criteria.{self.name}")
 
         def lost(read: Tensor, batch: Batch, _: int) -> Tensor:
-            return scoring.task.loss(read, batch).double().expand(len(batch))
+            predictions = int(scoring.task.predictions(batch).sum())
+            return scoring.task.loss_of(read, batch).double().expand(predictions)
 
         return lambda: MeanOf(lost)

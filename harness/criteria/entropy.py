@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
@@ -12,6 +12,7 @@ from harness.criteria.features import check_class_token, final_tokens, head_inpu
 from harness.criteria.labels import balanced
 from harness.criteria.moments import Base, Deviation, Gaussian, Moments
 from harness.tasks.base import Batch
+from harness.tasks.classification import Classification
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,23 +86,32 @@ class Entropy(SetCriterion):
         found = (b.at(rows) for b, rows in zip(batches, picks, strict=True) if len(rows))
         return tuple(found)
 
+    def task_fault(self, task: str) -> str:
+        is_by_label = self.balance == "classes" and task != Classification.name
+        return f"balance 'classes' is of {Classification.name}; leave it out" if is_by_label else ""
+
     def read(self, scoring: Scoring, batch: Batch) -> Tensor:
         """(n, channels), or (n, tokens, channels) where all tokens are samples."""
         if self.site == "head":
             return scoring.task.forward(scoring.net, batch)
+        import torch
+
         where = "criteria.entropy.feature"
         if self.feature == "head_input":
             return head_input(scoring.net, batch.inputs, where)
         if self.feature == "class":
             check_class_token(scoring.net, where)
         tokens = final_tokens(scoring.net, batch.inputs, where)
-        return tokens if self.feature == "all" else reduced(tokens, self.feature)
+        if self.feature == "all":
+            return tokens
+        return torch.cat([reduced(own, self.feature) for own in batch.unpadded(tokens)])
 
     def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
         picks = self._picks(scoring.batches)
         measure, whole = self._measure(), Moments()
         for index, feature in enumerate(untouched):
-            whole.add(_samples(feature, picks, index))
+            for samples in _samples(feature, scoring.batches[index].to(scoring.device), picks, index):
+                whole.add(samples)
         alive = measure.sigma(whole) >= self.guard
         if not bool(alive.any()):
             raise ArithmeticError(f"entropy: no channel varies over the {whole.samples} items; more items may help")
@@ -132,13 +142,17 @@ class _Transfer:
         self._moments = Moments()
 
     def update(self, read: Tensor, batch: Batch, index: int) -> None:
-        self._moments.add(_samples(read, self._picks, index))
+        for samples in _samples(read, batch, self._picks, index):
+            self._moments.add(samples)
 
     def score(self) -> float:
         return self._measure(self._moments)
 
 
-def _samples(read: Tensor, picks: tuple[NDArray[np.int64], ...] | None, index: int) -> Tensor:
-    """Samples by channel of what was read of a batch, of the picked items only."""
+def _samples(read: Tensor, batch: Batch, picks: tuple[NDArray[np.int64], ...] | None, index: int) -> Iterator[Tensor]:
+    """Samples by channel of what was read of a batch, of the picked items only; no padding among them."""
     picked = read if picks is None else read[picks[index]]
-    return reduced(picked, "all") if picked.dim() > 2 else picked
+    if picked.dim() <= 2:
+        yield picked
+    else:
+        yield from (reduced(own, "all") for own in batch.unpadded(picked))

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def head_input(net: nn.Module, inputs: Tensor, where: str) -> Tensor:
-    """What the head reads, (n, channels): on a DeiT the class token after the last norm."""
+    """What the head reads: on a DeiT the class token after the last norm, (n, channels).
+
+    The head of a language model reads every token: (n, tokens, channels).
+    """
+    if _is_language_model(net):
+        return final_tokens(net, inputs, where)
     whole = _shown(net, where)
     feature: Tensor = whole.forward_head(whole.forward_features(inputs), pre_logits=True)
     return feature
@@ -20,6 +25,9 @@ def head_input(net: nn.Module, inputs: Tensor, where: str) -> Tensor:
 
 def final_tokens(net: nn.Module, inputs: Tensor, where: str) -> Tensor:
     """The last block's output, after the last norm where that comes before pooling: (n, tokens, channels)."""
+    if _is_language_model(net):
+        last: Tensor = net.base_model(inputs, use_cache=False).last_hidden_state  # type: ignore[operator]  # a module
+        return last
     whole = _shown(net, where)
     width = int(getattr(whole, "num_features", 0))
     return as_tokens(whole.forward_features(inputs), width, is_first=True, where=where)
@@ -37,6 +45,11 @@ def check_class_token(net: nn.Module, where: str) -> None:
     if getattr(net, "cls_token", None) is None:
         message = f"{type(net).__name__} has no class token; 'mean' or 'all' would do"
         raise SpecError(Problem(where, message))
+
+
+def _is_language_model(net: nn.Module) -> bool:
+    """Whether a network is one of transformers with a head that tells tokens."""
+    return callable(getattr(net, "get_output_embeddings", None))
 
 
 def _shown(net: nn.Module, where: str) -> Any:

@@ -50,11 +50,13 @@ def _of_batch(scoring: Scoring, batch: Batch) -> dict[str, Tensor]:
     absent = [unit.name for unit in scoring.units if unit.name not in gates]
     if absent:
         raise SpecError(f"{absent[0]} takes no part in a forward pass: it has no gate")
-    summed = scoring.task.loss(outputs, batch) * len(batch)
+    predictions = scoring.task.predictions(batch)
+    summed = scoring.task.loss(outputs, batch) * int(predictions.sum())
     names = [unit.name for unit in scoring.units]
     # What no output depends on (the last block's patch tokens alone) has the derivative 0.
     derivatives = torch.autograd.grad(summed, [gates[name] for name in names], materialize_grads=True)
-    return dict(zip(names, derivatives, strict=True))
+    # An item's own loss is the mean over its predictions.
+    return {name: found / predictions for name, found in zip(names, derivatives, strict=True)}
 
 
 def _ordinary(batch: Batch) -> Batch:

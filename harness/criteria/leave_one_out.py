@@ -11,6 +11,7 @@ from harness.criteria.base import Items, Scoring, SetCriterion, Tally, criteria
 from harness.criteria.calibration_accuracy import CalibrationAccuracy
 from harness.criteria.calibration_loss import CalibrationLoss
 from harness.criteria.labels import labels_of
+from harness.tasks.base import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +32,17 @@ class LeaveOneOut(SetCriterion):
     metric: Literal["loss", "accuracy"] = Field("loss", description="mean loss, or 1 - accuracy")
     items: Items = None
 
+    def read(self, scoring: Scoring, batch: Batch) -> Tensor:
+        return self._asked.read(scoring, batch)
+
     def tallies(self, scoring: Scoring, untouched: tuple[Tensor, ...]) -> Callable[[], Tally]:
-        labels_of(scoring.batches, f"criteria.{self.name}")
-        asked = CalibrationLoss() if self.metric == "loss" else CalibrationAccuracy()
-        return asked.tallies(scoring, untouched)
+        if scoring.task.needs_labels:
+            labels_of(scoring.batches, f"criteria.{self.name}")
+        return self._asked.tallies(scoring, untouched)
+
+    def task_fault(self, task: str) -> str:
+        return self._asked.task_fault(task)
+
+    @property
+    def _asked(self) -> SetCriterion:
+        return CalibrationLoss() if self.metric == "loss" else CalibrationAccuracy()

@@ -29,14 +29,19 @@ class Mean:
 
 
 class MeanOf:
-    """The tally of a mean over items: `measure(read, batch, index)` gives one number for each item of a batch."""
+    """The tally of a mean: `measure(read, batch, index)` gives one number for each item of a batch.
+
+    Or one for each token of each item, (n, tokens), of which padding is left out; or one for each prediction.
+    """
 
     def __init__(self, measure: Callable[[Tensor, Batch, int], Tensor]) -> None:
         self._measure = measure
         self._mean = Mean()
 
     def update(self, read: Tensor, batch: Batch, index: int) -> None:
-        self._mean.add(self._measure(read, batch, index))
+        values = self._measure(read, batch, index)
+        is_by_token = batch.mask is not None and values.shape == batch.mask.shape
+        self._mean.add(values[batch.mask] if is_by_token else values)
 
     def score(self) -> float:
         return self._mean.value()

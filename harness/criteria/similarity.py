@@ -15,12 +15,13 @@ from harness.criteria.means import Mean
 from harness.criteria.tokens import Tokens, kept
 from harness.errors import SpecError
 from harness.families.base import Unit
+from harness.tasks.base import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 STREAM = "a run of blocks is scored by its stream; leave it true"
-Passed: TypeAlias = "Callable[[Unit, Tensor, Tensor], None]"
+Passed: TypeAlias = "Callable[[Unit, Tensor, Tensor, Batch], None]"
 
 
 @criteria.register("similarity")
@@ -54,8 +55,9 @@ class Similarity(UnitCriterion, SpanCriterion):
         means = {unit.name: Mean() for unit in scoring.units}
         chosen = kept(scoring, self.tokens, "criteria.similarity.tokens")
 
-        def passed(unit: Unit, x: Tensor, y: Tensor) -> None:
-            means[unit.name].add(chosen(unit, _cosines(x, y)))
+        def passed(unit: Unit, x: Tensor, y: Tensor, batch: Batch) -> None:
+            for own in batch.unpadded(_cosines(x, y)):
+                means[unit.name].add(chosen(unit, own))
 
         self._pass(scoring, passed)
         return {name: 1 - mean.value() for name, mean in means.items()}
@@ -80,26 +82,27 @@ class Similarity(UnitCriterion, SpanCriterion):
         chosen = kept(scoring, self.tokens, "criteria.similarity.tokens")
         open_runs: list[tuple[tuple[Unit, ...], Tensor]] = []
 
-        def passed(unit: Unit, x: Tensor, y: Tensor) -> None:
+        def passed(unit: Unit, x: Tensor, y: Tensor, batch: Batch) -> None:
             open_runs[:] = [*((run, first) for run, first in open_runs if _go_on(run, first, unit, x)), ((), x)]
             for place, (run, first) in enumerate(open_runs):
                 open_runs[place] = ((*run, unit), first)
                 names = tuple(member.name for member in open_runs[place][0])
-                means.setdefault(names, Mean()).add(chosen(unit, _cosines(first, y)))
+                for own in batch.unpadded(_cosines(first, y)):
+                    means.setdefault(names, Mean()).add(chosen(unit, own))
 
         self._pass(scoring, passed)
         return {names: 1 - mean.value() for names, mean in means.items() if len(names) < len(scoring.units)}
 
     def _pass(self, scoring: Scoring, passed: Passed) -> None:
-        """Calls `passed(unit, x, y)`, both (n, tokens, width), at every pass through a unit, for all items."""
+        """Calls `passed(unit, x, y, batch)`, (n, tokens, width), at every pass through a unit, for all items."""
 
-        def seen(unit: Unit, x: Tensor, added: Tensor) -> None:
+        def seen(unit: Unit, x: Tensor, added: Tensor, batch: Batch) -> None:
             if x.shape != added.shape:
                 shapes = f"{tuple(x.shape)} goes in, {tuple(added.shape)} comes out"
                 raise SpecError(f"criteria.similarity: {unit.name} is no residual branch: {shapes}")
             whole = given.pop(unit.name, None)  # taken out: else the outputs of all blocks are held
             y = _left(x, added, whole) if self.residual else added
-            passed(unit, tokens_of(scoring.net, unit, x), tokens_of(scoring.net, unit, y))
+            passed(unit, tokens_of(scoring.net, unit, x), tokens_of(scoring.net, unit, y), batch)
 
         with _outputs(scoring.net, scoring.units) as given:
             watch(scoring, seen)

@@ -13,6 +13,7 @@ from harness.criteria.features import check_class_token, reduced
 from harness.criteria.layouts import tokens_of
 from harness.criteria.moments import Base, Deviation, Gaussian, Moments
 from harness.criteria.tokens import kept
+from harness.tasks.base import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,9 +49,10 @@ class SublayerEntropy(UnitCriterion):
         chosen = kept(scoring, "class" if is_one else "all", where)
         moments = {unit.name: Moments() for unit in scoring.units}
 
-        def seen(unit: Unit, x: Tensor, added: Tensor) -> None:
+        def seen(unit: Unit, x: Tensor, added: Tensor, batch: Batch) -> None:
             output = tokens_of(scoring.net, unit, x + added if self.residual else added)
-            moments[unit.name].add(reduced(chosen(unit, output), self.tokens))
+            for own in batch.unpadded(output):
+                moments[unit.name].add(reduced(chosen(unit, own), self.tokens))
 
         watch(scoring, seen)
         return {name: self._entropy(name, found) for name, found in moments.items()}

@@ -67,7 +67,13 @@ def _used(scoring: Scoring, where: str) -> Kept:
     for name, tokens in read.items():
         if not bool(tokens.any()):
             raise SpecError(Problem(where, f"the outputs depend on nothing that {name} gives; 'all' would do"))
-    return lambda unit, values: values[:, read[unit.name]]
+
+    def used(unit: Unit, values: Tensor) -> Tensor:
+        if values.shape[1] != len(read[unit.name]):
+            raise SpecError(Problem(where, "items differ in length, so places mean nothing; 'all' would do"))
+        return values[:, read[unit.name]]
+
+    return used
 
 
 def read_tokens(scoring: Scoring) -> dict[str, Tensor]:

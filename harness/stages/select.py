@@ -91,7 +91,7 @@ def _scored(bench: Bench, prepared: Network, criterion: Criterion, search: Searc
         found = search.select(criterion, scoring)
     price = {
         "items": items,
-        "labels_used": criterion.reads_labels,
+        "labels_used": criterion.reads_labels and bench.task.needs_labels,
         "gradients_used": criterion.backward_passes > 0,
         "forward_passes": passes.over(items),
         "backward_passes": float(criterion.backward_passes * _times(criterion, found)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
@@ -46,6 +46,13 @@ class Batch:
     def at(self, places: Any) -> Self:
         """Some of the items: a slice, or indices that a tensor takes."""
         return self.changed(lambda tensor: tensor[places])
+
+    def unpadded(self, values: Tensor) -> Iterator[Tensor]:
+        """Values by token, (n, tokens, ...): as they are, or item by item where there is padding, without it."""
+        if self.mask is None:
+            yield values
+        else:
+            yield from (own[real][None] for own, real in zip(values, self.mask, strict=True))
 
 
 @dataclass(frozen=True)
