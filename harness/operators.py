@@ -20,7 +20,7 @@ _ZERO_MACS = """
     _native_batch_norm_legit _native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update
     _softmax _safe_softmax _log_softmax logsumexp native_dropout
     sum mean prod amax amin max min var std var_mean std_mean any all norm linalg_vector_norm cumsum cumprod
-    argmax argmin topk sort median kthvalue count_nonzero nonzero bincount unique_consecutive _unique2 equal
+    argmax argmin topk sort median kthvalue count_nonzero nonzero bincount histc unique_consecutive _unique2 equal
     avg_pool1d avg_pool2d avg_pool3d max_pool2d_with_indices max_pool3d_with_indices
     _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d
     upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d upsample_bicubic2d
@@ -75,11 +75,16 @@ def formulas() -> dict[Any, Formula]:
         "addmv": _added_vector,
         "mkldnn_rnn_layer": _recurrent_layer,
         "_cudnn_rnn": _recurrent_stack,
+        "_grouped_mm": _grouped,
     }
     packed: dict[str, Formula] = {"_varlen_attn": _flash_attention, "_varlen_attn_out": _flash_attention_into}
     ours = {
         getattr(space, name): formula
-        for space, named in ((torch.ops.aten, kernels), (torch.ops.torch_attn, packed))
+        for space, named in (
+            (torch.ops.aten, kernels),
+            (torch.ops.torch_attn, packed),
+            (torch.ops.transformers, {"grouped_mm_fallback": _grouped}),
+        )
         for name, formula in named.items()
         if hasattr(space, name)
     }
@@ -177,6 +182,11 @@ def _vector(matrix: Tensor, *_: Any, **__: Any) -> int:
 
 def _added_vector(_bias: Tensor, matrix: Tensor, *_: Any, **__: Any) -> int:
     return 2 * matrix.numel()
+
+
+def _grouped(rows: Tensor, matrices: Tensor, *_: Any, **__: Any) -> int:
+    """Each row (n, d) meets one of the matrices (experts, d, e), whichever it is sent to."""
+    return 2 * rows.shape[0] * matrices.shape[-2] * matrices.shape[-1]
 
 
 def _recurrent_layer(inputs: Tensor, weight: Tensor, hidden: Tensor, *_: Any, **__: Any) -> int:

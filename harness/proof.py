@@ -78,9 +78,16 @@ def _outputs(
 ) -> tuple[Tensor, Tensor]:
     with _in_eval(net), _in_eval(candidate), torch.no_grad():
         with masked(net, sublayers, removal):
-            expected: Tensor = net(inputs)
-        found: Tensor = candidate(inputs)
+            expected = _output(net, inputs)
+        found = _output(candidate, inputs)
     return found.double(), expected.double()
+
+
+def _output(net: nn.Module, inputs: Tensor) -> Tensor:
+    """What a network gives for items (n, ...); a language model gives more beside its logits."""
+    given = net(inputs)
+    output: Tensor = given if isinstance(given, Tensor) else given.logits
+    return output
 
 
 def _difference(found: Tensor, expected: Tensor) -> tuple[float | None, float | None]:

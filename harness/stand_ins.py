@@ -104,36 +104,81 @@ def _cat(parts: Any, dim: int = 0) -> Nothing | None:
 
 
 _SUMS = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__"})
-_FACTORS = frozenset({"mul", "__mul__", "__rmul__", "div", "__truediv__"})
+_FACTORS = frozenset({"mul", "__mul__", "__rmul__", "div", "__truediv__", "dropout"})
 _JOINS: dict[str, Callable[..., Any]] = {"stack": _stack, "cat": _cat}
 
 
-class Absent(nn.Module):
-    """Stands where a skipped branch has its head, and has no output; `passes` are arguments given back beside it."""
+class StandIn(nn.Module):
+    """Stands where a part was that may have kept keys and values as layer `layer_idx` of a cache; None: it kept none.
 
-    def __init__(self, passes: tuple[int, ...] = ()) -> None:
+    Arguments are told by position, those given by name after the others. Tokens that pass are still counted in the
+    cache: positions and masks follow from its length.
+    """
+
+    def __init__(self, layer_idx: int | None = None) -> None:
         super().__init__()
-        self._passes = passes
+        self.layer_idx = layer_idx
 
-    def forward(self, *args: Any, **_: Any) -> Any:
+    def given(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """All arguments in their order, the tokens of the first being counted."""
+        found = (*args, *named.values())
+        if self.layer_idx is not None:
+            cache = next((one for one in found if hasattr(one, "get_seq_length")), None)
+            if cache is not None:
+                from harness.caches import count_tokens  # loads transformers, which is loaded where there is a cache
+
+                count_tokens(cache, self.layer_idx, found[0])
+        return found
+
+
+class Absent(StandIn):
+    """Stands where a skipped branch has its head, and has no output; `passes` are arguments given back beside it.
+
+    A head that adds its output to its argument `onto` by itself gives that argument.
+    """
+
+    def __init__(
+        self, passes: tuple[int | None, ...] = (), onto: int | None = None, layer_idx: int | None = None
+    ) -> None:
+        super().__init__(layer_idx)
+        self._passes, self._onto = passes, onto
+
+    def forward(self, *args: Any, **named: Any) -> Any:
         """Nothing; for a compiler, which knows tensors only, a zero that it folds into the sum."""
-        x = args[0]
-        nothing: Any = Nothing(tuple(x.shape))
-        if torch.compiler.is_compiling():
+        found = self.given(args, named)
+        x = found[0]
+        nothing: Any = Nothing(tuple(x.shape)) if self._onto is None else found[self._onto]
+        if self._onto is None and torch.compiler.is_compiling():
             nothing = x.new_zeros(()).expand(x.shape)
-        return (nothing, *(args[at] for at in self._passes)) if self._passes else nothing
+        return (nothing, *_picked(found, self._passes)) if self._passes else nothing
 
 
-class Through(nn.Module):
-    """Hands on what it is given at `stream`; a block that gives a tuple gives its arguments `returns`."""
+class Through(StandIn):
+    """Hands on what it is given at `stream`; a block that gives a tuple gives its arguments `returns`.
 
-    def __init__(self, stream: int = 0, returns: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self._stream, self._returns = stream, returns
+    With `onto` its first output is the sum with that argument.
+    """
 
-    def forward(self, *args: Any, **_: Any) -> Any:
+    def __init__(
+        self,
+        stream: int = 0,
+        returns: tuple[int | None, ...] = (),
+        onto: int | None = None,
+        layer_idx: int | None = None,
+    ) -> None:
+        super().__init__(layer_idx)
+        self._stream, self._returns, self._onto = stream, returns, onto
+
+    def forward(self, *args: Any, **named: Any) -> Any:
         """The argument itself."""
-        return tuple(args[at] for at in self._returns) if self._returns else args[self._stream]
+        found = self.given(args, named)
+        if self._onto is not None:
+            found = (*found[: self._stream], found[self._stream] + found[self._onto], *found[self._stream + 1 :])
+        return _picked(found, self._returns) if self._returns else found[self._stream]
+
+
+def _picked(found: tuple[Any, ...], places: tuple[int | None, ...]) -> tuple[Any, ...]:
+    return tuple(None if at is None else found[at] for at in places)
 
 
 class Lenient(nn.Module):

@@ -27,7 +27,7 @@ def tapped(net: nn.Module, units: Iterable[Unit], seen: Seen) -> Iterator[None]:
     tapped, and within `removed`, not around it.
     """
     folded = _Folded(seen)
-    hooks: list[Any] = [net.register_forward_pre_hook(folded.begin)]
+    hooks: list[Any] = [net.register_forward_pre_hook(folded.begin, with_kwargs=True)]
     try:
         for unit in units:
             sees = folded.seen if all(sublayer.branch.is_folded for sublayer in unit.sublayers) else seen
@@ -46,9 +46,9 @@ class _Folded:
         self._seen = seen
         self._items = 0
 
-    def begin(self, _: Any, inputs: tuple[Any, ...]) -> None:
+    def begin(self, _: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         """Before the network runs."""
-        self._items = len(inputs[0])
+        self._items = len(next(iter((*inputs, *named.values()))))
 
     def seen(self, unit: Unit, x: Tensor, added: Tensor) -> Tensor | None:
         """What is seen of whole items."""

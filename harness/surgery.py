@@ -114,26 +114,38 @@ def _edits(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> _Ed
     for block, gone in _by_block(sublayers).items():
         frame = gone[0].frame
         if removal == "skip" and _leaves_nothing(net, block, gone):
-            edits.modules[block] = Through(frame.stream, frame.returns)
+            layer = _cached_as(net.get_submodule(block))
+            edits.modules[block] = Through(frame.stream, frame.returns, layer_idx=layer)
             continue
         for sublayer in gone:
-            _edit(edits, sublayer, removal)
+            _edit(edits, net, sublayer, removal)
         for name in frame.shared if removal == "skip" else ():
             if _lets_nothing_in(net, f"{block}.{name}"):
                 edits.modules[f"{block}.{name}"] = Lenient(net.get_submodule(f"{block}.{name}"))
     return edits
 
 
-def _edit(edits: _Edits, sublayer: Sublayer, removal: str) -> None:
+def _edit(edits: _Edits, net: nn.Module, sublayer: Sublayer, removal: str) -> None:
     """One branch out of a block that stays."""
     block, head = sublayer.block, sublayer.head
-    passes = sublayer.branch.passes
-    end = Absent(passes) if removal == "skip" else Through(returns=(0, *passes) if passes else ())
+    passes, onto = sublayer.branch.passes, sublayer.branch.onto
+    layer = _cached_as(net.get_submodule(f"{block}.{head}")) if head in sublayer.modules else None
+    end = (
+        Absent(passes, onto, layer)
+        if removal == "skip"
+        else Through(returns=(0, *passes) if passes else (), onto=onto, layer_idx=layer)
+    )
     edits.modules |= {f"{block}.{name}": end if name == head else Through() for name in sublayer.modules}
     if head not in sublayer.modules:
         edits.methods[block, head] = end
     if sublayer.branch.parameters:
         edits.parameters[block] = (*edits.parameters.get(block, ()), *sublayer.branch.parameters)
+
+
+def _cached_as(part: nn.Module) -> int | None:
+    """The layer of a cache as which a part keeps keys and values; None where it is not known to keep any."""
+    found = (getattr(module, "layer_idx", None) for module in part.modules())
+    return next((layer for layer in found if isinstance(layer, int)), None)
 
 
 def _by_block(sublayers: tuple[Sublayer, ...]) -> dict[str, list[Sublayer]]:
@@ -178,6 +190,9 @@ def _check(sublayers: tuple[Sublayer, ...], removal: str) -> None:
         if sublayer.kind != "attention":
             named = f"{sublayer.name} is of kind {sublayer.kind}"
             raise SpecError(f"removal 'identity' (u = 2x) is for attention only, and {named}; use 'skip'")
+        if sublayer.branch.reads_shared:
+            reason = f"what {sublayer.name} reads is made for all branches of its block, and is not their stream"
+            raise SpecError(f"removal 'identity' (u = 2x) is not possible here: {reason}; use 'skip'")
         if sublayer.branch.tokens is not None:
             reason = f"what {sublayer.name} adds is not of the shape of its input"
             raise SpecError(f"removal 'identity' (u = 2x) is not possible here: {reason}; use 'skip'")

@@ -46,7 +46,7 @@ FLOORS = (
     ("device", "hardware"),
     ("environment", "machine"),
     ("tasks", "families", "architectures", "pretrained"),
-    ("models", "datasets", "artifacts", "numerics"),
+    ("models", "datasets", "artifacts", "numerics", "caches"),
     ("stand_ins", "streams", "gathering", "staging"),
     ("inventory", "surgery"),
     ("prefixes", "proof", "merging"),

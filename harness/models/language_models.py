@@ -71,7 +71,11 @@ def weightless(architecture: str, options: Options, task_options: Options) -> nn
     import torch
 
     with torch.random.fork_rng(devices=[]), torch.device("meta"), bounded(architecture):
-        return built(architecture, options, task_options)
+        net: Any = built(architecture, options, task_options)
+        if net._can_set_experts_implementation():  # the usual one sorts tokens by expert, and so looks at values
+            net.set_experts_implementation("batched_mm")
+        shell: nn.Module = net
+        return shell
 
 
 def published_network(architecture: str, options: Options, task_options: Options, tag: str | bool) -> nn.Module:
