@@ -22,7 +22,7 @@ from harness.models import (
 )
 from harness.schema import Options
 from harness.site import OWN_PATHS
-from harness.spec import Choice, FileWeights, ModelSpec, Pretrained, ReferenceModel, Study
+from harness.spec import Choice, FileWeights, ModelSpec, Pretrained, ReferenceModel, Study, TrainedWeights
 from harness.study_file import absolute
 from harness.tasks.base import Description
 from harness.tasks.catalogue import task_called
@@ -159,6 +159,8 @@ def _inventory(
         checked.problems += [p.under(where) for p in error.problems]
         return None
     misfit = task.misfit(found.limits, description)
-    if misfit:
-        checked.problems.append(Problem(where, misfit))
-    return None if misfit else found
+    faults = [Problem(where, misfit)] if misfit else []
+    if isinstance(model.weights, TrainedWeights) and (fault := task.training_fault(model.weights.train)):
+        faults.append(fault.under(f"{where}.weights.train"))
+    checked.problems += faults
+    return None if faults else found

@@ -11,8 +11,10 @@ from harness import grid
 from harness.criteria.base import ListCriterion, SpanCriterion
 from harness.entries import Checked, CriterionEntry, ModelEntry, RecoveryEntry, Removable, RuntimeEntry, TransformEntry
 from harness.errors import Problem
+from harness.recipes import TrainOptions
 from harness.spec import AMOUNTS, Study
 from harness.tabular import table_fault
+from harness.tasks.catalogue import task_called
 
 Axes = dict[str, tuple[Any, ...]]
 
@@ -121,6 +123,7 @@ def faults(index: dict[str, int], point: Point) -> list[Problem]:
         *_criterion_faults(f"criteria.{index['criteria']}", point),
         *_transform_faults(f"transforms.{index['transforms']}", point),
         *_removal_faults(f"removals.{index['removals']}", point),
+        *_recovery_faults(f"recoveries.{index['recoveries']}", point),
     ]
 
 
@@ -219,6 +222,13 @@ def _transform_faults(where: str, point: Point) -> Iterator[Problem]:
         fault = plugin.fault(attentions)
         if fault:
             yield Problem(where, f"{plugin.name}.{fault}")
+
+
+def _recovery_faults(where: str, point: Point) -> Iterator[Problem]:
+    options: object = point.recovery.plugin
+    if isinstance(options, TrainOptions):
+        fault = task_called(point.model.description.task).training_fault(options)
+        yield from [fault.under(where)] if fault else []
 
 
 def _removal_faults(where: str, point: Point) -> Iterator[Problem]:

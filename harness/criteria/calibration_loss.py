@@ -36,7 +36,6 @@ class CalibrationLoss(SetCriterion):
             labels_of(scoring.batches, f"criteria.{self.name}")
 
         def lost(read: Tensor, batch: Batch, _: int) -> Tensor:
-            predictions = int(scoring.task.predictions(batch).sum())
-            return scoring.task.loss_of(read, batch).double().expand(predictions)
+            return scoring.task.loss_of(read, batch).double().expand(scoring.task.scored(batch))
 
         return lambda: MeanOf(lost)

@@ -50,12 +50,12 @@ def _of_batch(scoring: Scoring, batch: Batch) -> dict[str, Tensor]:
     absent = [unit.name for unit in scoring.units if unit.name not in gates]
     if absent:
         raise SpecError(f"{absent[0]} takes no part in a forward pass: it has no gate")
-    predictions = scoring.task.predictions(batch)
-    summed = scoring.task.loss(outputs, batch) * int(predictions.sum())
+    summed = scoring.task.loss(outputs, batch) * scoring.task.scored(batch)
     names = [unit.name for unit in scoring.units]
     # What no output depends on (the last block's patch tokens alone) has the derivative 0.
     derivatives = torch.autograd.grad(summed, [gates[name] for name in names], materialize_grads=True)
     # An item's own loss is the mean over its predictions.
+    predictions = scoring.task.predictions(batch)
     return {name: found / predictions for name, found in zip(names, derivatives, strict=True)}
 
 

@@ -51,8 +51,9 @@ def _taught(options: Distill, recovering: Recovering, keeps_end: bool) -> dict[s
     def loss(outputs: Tensor, batch: Batch) -> Tensor:
         with torch.no_grad():
             taught = task.forward(teacher, batch)
+        both = (task.answers(outputs, batch), task.answers(taught, batch))
         own = task.loss(outputs, batch, options.label_smoothing)
-        return (1 - options.alpha) * own + options.alpha * divergence(outputs, taught, options.temperature)
+        return (1 - options.alpha) * own + options.alpha * divergence(*both, options.temperature)
 
     part, course = recovering.data.parts["train"], replace(course_of(recovering, keeps_end), loss=loss)
     return train(recovering.net, task, part, options, recovering.device, recovering.seed, recovering.progress, course)

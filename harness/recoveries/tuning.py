@@ -66,12 +66,14 @@ def mean_loss(net: nn.Module, task: Task, part: Part, options: RecoveryOptions, 
 
     from harness.training.loop import cpu_threads
 
-    total = 0.0
+    total, scored = 0.0, 0
     with torch.no_grad(), cpu_threads(options.threads):
         for batch in part.batches(options.batch):
             on_device = batch.to(device)
-            total += float(task.loss(task.forward(net, on_device), on_device)) * len(batch)
-    return total / len(part)
+            predictions = task.scored(batch)
+            total += float(task.loss(task.forward(net, on_device), on_device)) * predictions
+            scored += predictions
+    return total / scored
 
 
 def course_of(recovering: Recovering, keeps_end: bool) -> Course:

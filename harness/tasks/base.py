@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
+from harness.errors import Problem
+from harness.recipes import TrainOptions
 from harness.schema import Options
 
 if TYPE_CHECKING:
@@ -118,8 +120,16 @@ class Task(ABC):
         """Why data does not fit a network that has these limits, in a sentence; empty where it does."""
         return ""
 
+    def training_fault(self, options: TrainOptions) -> Problem | None:
+        """What of a recipe makes no sense for items of this kind, at its option; None where all of it does."""
+        return None
+
+    def scored(self, batch: Batch) -> int:
+        """How many predictions the loss of a batch is the mean of."""
+        return len(batch)
+
     def predictions(self, batch: Batch) -> Tensor:
-        """How many predictions each item's loss is the mean of, int64 (n,)."""
+        """The same of each item, int64 (n,)."""
         import torch
 
         return torch.ones(len(batch), dtype=torch.int64, device=batch.inputs.device)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import SpecError
+from harness.errors import Problem, SpecError
+from harness.recipes import TrainOptions
 from harness.schema import Options
 from harness.tasks.base import Batch, Description, Task
 from harness.tasks.texts import UNSCORED, TextBatch, TextInput
@@ -72,6 +73,18 @@ class LanguageModelling(Task):
         rows, targets = outputs.flatten(0, 1).float(), batch.targets.flatten()
         return cross_entropy(rows, targets, ignore_index=UNSCORED, label_smoothing=label_smoothing)
 
+    def training_fault(self, options: TrainOptions) -> Problem | None:
+        if options.label_smoothing:
+            message = "a text is told by its likelihood, which smoothed targets take away from; set it to 0"
+            return Problem("label_smoothing", message)
+        drawn = {"mixup": options.mixup, "cutmix": options.cutmix, "erase": options.erase}
+        asked = [name for name, value in drawn.items() if value]
+        asked += ["augment"] if options.augment != "none" else []
+        return Problem(asked[0], "is of images; a text is trained on as it stands") if asked else None
+
+    def scored(self, batch: Batch) -> int:
+        return int((batch.targets != UNSCORED).sum())
+
     def predictions(self, batch: Batch) -> Tensor:
         return (batch.targets != UNSCORED).sum(dim=1)
 
@@ -83,7 +96,7 @@ class LanguageModelling(Task):
         return log_likelihoods(outputs, batch.targets)
 
     def loss_of(self, kept: Tensor, batch: Batch) -> Tensor:
-        return -kept.double().sum() / self.predictions(batch).sum()
+        return -kept.double().sum() / self.scored(batch)
 
 
 def log_likelihoods(outputs: Tensor, targets: Tensor) -> Tensor:

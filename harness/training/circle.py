@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,11 +24,11 @@ OVER_A_BATCH = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm
 
 @dataclass(frozen=True)
 class Share:
-    """What one process does of a batch: its own items, their weight in the batch's mean, and the items of all."""
+    """What one process does of a batch: its own items, their weight in the batch's mean, and the predictions of all."""
 
     batch: Batch
     weight: float
-    items: int
+    scored: int
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,19 @@ class Circle:
         """Whether this process is the one that reads and writes."""
         return self.rank == 0
 
-    def share(self, batch: Batch) -> Share:
-        """Of n items this process has those from floor(n rank / size) on; one of no weight where there are too few."""
-        items = len(batch)
+    def share(self, batch: Batch, scored: Callable[[Batch], int] = len) -> Share:
+        """Of n items this process has those from floor(n rank / size) on; one of no weight where there are too few.
+
+        `scored` counts the predictions of a batch, over which its loss is the mean.
+        """
+        items, whole = len(batch), scored(batch)
         if self.is_alone:
-            return Share(batch, 1.0, items)
+            return Share(batch, 1.0, whole)
         first, end = (items * rank // self.size for rank in (self.rank, self.rank + 1))
         # Who has no item passes one through all the same: every process must have the same gradients to sum.
         own = slice(first, end) if end > first else slice(0, 1)
-        return Share(batch.at(own), (end - first) / items, items)
+        share = batch.at(own)
+        return Share(share, scored(share) / whole if end > first else 0.0, whole)
 
     def check(self, net: nn.Module) -> None:
         """Raises DeviceError for a network that would learn something else from shares than from whole batches."""

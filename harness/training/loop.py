@@ -94,6 +94,9 @@ def train(  # noqa: PLR0913, PLR0917  # what is trained, on what, how, where, fr
     """
     if len(part) == 0:
         raise DataError("the training part has no items")
+    fault = task.training_fault(options)
+    if fault is not None:
+        raise SpecError(fault)
     _check_amp(options, device)
     steps = steps_of(options, len(part))
     checkpoints = _checkpoints(course, net, part, options, seed)
@@ -102,7 +105,7 @@ def train(  # noqa: PLR0913, PLR0917  # what is trained, on what, how, where, fr
     net.train()
     try:
         with cpu_threads(options.threads), _own_randomness(device), halting(checkpoints is not None) as halt:
-            shuffled = Shuffled(part, options, device, seed, _mixing(options, course, device), circle)
+            shuffled = Shuffled(part, options, device, seed, _mixing(options, course, device), circle, task.scored)
             training = _Training(net, task, options, steps, course, circle, halt)
             position = training.run(shuffled, progress, checkpoints if circle.leads else None)
     finally:
@@ -163,7 +166,7 @@ class _Training:
             self.state.load_chance(self.circle)
         for share in islice(shares, last - step):
             loss, is_halted = self._step(share, number - 1, step)
-            self.losses.add(loss, share.items, step)
+            self.losses.add(loss, share.scored, step)
             step += 1
             if step < last and (is_halted or (checkpoints is not None and checkpoints.is_due)):
                 position = self._at(position, step, epochs=number - 1, loss=position.loss)

@@ -12,23 +12,23 @@ REMEDY = "a lower lr, a longer warmup or a smaller clip may help"
 
 
 class Losses:
-    """Mean losses of the steps since the last mean, with the number of their items."""
+    """Mean losses of the steps since the last mean, with the number of their predictions."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.seen: list[tuple[float, int]] = []
         self.unseen: list[tuple[Tensor, int]] = []
 
-    def add(self, loss: Tensor, items: int, step: int) -> None:
+    def add(self, loss: Tensor, scored: int, step: int) -> None:
         """Of one step; raises FloatingPointError when a look finds one that is not finite."""
-        self.unseen.append((loss.detach(), items))
+        self.unseen.append((loss.detach(), scored))
         if len(self.unseen) == CHECK_EVERY:
             self._look(step)
 
     def mean(self, step: int) -> float:
-        """Mean over the items since the last call."""
+        """Mean over the predictions since the last call."""
         self._look(step)
-        mean = sum(loss * items for loss, items in self.seen) / sum(items for _, items in self.seen)
+        mean = sum(loss * scored for loss, scored in self.seen) / sum(scored for _, scored in self.seen)
         self.seen.clear()
         return mean
 
@@ -39,7 +39,7 @@ class Losses:
 
     def load(self, kept: Tensor) -> None:
         """Goes on from what `tensor` gave."""
-        self.seen = [(loss, int(items)) for loss, items in kept.tolist()]
+        self.seen = [(loss, int(scored)) for loss, scored in kept.tolist()]
 
     def _look(self, step: int) -> None:
         if not self.unseen:
@@ -49,5 +49,5 @@ class Losses:
             if not math.isfinite(loss):
                 place = f"step {step - before + 1} of {self.steps}"
                 raise FloatingPointError(f"training: the loss is {loss} at {place}; {REMEDY}")
-        self.seen += zip(losses, (items for _, items in self.unseen), strict=True)
+        self.seen += zip(losses, (scored for _, scored in self.unseen), strict=True)
         self.unseen.clear()

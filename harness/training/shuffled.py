@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,6 +31,7 @@ class Shuffled:
     seed: int
     mixing: Mixing | None
     circle: Circle
+    scored: Callable[[Batch], int] = len
 
     def __len__(self) -> int:
         return math.ceil(len(self.part) / self.options.batch)
@@ -48,13 +49,13 @@ class Shuffled:
 
     def _share(self, batch: Batch, seed: int) -> Share:
         if self.mixing is None:
-            share = self.circle.share(batch)
-            share = Share(share.batch.to(self.device), share.weight, share.items)
+            share = self.circle.share(batch, self.scored)
+            share = Share(share.batch.to(self.device), share.weight, share.scored)
         else:
             batch = batch.to(self.device)
             if not self.circle.is_alone:
                 torch.manual_seed(seed)  # noise that is drawn on a GPU follows this
-            share = self.circle.share(self.mixing(batch, seed))
+            share = self.circle.share(self.mixing(batch, seed), self.scored)
         if not self.circle.is_alone:
             torch.manual_seed(derived(seed, f"rank {self.circle.rank}"))
         return share

@@ -71,7 +71,7 @@ def test_a_batch_is_shared_out_whole_and_in_order() -> None:
     assert torch.cat([share.batch.targets for share in shares]).tolist() == list(range(7))
     assert [len(share.batch.accepted) for share in shares if share.batch.accepted is not None] == [2, 2, 3]
     assert sum(share.weight for share in shares) == pytest.approx(1)
-    assert {share.items for share in shares} == {7}
+    assert {share.scored for share in shares} == {7}
 
 
 def test_who_has_no_item_takes_one_that_counts_nothing() -> None:
