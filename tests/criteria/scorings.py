@@ -14,18 +14,21 @@ from harness.criteria.base import Scoring
 from harness.families.base import Unit, units
 from harness.families.catalogue import family_of
 from harness.surgery import removed
-from harness.tasks.base import Batch
+from harness.tasks.base import Batch, Task
 from harness.tasks.classification import Classification
 
 Array = npt.NDArray[np.float64]
+CLASSIFICATION = Classification()
 
 
-def scoring_of(net: nn.Module, batches: Iterable[Batch], target: str = "attention", seed: int = 0) -> Scoring:
+def scoring_of(
+    net: nn.Module, batches: Iterable[Batch], target: str = "attention", seed: int = 0, task: Task = CLASSIFICATION
+) -> Scoring:
     """Everything a criterion may look at, removal by `skip`."""
     found = units(family_of(net).sublayers(net), target)
     return Scoring(
         net=net,
-        task=Classification(),
+        task=task,
         units=found,
         batches=tuple(batches),
         without=lambda gone: removed(net, [s for unit in gone for s in unit.sublayers], "skip"),
