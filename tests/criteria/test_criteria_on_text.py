@@ -127,7 +127,7 @@ def test_entropy_is_of_what_the_head_reads_of_every_real_token(net: nn.Module) -
         features = []
         for ids, _ in ITEMS:
             stream = by_hand_last(net, ids, None if is_whole else gone.name)
-            features.append(net.model.norm(stream).detach().double().numpy())  # type: ignore[union-attr, operator]
+            features.append(normed(net, stream).double().numpy())
         sigma = np.concatenate(features).std(axis=0)
         return float(np.log(np.maximum(sigma, 1e-6)).sum())
 
@@ -150,12 +150,19 @@ def by_hand_last(net: nn.Module, ids: Tensor, without: str | None) -> Tensor:
     return last
 
 
+def normed(net: nn.Module, stream: Tensor) -> Tensor:
+    """What the head reads of the last stream."""
+    with torch.no_grad():
+        found: Tensor = net.get_submodule("model.norm")(stream)
+    return found
+
+
 def loss_without(net: nn.Module, without: str | None) -> list[list[float]]:
     """For each item the losses of its scored tokens, one by one, in nats."""
     found = []
     for ids, told in ITEMS:
         with torch.no_grad():
-            logits = net.lm_head(net.model.norm(by_hand_last(net, ids, without))).double()  # type: ignore[operator, union-attr]
+            logits = net.get_submodule("lm_head")(normed(net, by_hand_last(net, ids, without))).double()
         logs = logits.log_softmax(-1)
         found.append([-float(logs[at, token]) for at, token in enumerate(told.tolist()) if token != UNSCORED])
     return found

@@ -51,7 +51,7 @@ def test_fact_5_joint_is_attention_drop_while_attentions_score_below_every_mlp()
     net = decoder("llama")
     with torch.no_grad():
         for depth in range(4):
-            net.get_submodule(f"model.layers.{depth}.mlp.down_proj").weight.mul_(30)  # type: ignore[operator, union-attr]
+            net.get_submodule(f"model.layers.{depth}.mlp.down_proj").weight.mul_(30)  # type: ignore[operator]
     joint, attention, mlp = (
         OneShot().select(Similarity(), text_scoring(net, [together(ITEMS)], target))
         for target in ("joint", "attention", "mlp")
