@@ -37,6 +37,7 @@ class Text(Dataset):
     """
 
     has_path: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("transformers.modeling_utils",)  # of the networks that read it
     label: Label = Field(description="the folder is paths[label] of the site file")
     splits: Splits = {}
     separator: str | None = Field(None, min_length=1, description="text between two documents of a file; null: no rule")
