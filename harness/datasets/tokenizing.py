@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field
 
 from harness.datasets.places import data_folder, fault
 from harness.errors import DataError, MissingExtraError, Problem, short
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 FILE = "tokenizer.json"
 OPTION = "tokenizer"
+OWN = "bytes"
 BYTES = 256
+HUB_NAME = r"[\w-][\w.-]{0,100}(/[\w-][\w.-]{0,100})?"
 
 
 class TokenizerFolder(Schema):
@@ -30,8 +33,16 @@ class TokenizerFolder(Schema):
     label: Label = Field(description="the folder is paths[label] of the site file")
 
 
-HubName = Annotated[str, StringConstraints(pattern=r"^[\w-][\w.-]*/[\w-][\w.-]*$", max_length=120)]
-Tokenizer: TypeAlias = Literal["bytes"] | HubName | TokenizerFolder
+def _tokenizer(value: Any) -> Any:
+    """Picks the shape by what is written, so that a problem is told about what was meant."""
+    if isinstance(value, Mapping):
+        return TokenizerFolder.model_validate(value)
+    if isinstance(value, TokenizerFolder) or (isinstance(value, str) and re.fullmatch(HUB_NAME, value)):
+        return value
+    raise ValueError("must be bytes, the name of a repository (ORG/NAME), or {label: L}")
+
+
+Tokenizer: TypeAlias = Annotated[str | TokenizerFolder, BeforeValidator(_tokenizer)]
 
 
 @dataclass(frozen=True)
@@ -88,9 +99,9 @@ class LibraryEncoder:
         return found
 
 
-def encoder_of(tokenizer: Tokenizer, paths: Mapping[str, Path], place: str) -> Encoder:
+def encoder_of(tokenizer: str | TokenizerFolder, paths: Mapping[str, Path], place: str) -> Encoder:
     """The encoder that a study names; raises DataError where its file is absent or damaged, MissingExtraError."""
-    if tokenizer == "bytes":
+    if tokenizer == OWN:
         return ByteEncoder()
     try:
         import tokenizers
@@ -109,7 +120,7 @@ def encoder_of(tokenizer: Tokenizer, paths: Mapping[str, Path], place: str) -> E
     return LibraryEncoder(library)
 
 
-def _file(tokenizer: HubName | TokenizerFolder, paths: Mapping[str, Path], place: str) -> tuple[Path, str]:
+def _file(tokenizer: str | TokenizerFolder, paths: Mapping[str, Path], place: str) -> tuple[Path, str]:
     """The tokenizer.json, and what to call it."""
     if isinstance(tokenizer, TokenizerFolder):
         folder = data_folder(paths, tokenizer.label, f"{place}: tokenizer {tokenizer.label!r}", f"it holds {FILE}")
