@@ -20,6 +20,7 @@ from harness.reproducible import spec_of
 from harness.schema import Options, canonical
 from harness.spec import FileWeights, ModelSpec, ReferenceModel, Study
 from harness.study_file import StudyFile, absolute
+from harness.tasks.catalogue import task_called
 from harness.trials import weights_identity
 
 State: TypeAlias = Literal["here", "came", "absent"]
@@ -137,4 +138,5 @@ def _data(data: Options, paths: Mapping[str, Path]) -> Fetched:
     except HarnessError as error:
         return Fetched(what, "absent", str(error))
     items = ", ".join(f"{part} {size:,}" for part, size in description.sizes.items())
-    return Fetched(what, "here" if was_here else "came", items or f"{description.outputs} classes")
+    answers = f"{description.outputs} {task_called(description.task).answer}"
+    return Fetched(what, "here" if was_here else "came", items or answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from harness.repetition.items import unpacked
 from harness.report import write_report
 from harness.store import Store
 from harness.study_file import load_study
+from harness.verification.numbers import of_outcomes
 from harness.verification.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -121,6 +123,16 @@ def test_the_report_is_written_and_the_records_hold_together(story: Story) -> No
     found = verify(story.home / "results" / "words")
     assert len(found.records) == 3
     assert [finding for one in found.records for finding in one.findings] == []
+
+
+def test_documents_that_do_not_give_the_perplexity_are_found(story: Story) -> None:
+    record = story.records["similarity"]
+    assert list(of_outcomes(record)) == []
+    first, *others = record.outcomes
+    likelier = base64.b64encode((0.5 * unpacked(first)).astype("<f8").tobytes()).decode()
+    tampered = record.model_copy(update={"outcomes": (first.model_copy(update={"data": likelier}), *others)})
+    (found,) = of_outcomes(tampered)
+    assert found.startswith("items of perplexity validation: its documents give ")
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:

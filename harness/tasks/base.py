@@ -94,6 +94,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     item: ClassVar[str]  # what one outcome speaks about: image, document
+    answer: ClassVar[str]  # what an output stands for, in the plural: classes, tokens
     needs_labels: ClassVar[bool] = True
 
     @abstractmethod

@@ -20,6 +20,7 @@ class Classification(Task):
 
     name = "classification"
     item = "image"
+    answer = "classes"
 
     def model_options(self, data: Description) -> Options:
         return {"num_classes": data.outputs, "in_chans": data.channels}

@@ -27,6 +27,7 @@ class LanguageModelling(Task):
 
     name = "language_modelling"
     item = "document"
+    answer = "tokens"
     needs_labels = False
 
     def model_options(self, data: Description) -> Options:

@@ -1,10 +1,13 @@
-"""Do values follow from what they were made of: medians from samples, accuracies from the outcome of every item?"""
+"""Do values follow from what they were made of: medians from samples, outcomes from those of every item?"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from statistics import harmonic_mean, median
+
+import numpy as np
+import numpy.typing as npt
 
 from harness.records import Asked, Measurement, Outcome, Record
 from harness.repetition.finding import title
@@ -17,6 +20,8 @@ MADE_OF: dict[str, Callable[[Sequence[float]], float]] = {
     "images_per_s": harmonic_mean,  # every sample holds as many items, so all items by all the time
 }
 SHARES = ("top1", "top5", "ece")
+PERPLEXITY = "perplexity"
+LARGEST = 700.0  # beyond it an exponential is no float
 ROUNDING = 1e-9
 
 
@@ -28,7 +33,7 @@ def of_measurements(record: Record) -> Iterator[str]:
 
 
 def of_outcomes(record: Record) -> Iterator[str]:
-    """Outcomes that cannot be unpacked, and accuracies that they do not give when they are counted again."""
+    """Outcomes that cannot be unpacked, and values that they do not give when they are counted again."""
     values = {m.asked.key: m for m in record.measurements}
     for one in record.outcomes:
         key = _asked_key(one)
@@ -78,11 +83,30 @@ def _of_items(one: Outcome, measured: Measurement | None) -> Iterator[str]:
     except ValueError:
         yield "what is kept of the items cannot be unpacked"
         return
-    if one.encoding != "bits" or measured is None or measured.value is None or one.items == 0:
+    if measured is None or measured.value is None or one.items == 0:
+        return
+    if one.encoding == "float64":
+        yield from _of_likelihoods(one, values, measured.value)
         return
     counted = int(values.sum())
     if measured.value != counted / one.items:
         yield f"{counted} of {one.items} are right, and the value is {measured.value:.6g}"
+
+
+def _of_likelihoods(one: Outcome, values: npt.NDArray[np.float64], value: float) -> Iterator[str]:
+    """exp(-sum ln p / tokens) of documents that come with their tokens."""
+    tokens = one.model_copy(update={"data": (one.weights or {}).get("tokens", "")})
+    if one.metric != PERPLEXITY or not tokens.data:
+        return
+    try:
+        counted = float(unpacked(tokens).sum())
+    except ValueError:
+        yield "the tokens of its documents cannot be unpacked"
+        return
+    mean = -float(values.sum()) / counted if counted > 0 else math.inf
+    expected = math.exp(mean) if mean < LARGEST else math.inf
+    if not math.isclose(value, expected, rel_tol=ROUNDING):
+        yield f"its documents give {expected:.6g}, and the value is {value:.6g}"
 
 
 def _asked_key(one: Outcome) -> str:
