@@ -14,14 +14,13 @@ from harness.schema import Json
 from harness.searches.answers import unit_scores
 from harness.surgery import REMOVALS, removed
 from harness.surgery import remove as without
-from harness.tasks.base import Batch
-from harness.tasks.catalogue import task_called
+from harness.tasks.base import Batch, Task
+from harness.tasks.catalogue import task_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Batches: TypeAlias = "Tensor | tuple[Tensor, Tensor] | Iterable[Tensor | Sequence[Tensor]]"
-TASK = "classification"  # the task of every family so far
 
 
 def score(
@@ -34,9 +33,10 @@ def score(
 ) -> dict[str, float]:
     """A score for each unit of the target by name, in order of depth; the lowest is the cheapest to lose.
 
-    `batches` are tensors of inputs or (inputs, targets) pairs: a loader, a list, or one of them alone. Further keywords
-    are options of the criterion, as in a study, and `seed` for a random one. A criterion of sets scores each unit as a
-    set of one. The model runs where it is, in eval mode, and is left as it was.
+    `batches` are tensors of inputs or (inputs, targets) pairs: a loader, a list, or one of them alone; of a language
+    model token ids (n, length), whose targets are their own next tokens where none are given. Further keywords are
+    options of the criterion, as in a study, and `seed` for a random one. A criterion of sets scores each unit as a set
+    of one. The model runs where it is, in eval mode, and is left as it was.
     """
     seed = options.pop("seed", 0)
     chosen = criterion if isinstance(criterion, Criterion) else criteria.create({"name": criterion, **options})
@@ -44,11 +44,15 @@ def score(
         raise SpecError(f"{', '.join(options)}: options of a criterion that is made already; give its name instead")
     found = _units(model, target)
     _check(chosen, target, removal)
+    task = task_of(model)
+    fault = chosen.task_fault(task.name)
+    if fault:
+        raise SpecError(f"criterion {chosen.name!r}: {fault}")
     scoring = Scoring(
         net=model,
-        task=task_called(TASK),
+        task=task,
         units=found,
-        batches=tuple(_batches(batches, chosen)) if chosen.needs_calibration else (),
+        batches=tuple(_batches(batches, chosen, task)) if chosen.needs_calibration else (),
         without=lambda gone: removed(model, [s for unit in gone for s in unit.sublayers], removal),
         removal=removal,
         seed=seed if isinstance(seed, int) else 0,
@@ -106,7 +110,7 @@ def _check(criterion: Criterion, target: str, removal: str) -> None:
         raise SpecError(f"criterion {criterion.name!r} does not score {target!r}; it scores {allowed}")
 
 
-def _batches(given: Batches, criterion: Criterion) -> Iterator[Batch]:
+def _batches(given: Batches, criterion: Criterion, task: Task) -> Iterator[Batch]:
     """As many items as the criterion reads, in the order given."""
     from torch import Tensor
 
@@ -120,16 +124,15 @@ def _batches(given: Batches, criterion: Criterion) -> Iterator[Batch]:
     for entry in [given] if is_one else given:
         if left is not None and found >= left:
             return
-        batch = _batch(entry, criterion)
-        batch = batch if left is None else Batch(batch.inputs[: left - found], batch.targets[: left - found])
+        batch = _batch(entry, criterion, task)
+        batch = batch if left is None else batch.at(slice(left - found))
         found += len(batch)
         yield batch
     if not found:
         raise DataError(f"batches: criterion {criterion.name!r} reads items, and none are given")
 
 
-def _batch(entry: Any, criterion: Criterion) -> Batch:
-    import torch
+def _batch(entry: Any, criterion: Criterion, task: Task) -> Batch:
     from torch import Tensor
 
     parts = (entry,) if isinstance(entry, Tensor) else tuple(entry) if isinstance(entry, list | tuple) else ()
@@ -137,10 +140,9 @@ def _batch(entry: Any, criterion: Criterion) -> Batch:
         raise DataError("batches: each must be a tensor of inputs, or a pair of tensors (inputs, targets)")
     if len(parts) == 2 and len(parts[0]) != len(parts[1]):
         raise DataError(f"batches: {len(parts[0])} inputs stand beside {len(parts[1])} targets")
-    if len(parts) == 1 and criterion.reads_labels:
+    if len(parts) == 1 and criterion.reads_labels and task.needs_labels:
         raise DataError(f"batches: criterion {criterion.name!r} reads targets; give pairs (inputs, targets)")
-    inputs = parts[0]
-    return Batch(inputs, parts[1] if len(parts) == 2 else torch.zeros(len(inputs), dtype=torch.int64))
+    return task.given(parts[0], parts[1] if len(parts) == 2 else None)
 
 
 def _scores(criterion: Criterion, scoring: Scoring) -> dict[str, float]:

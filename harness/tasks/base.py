@@ -110,6 +110,10 @@ class Task(ABC):
         """Seeded made-up inputs of the right shape, for proofs and costs; on `meta` nothing is drawn."""
 
     @abstractmethod
+    def given(self, inputs: Tensor, targets: Tensor | None) -> Batch:
+        """Items of somebody's own; without targets those that follow from the inputs, or any."""
+
+    @abstractmethod
     def forward(self, net: nn.Module, batch: Batch) -> Tensor:
         """Outputs of the network, one row an item."""
 

@@ -54,6 +54,11 @@ class Classification(Task):
             inputs = torch.randn(items, *config.size, generator=torch.Generator().manual_seed(seed))
         return Batch(inputs, torch.zeros(items, dtype=torch.int64)).to(device)
 
+    def given(self, inputs: Tensor, targets: Tensor | None) -> Batch:
+        import torch
+
+        return Batch(inputs, torch.zeros(len(inputs), dtype=torch.int64) if targets is None else targets)
+
     def forward(self, net: nn.Module, batch: Batch) -> Tensor:
         outputs: Tensor = net(batch.inputs)
         return outputs

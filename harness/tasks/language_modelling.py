@@ -62,6 +62,13 @@ class LanguageModelling(Task):
             drawn = torch.randint(config.vocabulary, (items, length + 1), generator=generator)
         return TextBatch(drawn[:, :-1].contiguous(), drawn[:, 1:].contiguous()).to(device)
 
+    def given(self, inputs: Tensor, targets: Tensor | None) -> TextBatch:
+        """Token ids (n, length) without padding; their own next tokens are the targets, and the last has none."""
+        if targets is None:
+            targets = inputs.roll(-1, dims=1)
+            targets[:, -1] = UNSCORED
+        return TextBatch(inputs, targets)
+
     def forward(self, net: nn.Module, batch: Batch) -> Tensor:
         """Logits (n, length, vocabulary)."""
         outputs: Tensor = net(batch.inputs, use_cache=False).logits

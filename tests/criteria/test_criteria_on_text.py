@@ -12,7 +12,8 @@ from decoders import decoder
 from stretches_scored import TASK, stretches, text_scoring, together
 from torch import Tensor, nn
 
-from harness.criteria.base import Criterion, ListCriterion, Scoring, SetCriterion, criteria
+import harness
+from harness.criteria.base import Criterion, ListCriterion, Scoring, SetCriterion, UnitCriterion, criteria
 from harness.criteria.calibration_loss import CalibrationLoss
 from harness.criteria.entropy import Entropy
 from harness.criteria.labels import labels_of
@@ -219,3 +220,20 @@ def test_used_tokens_are_no_places_where_items_differ_in_length(net: nn.Module) 
     scoring = text_scoring(net, [together(ITEMS[:1]), together(ITEMS[1:2])])
     with pytest.raises(SpecError, match="items differ in length, so places mean nothing; 'all' would do"):
         Similarity(tokens="used").scores(scoring)
+
+
+def test_ones_own_decoder_is_scored_on_token_ids(net: nn.Module) -> None:
+    items = stretches((12, 12, 12))
+    ids = torch.stack([one for one, _ in items])
+    targets = torch.stack([told for _, told in items])
+    scoring = text_scoring(net, [together(items)])
+    for name in ("similarity", "taylor"):
+        criterion = criteria.create({"name": name})
+        assert isinstance(criterion, UnitCriterion)
+        assert harness.score(net, [(ids, targets)], name) == pytest.approx(dict(criterion.scores(scoring)), rel=1e-6)
+    shifted = ids.roll(-1, dims=1)
+    shifted[:, -1] = UNSCORED
+    found = harness.score(net, ids, "calibration_loss")
+    assert found == pytest.approx(harness.score(net, (ids, shifted), "calibration_loss"), rel=1e-6)
+    with pytest.raises(SpecError, match="criterion 'calibration_accuracy': answers are of classification"):
+        harness.score(net, ids, "calibration_accuracy")
