@@ -8,10 +8,12 @@ from text_files import load_text, write_texts
 from tiny_decoder import tiny_decoder
 from torch import nn
 
-from harness.datasets.base import Part
+from harness.datasets.base import Data, Part
 from harness.errors import SpecError
 from harness.models import content_of
 from harness.recipes import RecoveryOptions, TrainOptions
+from harness.recoveries.base import Recovering
+from harness.recoveries.distill import Distill
 from harness.recoveries.tuning import mean_loss
 from harness.tasks.language_modelling import LanguageModelling
 from harness.training.circle import Circle
@@ -22,14 +24,19 @@ OPTIONS = TrainOptions(steps=30, batch=4, lr=1e-2, label_smoothing=0.0)
 
 
 @pytest.fixture(scope="module")
-def part(tmp_path_factory: pytest.TempPathFactory) -> Part:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     """Documents of several lengths, so that items are padded."""
     home = write_texts(tmp_path_factory.mktemp("texts"), documents=5, lines=1)
-    return load_text(home, separator="\n\n\n", context=24, packed=False).parts["train"]
+    return load_text(home, separator="\n\n\n", context=24, packed=False)
 
 
-def fresh() -> nn.Module:
-    return tiny_decoder(vocab_size=256, initializer_range=0.02)
+@pytest.fixture(scope="module")
+def part(data: Data) -> Part:
+    return data.parts["train"]
+
+
+def fresh(seed: int = 0) -> nn.Module:
+    return tiny_decoder(seed, vocab_size=256, initializer_range=0.02)
 
 
 def trained(part: Part, options: TrainOptions = OPTIONS, seed: int = 0) -> tuple[nn.Module, dict[str, float]]:
@@ -98,3 +105,28 @@ def test_a_mean_loss_over_a_part_does_not_depend_on_its_batches(part: Part) -> N
 def test_a_recipe_of_images_is_refused(part: Part, options: dict[str, object], place: str) -> None:
     with pytest.raises(SpecError, match=place):
         trained(part, TrainOptions.model_validate({"steps": 1, "label_smoothing": 0.0, **options}))
+
+
+def test_a_teacher_is_followed_where_something_is_told(data: Data) -> None:
+    part, student, teacher = data.parts["train"], fresh(), fresh(seed=1)
+    divergences: list[float] = []
+    with torch.no_grad():
+        for batch in part.batches(1):
+            taught, own = (TASK.forward(net, batch)[0].double().log_softmax(-1) for net in (teacher, student))
+            apart = (taught.exp() * (taught - own)).sum(-1)
+            divergences += apart[batch.targets[0] >= 0].tolist()
+    recovering = Recovering(
+        net=student,
+        whole=teacher,
+        sublayers=(),
+        removal="skip",
+        anew=fresh,
+        task=TASK,
+        data=data,
+        device="cpu",
+        seed=0,
+        progress=lambda _: None,
+    )
+    options = {"steps": 1, "batch": len(part), "alpha": 1.0, "temperature": 1.0, "label_smoothing": 0.0}
+    figures = Distill.model_validate(options).recover(recovering)
+    assert figures["loss"] == pytest.approx(sum(divergences) / len(divergences), rel=1e-4)
