@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
 from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, units
+from harness.models.hub import made_with
 from harness.record_file import why
 from harness.schema import Json, Options, Schema, digest, sealed, unsealed
 from harness.tasks.catalogue import task_called
@@ -162,7 +163,7 @@ def kept_inventory(  # where it is kept, of what network, for what data, and who
 
 def _key(architecture: str, options: Options, task_options: Options, task: str) -> str:
     asked: list[Json] = [architecture, options, task_options, version("timm"), REVISION]
-    return digest(asked if task == Classification.name else [*asked, task])
+    return digest(asked if task == Classification.name else [*asked, task, *made_with(architecture)])
 
 
 def _read(path: Path) -> Inventory | None:

@@ -26,6 +26,7 @@ from harness.spec import Choice, FileWeights, ModelSpec, Pretrained, ReferenceMo
 from harness.study_file import absolute
 from harness.tasks.base import Description
 from harness.tasks.catalogue import task_called
+from harness.tasks.language_modelling import LanguageModelling
 
 T = TypeVar("T")
 
@@ -75,6 +76,10 @@ def _entry(study: Study, checked: Checked, asked: ModelSpec, where: str, looked:
         _attempted(checked, "", lambda: check_architecture(model.architecture, model.options, where))
         return None
     dataset, description = found
+    fault = _mistaken(model.architecture, dataset, description)
+    if fault:
+        checked.problems.append(Problem(f"{where}.architecture", fault))
+        return None
     inventory = _inventory(checked, model, description, looked.inventories, where)
     return None if inventory is None else ModelEntry(model, dataset, description, inventory, sha256)
 
@@ -85,6 +90,14 @@ def _attempted(checked: Checked, where: str, make: Callable[[], T]) -> T | None:
     except HarnessError as error:
         checked.problems += [p.under(where) for p in error.problems]
         return None
+
+
+def _mistaken(architecture: str, dataset: Dataset, description: Description) -> str:
+    """Why data of this kind is not for such a network, known before it is built; empty where it may be."""
+    if not is_language_model(architecture) or description.task == LanguageModelling.name:
+        return ""
+    item = task_called(description.task).item
+    return f"{architecture} is a language model, and {dataset.title!r} holds {item}s for {description.task}"
 
 
 def located(model: ModelSpec, folder: Path) -> ModelSpec:

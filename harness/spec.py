@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -126,8 +127,10 @@ class ModelSpec(Schema):
     """A network with its weights; `name` is the label of tables."""
 
     name: Label = Field(description="its label in tables")
-    architecture: str = Field(description="a name of timm's; `harness list models` has those that can lose parts")
-    options: Options = Field({}, description="passed to timm; classes and channels follow the data")
+    architecture: str = Field(
+        description="a name of timm's, or a decoder: hf:NAME, hf:./DIR, hf-config:./F.json; `harness list models`"
+    )
+    options: Options = Field({}, description="passed to timm, or over a decoder's configuration; some follow the data")
     weights: Annotated[Weights, BeforeValidator(_weights)] = Field("pretrained", description="where they come from")
     data: Annotated[Choice, BeforeValidator(Choice.split)] | None = Field(None, description="null: the study's data")
     resources: StageResources = Field(StageResources(), description="where its jobs need other than the site file says")
@@ -138,7 +141,7 @@ class ModelSpec(Schema):
         # A bare timm name: its dots and colons are made fit for a file name.
         if not isinstance(value, str):
             return value
-        return {"name": value.replace(":", "_").replace("/", "_"), "architecture": value}
+        return {"name": re.sub("[:/@]", "_", value), "architecture": value}
 
 
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]

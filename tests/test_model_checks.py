@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from decoders import WIDE, decoder
+from small_studies import small, written
 
 from harness.errors import SpecError
 from harness.model_checks import located, without_places
+from harness.plan import make_plan
 from harness.spec import FileWeights, ModelSpec
+from harness.study_file import load_study
 
 DEIT = ModelSpec(name="m", architecture="deit_tiny_patch16_224")
 
@@ -55,3 +58,18 @@ def test_a_revision_is_said_in_the_architecture() -> None:
     with pytest.raises(SpecError, match=r"^weights\.pretrained: .*: hf:owner/name@v1$"):
         without_places(spec("hf:owner/name", {"pretrained": "v1"}))
     assert without_places(spec("hf:owner/name@v1", "pretrained")).weights == "pretrained"
+
+
+def test_pictures_are_not_for_a_language_model(tmp_path: Path) -> None:
+    (tmp_path / "small.json").write_text('{"model_type": "llama"}')
+    models = {"name": "m", "architecture": "hf-config:./small.json", "weights": "random"}
+    path = written(tmp_path, small(models=models))
+    with pytest.raises(SpecError) as caught:
+        make_plan(load_study(path), tmp_path)
+    assert [p.where.partition(": ")[2] for p in caught.value.problems] == ["models.0.architecture"]
+    assert "hf-config:llama is a language model, and 'digits' holds images for classification" in str(caught.value)
+
+
+def test_a_bare_name_is_made_fit_for_a_file() -> None:
+    models = [ModelSpec.model_validate(name) for name in ("hf:owner/name@v1", "hf-config:./small.json")]
+    assert [model.name for model in models] == ["hf_owner_name_v1", "hf-config_._small.json"]

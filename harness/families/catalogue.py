@@ -59,7 +59,8 @@ def sublayers_named(net: nn.Module, names: Iterable[str]) -> tuple[Sublayer, ...
 def _refusal(net: nn.Module) -> str:
     kind = class_name(net)
     near = next((family for family in families() if kind in family.model_classes), None)
-    known = ", ".join(sorted(family.name for family in families()))
+    kin = [family for family in families() if family.library == kind.partition(".")[0]] or families()
+    known = ", ".join(sorted(family.name for family in kin))
     if near is None:
         return f"no family says where a network of class {kind} keeps its blocks; known families: {known}"
     strangers = near.strangers(net)

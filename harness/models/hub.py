@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from importlib.metadata import distributions
 from pathlib import Path
 
 from harness.errors import DataError, Problem, SpecError
 from harness.models.configs import FILE, HUB, SAFE_FILES
+from harness.pretrained import SAFE, is_damaged
 
+INDEX = f"{SAFE}.index.json"  # says which of several files holds what
 # Nothing that would be run: neither pickles nor Python. Tokenizers come along.
-WANTED = (FILE, "generation_config.json", SAFE_FILES, "*.safetensors.index.json", "tokenizer*", "*.txt", "*.model")
+WANTED = (FILE, "generation_config.json", SAFE_FILES, INDEX, "tokenizer*", "*.txt", "*.model")
 
 
 def cached_folder(architecture: str) -> Path | None:
@@ -21,24 +25,48 @@ def cached_folder(architecture: str) -> Path | None:
 
 
 def has_weights(architecture: str) -> bool:
-    """Whether the cache of this machine holds its weights, or a part of them."""
+    """Whether the cache of this machine holds its weights, all pieces of them."""
     folder = cached_folder(architecture)
-    return folder is not None and any(folder.glob(SAFE_FILES))
+    if folder is None:
+        return False
+    index = folder / INDEX
+    if not index.is_file():
+        return (folder / SAFE).is_file()
+    try:
+        names = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return False
+    return all((folder / str(name)).is_file() for name in names)
+
+
+def made_with(architecture: str) -> list[str]:
+    """What the name of a language model leaves open: the version of transformers, and of a repository its revision."""
+    library = next((one.version for one in distributions(name="transformers")), "")
+    folder = cached_folder(architecture) if architecture.startswith(HUB) else None
+    return [library, folder.name if folder else ""]
 
 
 def fetched_folder(architecture: str) -> Path:
-    """Its files, asked for over the network where they are not here; raises DataError."""
+    """Its files, asked for over the network where they are not here, or damaged; raises DataError."""
     from huggingface_hub import errors, snapshot_download
 
     here = cached_folder(architecture) if has_weights(architecture) else None
-    if here is not None:
+    is_broken = here is not None and _is_broken(here)
+    if here is not None and not is_broken:
         return here
     name, revision = _checked(architecture)
-    broken = errors.HTTPError  # type: ignore[attr-defined]  # of the client that the hub's stands on: no connection
+    offline = errors.HTTPError  # type: ignore[attr-defined]  # of the client that the hub's stands on: no connection
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED)))
-    except (OSError, broken, ValueError) as error:
+        found = Path(snapshot_download(name, revision=revision, allow_patterns=[*WANTED], force_download=is_broken))
+    except (OSError, offline, ValueError) as error:
         raise DataError(f"{architecture} cannot be fetched: {str(error).strip().partition(chr(10))[0]}") from None
+    if _is_broken(found):  # without a connection the client gives what it has
+        raise DataError(f"{architecture} cannot be fetched: what the cache holds is damaged, and the hub is not asked")
+    return found
+
+
+def _is_broken(folder: Path) -> bool:
+    return any(map(is_damaged, folder.glob(SAFE_FILES)))
 
 
 def _checked(architecture: str) -> tuple[str, str | None]:
