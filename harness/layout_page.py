@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from importlib.metadata import version
 
-from harness.families.base import Layout, Refusal
+from harness.families.base import Family, Layout, Refusal
 from harness.families.catalogue import families
 from harness.layouts import Standing, layouts
 
@@ -29,6 +29,12 @@ Sublayers are called `<path of the block>.<its core module>`, as `blocks.3.attn`
 
 Where more than one stream passes between blocks, sets of sublayers share no forward passes: each set is run alone.
 """
+DECODERS = """
+## Language models
+
+Decoders of transformers by their type, which their configuration calls `model_type`
+([language_models.md](language_models.md)). Every attention and every MLP may go, down to embedding, last norm and head.
+"""
 EXTRA = """
 ## One's own family
 
@@ -49,6 +55,7 @@ def page() -> str:
         f"\n{counts} and {len(found) - addressed:,} refused.\n",
         *_addressed(found),
         *_refused(found),
+        *_decoders(),
         EXTRA,
     ]
     return "".join(parts)
@@ -57,7 +64,7 @@ def page() -> str:
 def _addressed(found: dict[str, Standing]) -> list[str]:
     lines = ["\n## Addressed\n\n| family | timm's modules (names) | block | kinds | never offered, and remarks |\n"]
     lines.append("| --- | --- | --- | --- | --- |\n")
-    for family in sorted(families(), key=lambda one: one.name):
+    for family in _of("timm"):
         modules = Counter(s.module for s in found.values() if s.family == family.name)
         named = ", ".join(f"{module} ({count})" for module, count in sorted(modules.items()))
         for at, (name, layout) in enumerate(family.layouts.items()):
@@ -65,6 +72,19 @@ def _addressed(found: dict[str, Standing]) -> list[str]:
             remarks = _remarks(layout) + ([f"no chain: {family.no_chain}"] if family.no_chain and at == 0 else [])
             lines.append(_row(*first, f"`{name.rpartition('.')[2]}`", _kinds(layout), "; ".join(remarks)))
     return lines
+
+
+def _decoders() -> list[str]:
+    lines = [DECODERS, "\n| type | block | kinds | never offered, and remarks |\n| --- | --- | --- | --- |\n"]
+    for family in _of("transformers"):
+        for name, layout in family.layouts.items():
+            remarks = "; ".join(_remarks(layout))
+            lines.append(_row(f"`{family.name}`", f"`{name.rpartition('.')[2]}`", _kinds(layout), remarks))
+    return lines
+
+
+def _of(library: str) -> list[Family]:
+    return sorted((one for one in families() if one.library == library), key=lambda one: one.name)
 
 
 def _kinds(layout: Layout) -> str:

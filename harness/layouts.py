@@ -1,4 +1,4 @@
-"""Which family addresses each of timm's architectures, and why the others are refused; kept once found."""
+"""Which family addresses each of timm's architectures and which types of decoders, and why others are refused."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def kept_layouts(folder: Path) -> dict[str, Standing]:
         found = layouts()
         write_kept(path, json.dumps({name: asdict(standing) for name, standing in found.items()}, indent=0))
     return found
+
+
+def decoders() -> list[str]:
+    """Types of language models that families address, sorted: what `hf-config:` may be followed by."""
+    return sorted(family.name for family in families() if family.library == "transformers")
 
 
 def layouts() -> dict[str, Standing]:

@@ -11,7 +11,7 @@ import timm
 
 from harness import layouts as module
 from harness.families.catalogue import families, family_of
-from harness.layouts import UNCLASSIFIED, Standing, kept_layouts
+from harness.layouts import UNCLASSIFIED, Standing, decoders, kept_layouts
 from harness.models import architectures, create
 
 SMALLEST = {  # of each module in which no name is small
@@ -94,3 +94,8 @@ def test_where_a_module_is_addressed_and_refused_the_network_tells(found: dict[s
         assert counts[True]
         assert counts[False]
     assert found["mobilenetv3_large_100"] == replace(found["mobilenetv3_large_100"], family="")
+
+
+def test_types_of_decoders_are_those_of_their_families() -> None:
+    assert decoders() == sorted(family.name for family in families() if family.library == "transformers")
+    assert {"llama", "gemma3_text", "falcon"} <= set(decoders())

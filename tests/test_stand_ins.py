@@ -85,3 +85,36 @@ def test_a_shared_module_lets_nothing_pass() -> None:
     nothing = Nothing((2, 3, 4))
     assert Lenient(inner)(nothing) is nothing
     assert Lenient(inner.eval())(X) is X
+
+
+def test_arguments_may_be_given_by_name() -> None:
+    x = torch.ones(1, 2, 3)
+    output, weights = Absent(passes=(None,))(hidden_states=x, attention_mask=None)
+    assert isinstance(output, Nothing)
+    assert (output.shape, weights) == ((1, 2, 3), None)
+    given = Through(returns=(0, None))(hidden_states=x, attention_mask=None)
+    assert given[0] is x
+    assert given[1] is None
+
+
+def test_a_head_that_adds_to_the_stream_itself_gives_the_stream() -> None:
+    normed, stream = torch.ones(1, 2, 3), torch.full((1, 2, 3), 5.0)
+    output, weights = Absent(passes=(None,), onto=1)(normed, stream, mask=None)
+    assert output is stream
+    assert weights is None
+    assert torch.equal(Through(onto=1)(normed, stream), normed + stream)
+    assert torch.equal(Through(returns=(0, None), onto=1)(normed, stream)[0], normed + stream)
+
+
+def test_nothing_drops_out_as_nothing() -> None:
+    nothing = Nothing((1, 2, 3))
+    assert torch.nn.functional.dropout(nothing, p=0.5, training=True) is nothing  # type: ignore[arg-type, comparison-overlap]
+
+
+def test_only_what_was_a_layer_of_a_cache_counts_tokens() -> None:
+    class Cache:
+        def get_seq_length(self) -> int:
+            raise AssertionError("asked")
+
+    assert Through()(torch.ones(1), cache=Cache()) is not None
+    assert Absent(layer_idx=1)(torch.ones(1, 2, 3), cache=None).shape == (1, 2, 3)

@@ -66,11 +66,13 @@ def _list_targets() -> int:
 
 
 def _list_models(why: bool, results: Path) -> int:
-    from harness.layouts import kept_layouts
+    from harness.layouts import decoders, kept_layouts
 
     for name, standing in kept_layouts(results / "artifacts" / "inventory").items():
         if why:
             typer.echo(f"{name:<48} {standing.family or f'no: {standing.reason}'}")
         elif standing.family:
             typer.echo(name)
+    for kind in decoders():
+        typer.echo(f"hf-config:{kind:<38} {kind}" if why else f"hf-config:{kind}")
     return FINE

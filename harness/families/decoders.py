@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 HOME = "transformers.models"
+_ONE_NORM = "where attention and MLP share a norm it stays until both go, and there is no form `identity`"
 _NORMED = "it norms the sum, so that the stream would still be normed without the branch"
 
 
@@ -30,6 +31,7 @@ _ATTENTION = Branch(
 _MLP = Branch("mlp", "mlp", ("post_attention_layernorm", "mlp"))
 # x + f(norm(x)).
 PRE_NORM = Layout((_ATTENTION, _MLP))
+EXPERTS = replace(PRE_NORM, notes=("the MLP is the router with all its experts",))
 # x + norm(f(norm(x))).
 BETWEEN_NORMS = Layout(
     (
@@ -49,7 +51,9 @@ _PARALLEL_ATTENTION = replace(_ATTENTION, modules=("self_attn",), entry=".", rea
 _PARALLEL_MLP = Branch("mlp", "mlp", ("mlp",), entry=".")
 
 PHI = Layout(
-    (replace(_PARALLEL_ATTENTION, tap="self_attn.dense"), _PARALLEL_MLP), shared=("input_layernorm", "resid_dropout")
+    (replace(_PARALLEL_ATTENTION, tap="self_attn.dense"), _PARALLEL_MLP),
+    shared=("input_layernorm", "resid_dropout"),
+    notes=(_ONE_NORM,),
 )
 PHI3 = Layout(
     (
@@ -67,7 +71,7 @@ STABLELM = Layout(
             ),
         ),
     ),
-    notes=("attention and MLP share one norm, where they are parallel",),
+    notes=(_ONE_NORM,),
 )
 GPT2 = Layout(
     (
@@ -153,7 +157,7 @@ FALCON = Layout(
             ),
         ),
     ),
-    notes=("attention and MLP share one norm, where they are parallel with one",),
+    notes=(_ONE_NORM,),
 )
 
 
@@ -166,7 +170,7 @@ def _family(name: str, model: str, block: str, layout: Layout, container: str = 
 FAMILIES: tuple[Family, ...] = (
     _family("llama", "LlamaForCausalLM", "LlamaDecoderLayer", PRE_NORM),
     _family("mistral", "MistralForCausalLM", "MistralDecoderLayer", PRE_NORM),
-    _family("mixtral", "MixtralForCausalLM", "MixtralDecoderLayer", PRE_NORM),
+    _family("mixtral", "MixtralForCausalLM", "MixtralDecoderLayer", EXPERTS),
     _family("qwen2", "Qwen2ForCausalLM", "Qwen2DecoderLayer", PRE_NORM),
     _family("qwen3", "Qwen3ForCausalLM", "Qwen3DecoderLayer", PRE_NORM),
     _family("gemma", "GemmaForCausalLM", "GemmaDecoderLayer", PRE_NORM),

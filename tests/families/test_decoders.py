@@ -183,6 +183,14 @@ def test_a_block_is_its_attention_and_its_mlp(name: str) -> None:
 
 
 @every_decoder
+def test_a_removed_decoder_trains(name: str) -> None:
+    sublayers = sublayers_of(name)
+    candidate: Any = remove(net_of(name), (sublayers[0], sublayers[3], *sublayers[4:6]), "skip").train()
+    candidate(token_ids(), use_cache=False).logits.square().mean().backward()
+    assert all(p.grad is not None for p in candidate.parameters() if p.requires_grad)
+
+
+@every_decoder
 def test_generation_with_a_cache_equals_generation_without(name: str) -> None:
     net, ids = net_of(name), token_ids(length=7)
     for gone in ((), *list(sets_of(name))[::2]):

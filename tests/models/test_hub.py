@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,8 @@ def test_weights_are_here_when_all_pieces_are(cache: Path, tmp_path: Path) -> No
 
 def test_what_is_here_is_told_with_its_revision_and_its_hash(cache: Path, tmp_path: Path) -> None:
     put_model(cache, tmp_path / "small")
-    for weights in ({"pretrained": None}, {"random": True}):
+    asked: tuple[Options, ...] = ({"pretrained": None}, {"random": True})
+    for weights in asked:
         found = next(iter(fetched([Need(NAME, {}, weights, DATA)], {})))
         assert (found.what, found.state) == ("weights of hf:owner/small", "here")
         assert found.detail.startswith(f"revision {COMMIT}, SHA-256 ")
@@ -92,6 +92,6 @@ def test_an_inventory_is_of_one_revision_and_one_version(cache: Path, tmp_path: 
 
 def test_pieces_are_named_in_a_file_that_is_read_with_care(cache: Path, tmp_path: Path) -> None:
     put_model(cache, tmp_path / "small")
-    for content in ([], {"weight_map": []}, {"weight_map": {"a": "gone.safetensors"}}):
-        put_into_cache(cache, "owner/small", "model.safetensors.index.json", json.dumps(content).encode())
+    for content in ("[]", '{"weight_map": []}', '{"weight_map": {"a": "gone.safetensors"}}'):
+        put_into_cache(cache, "owner/small", "model.safetensors.index.json", content.encode())
         assert not has_weights(NAME)
