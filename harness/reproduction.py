@@ -16,6 +16,7 @@ from harness.executors.base import POLL_S, stop
 from harness.failures import lost
 from harness.following import PATIENCE_S, Watcher
 from harness.jobs import Assignment, EventTail, Job, JobFolder, events_path
+from harness.models import needs
 from harness.place import Place
 from harness.plugins import load_plugins
 from harness.presence import check_presence
@@ -101,7 +102,8 @@ def reproduction(record: Record, results: Path, means: Means) -> Reproduction:
     asked = record.run.asked
     found = answering(asked, Scene(record.trial.is_baseline, spec.runs_in(), sets_beside_test(asked)))
     job = _job(record, results, place, found.collectors)
-    own = {"files": files, "plugins": tuple(str(path.resolve()) for path in means.plugins), "preload": dataset.needs}
+    preload = (*dataset.needs, *needs(spec.architecture))
+    own = {"files": files, "plugins": tuple(str(path.resolve()) for path in means.plugins), "preload": preload}
     return Reproduction(job.model_copy(update=own), place, found.unanswered, tuple(revised(spec)))
 
 

@@ -12,6 +12,7 @@ from harness.errors import SpecError
 from harness.executors.base import Handle
 from harness.jobs import Assignment, Job, JobFolder
 from harness.live import Live, remember
+from harness.models import needs
 from harness.own_code import code_digest
 from harness.place import Orders, Place
 from harness.plan import Plan
@@ -73,10 +74,18 @@ def _head(plan: Plan, place: Place, store: Store, orders: Orders) -> Job:
         fresh=() if orders.fresh is None else STAGES if orders.fresh == "all" else (orders.fresh,),
         submitted=time.time(),
         limited=orders.limit is not None,
-        preload=tuple(need for dataset in plan.datasets for need in dataset.needs),
+        preload=_preload(plan),
         follows_launcher=place.executor.is_here and not orders.detach,
         code=code_digest(),
     )
+
+
+def _preload(plan: Plan) -> tuple[str, ...]:
+    """What every trial of a worker would import for itself."""
+    architectures = {str(trial.spec["architecture"]) for trial in plan.trials}
+    found = [need for dataset in plan.datasets for need in dataset.needs]
+    found += [need for architecture in sorted(architectures) for need in needs(architecture)]
+    return tuple(dict.fromkeys(found))
 
 
 def _jobs(head: Job, load: Load, numbers: Iterator[int]) -> Iterator[Job]:

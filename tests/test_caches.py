@@ -48,7 +48,7 @@ def test_masks_are_as_wide_as_if_the_layer_were_there(kind: str) -> None:
 
 
 def test_a_layer_beyond_those_that_are_there_is_made_with_all_before_it() -> None:
-    cache = DynamicCache()
+    cache: Any = DynamicCache()
     passed(cache, 2, 4)
     assert [layer.get_seq_length() for layer in cache.layers] == [0, 0, 4]
 

@@ -35,6 +35,11 @@ def is_language_model(architecture: str) -> bool:
     return architecture.startswith((HUB, OWN))
 
 
+def needs(architecture: str) -> tuple[str, ...]:
+    """Modules that take seconds to import and are wanted in every trial of such a network, beside timm and torch."""
+    return ("transformers.modeling_utils",) if is_language_model(architecture) else ()
+
+
 def place_of(architecture: str) -> str | None:
     """The file or folder that an architecture names; None where it names none."""
     if architecture.startswith(HUB):

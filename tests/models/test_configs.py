@@ -9,7 +9,7 @@ import pytest
 from decoders import WIDE
 
 from harness.errors import SpecError
-from harness.models import is_language_model, place_of, placed, resolved
+from harness.models import is_language_model, needs, place_of, placed, resolved
 
 WRITTEN = {
     "model_type": "llama",
@@ -77,3 +77,8 @@ def test_an_absent_file_is_named_without_its_folder(tmp_path: Path) -> None:
         resolved(f"hf-config:{tmp_path}/none.json", {})
     with pytest.raises(SpecError, match=r"^architecture: none/config\.json cannot be read: No such file"):
         resolved(f"hf:{tmp_path}/none", {})
+
+
+def test_only_language_models_are_to_be_loaded_beside_timm() -> None:
+    assert needs("hf-config:llama") == needs("hf:owner/name") == ("transformers.modeling_utils",)
+    assert needs("deit_tiny_patch16_224") == ()
