@@ -39,17 +39,6 @@ def test_shares_are_shares() -> None:
     assert all(0 < v.value < 1 for name in names() for v in values(name) if v.unit == "1")
 
 
-def test_llm_drops_degradation_ratios_recompute() -> None:
-    # gamma = (base - average in points) / (100 (speed-up - 1)), section 5.1 of the paper's own tables
-    printed = {("block", 4): 0.23, ("block", 8): 0.37, ("mlp", 4): 1.13, ("mlp", 8): 2.82, ("attention", 8): 0.02}
-    group = publication("llm_drop").groups[0]
-    held = {(v.target, v.count, v.metric): v.value for v in group.values if v.model == "Mistral-7B"}
-    base = held[None, 0, "mean_of_8_tasks"]
-    for (target, count), gamma in printed.items():
-        lost = 100 * (base - held[target, count, "mean_of_8_tasks"])
-        assert lost / (100 * (held[target, count, "generation_speedup"] - 1)) == pytest.approx(gamma, abs=0.02)
-
-
 def test_an_unknown_list_names_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'llm_drop'"):
         publication("llm_dorp")
