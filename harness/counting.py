@@ -19,6 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness.operators import Formula, formulas, given_elements, is_free, reads_values
 
+Run = Callable[[nn.Module, Tensor], object]  # what is done with a network and its inputs
+
 
 @dataclass(frozen=True)
 class MacCount:
@@ -40,22 +42,26 @@ class MacCount:
     read_by: tuple[str, ...] = ()
 
 
-def count_macs(net: nn.Module, inputs: Tensor) -> MacCount:
+def _forward(net: nn.Module, inputs: Tensor) -> object:
+    return net(inputs)
+
+
+def count_macs(net: nn.Module, inputs: Tensor, run: Run = _forward) -> MacCount:
     """Counts `net(inputs)` on a weightless copy, or a full one where meta cannot run it; `net` is not touched.
 
-    A compiled network is counted as the one it was compiled from.
+    A compiled network is counted as the one it was compiled from. `run` says what is done with the network instead.
     """
     net = _eager(net)
     try:
-        return _counted(_weightless(net), inputs.to("meta"))
+        return _counted(weightless(net), inputs.to("meta"), run)
     except (RuntimeError, TypeError, ValueError):
         # A value that is read, or a constant that is no buffer, needs real tensors. A fault of the network shows again.
         if inputs.is_meta:
             raise
-        return _counted(_plain(copy.deepcopy(net).requires_grad_(False)), inputs)
+        return _counted(_plain(copy.deepcopy(net).requires_grad_(False)), inputs, run)
 
 
-def _weightless(net: nn.Module) -> nn.Module:
+def weightless(net: nn.Module) -> nn.Module:
     """A deep copy on the meta device, in eval mode, made without copying a single weight."""
     made: dict[int, Any] = {id(p): nn.Parameter(p.detach().to("meta"), requires_grad=False) for p in net.parameters()}
     made |= {id(b): b.detach().to("meta") for b in net.buffers()}
@@ -78,7 +84,7 @@ def _plain(copied: nn.Module) -> nn.Module:
     return copied.eval()
 
 
-def _counted(net: nn.Module, inputs: Tensor) -> MacCount:
+def _counted(net: nn.Module, inputs: Tensor, run: Run) -> MacCount:
     # Parameters must not require gradients here: torch's module tracker stumbles over inputs that are made from them.
     watcher, reader, tally = _Watcher(), _Reader(), _Tally()
     known = formulas()
@@ -86,7 +92,7 @@ def _counted(net: nn.Module, inputs: Tensor) -> MacCount:
         display=False, custom_mapping={operator: tally.noting(operator, known[operator]) for operator in known}
     )
     with torch.no_grad(), _apart(), reader, watcher, counter, _HigherOrder(watcher):
-        net(inputs)
+        run(net, inputs)
     strangers = {str(func.overloadpacket) for func in watcher.seen if func.overloadpacket not in known}
     strangers -= {str(func.overloadpacket) for func in watcher.seen if is_free(func)}
     by_operator = {str(operator): flops // 2 for operator, flops in counter.get_flop_counts().get("Global", {}).items()}

@@ -11,16 +11,17 @@ from typing import ClassVar
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
-from harness.collectors.identities import at_batch
+from harness.collectors.generating import Writing
 from harness.collectors.windows import Terms, Window, busy_window, chunk_size, idle_window, step_length, tick_length
 from harness.device import arithmetic, gpu_address
 from harness.gpu_energy import open_meter
 from harness.meters import CounterError, EnergyMeter
 from harness.rapl import open_rapl
 from harness.records import Asked, Measurement
-from harness.schema import Json, Options
+from harness.schema import Json
 
 TOTAL, NET = "energy_j_per_image", "net_energy_j_per_image"
+OF_TOKENS = {TOTAL: "energy_j_per_token", NET: "net_energy_j_per_token"}
 
 
 class NotAloneError(Exception):
@@ -38,11 +39,12 @@ class Taken:
 
 
 @collectors.register("energy")
-class Energy(CostCollector):
+class Energy(Writing, CostCollector):
     """Joules per image of the whole GPU, or of the CPU's packages and memory, over windows of whole batches.
 
     Also net of what the device takes at rest with everything loaded. Null without a counter, with one that cannot be
     believed and where others are counted in; never an estimate.
+    With `new`, joules per token that is written, those of reading the prompt included.
     """
 
     revision: ClassVar[int] = 3  # 1 gave no net energy, and believed the probed tick; 2 let the system take memory back
@@ -53,9 +55,12 @@ class Energy(CostCollector):
     ticks: int = Field(50, ge=2, description="fewest ticks of the counter in a window")
 
     def asked(self) -> tuple[Asked, ...]:
-        return tuple(Asked(metric=metric, at=self._at()) for metric in (TOTAL, NET))
+        return tuple(Asked(metric=self._named(metric), at=self.step_at(self.batch)) for metric in (TOTAL, NET))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
+        misfit = self.step_misfit(subject)
+        if misfit is not None:
+            return self._absent(misfit)
         try:
             with _meter(subject.device) as meter:
                 return self.measured(subject, clock, meter)
@@ -78,8 +83,8 @@ class Energy(CostCollector):
 
         _check_alone(meter)
         with torch.inference_mode():
-            inputs = subject.example(self.batch)
-            steps = [subject.step(net, inputs) for net in (subject.baseline, subject.candidate)]
+            candidate_step, baseline_step = self.steps(subject, self.batch)
+            steps = [baseline_step, candidate_step]
             lengths = [step_length(step, subject.device, clock) for step in steps]
             tick_s = tick_length(meter, clock)
             terms = Terms(self.window_s, self.ticks, tick_s, meter.power_limit_w())
@@ -98,22 +103,22 @@ class Energy(CostCollector):
     def _found(self, metric: str, taken: Taken, details: dict[str, Json]) -> Measurement:
         idle_w = taken.idle.watts if metric == NET else 0.0
         return Measurement(
-            metric=metric,
+            metric=self._named(metric),
             unit="J",
             better="lower",
             kind="noisy",
-            at=self._at(),
-            value=self._per_image(taken.candidate, idle_w),
-            samples=tuple(self._per_image([window], idle_w) for window in taken.candidate),
-            baseline_samples=tuple(self._per_image([window], idle_w) for window in taken.baseline),
+            at=self.step_at(self.batch),
+            value=self._per_item(taken.candidate, idle_w),
+            samples=tuple(self._per_item([window], idle_w) for window in taken.candidate),
+            baseline_samples=tuple(self._per_item([window], idle_w) for window in taken.baseline),
             rounds=tuple(range(self.windows)),
             details=details,
         )
 
-    def _per_image(self, windows: Sequence[Window], idle_w: float) -> float:
-        """All joules by all images; `idle_w` is taken off for the net figure."""
+    def _per_item(self, windows: Sequence[Window], idle_w: float) -> float:
+        """All joules by all images, or tokens written; `idle_w` is taken off for the net figure."""
         joules = sum(window.joules - idle_w * window.seconds for window in windows)
-        return joules / (self.batch * sum(window.steps for window in windows))
+        return joules / (self.batch * max(self.new, 1) * sum(window.steps for window in windows))
 
     def _absent(self, reason: str) -> tuple[Measurement, ...]:
         return tuple(
@@ -121,8 +126,8 @@ class Energy(CostCollector):
             for a in self.asked()
         )
 
-    def _at(self) -> Options:
-        return at_batch(self, self.batch)
+    def _named(self, metric: str) -> str:
+        return OF_TOKENS[metric] if self.new else metric
 
 
 def _meter(device: str) -> AbstractContextManager[EnergyMeter]:

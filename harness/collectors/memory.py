@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
-from harness.collectors.identities import at_batch
+from harness.collectors.generating import Writing
+from harness.collectors.guard import nulls
 from harness.collectors.params import buffer_bytes, parameter_bytes
 from harness.device import PeakMemory, gpu_address
 from harness.gpu_state import gpu_state
 from harness.host_memory import Peak
 from harness.records import Asked, Measurement
-from harness.schema import Json, Options
+from harness.schema import Json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,8 +26,11 @@ UNMEASURED = 2  # passes of each network: the first compiles, the second may rec
 
 
 @collectors.register("memory")
-class Memory(CostCollector):
-    """Bytes that a forward pass takes above the process at rest; weights are at rest, and in the details."""
+class Memory(Writing, CostCollector):
+    """Bytes that a step takes above the process at rest; weights are at rest, and in the details.
+
+    A step is a forward pass or, with `new`, the writing of texts, whose keys and values are part of what it takes.
+    """
 
     revision: ClassVar[int] = 2  # 1 measured in the trial's own process, after what else it had measured
     in_fresh_process: ClassVar[bool] = True
@@ -35,9 +39,12 @@ class Memory(CostCollector):
     repeats: int = Field(3, ge=1, description="passes of each network; the value is their median")
 
     def asked(self) -> tuple[Asked, ...]:
-        return (Asked(metric="peak_bytes", at=self._at()),)
+        return (Asked(metric="peak_bytes", at=self.step_at(self.batch)),)
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
+        misfit = self.step_misfit(subject)
+        if misfit is not None:
+            return nulls(self.asked(), "noisy", misfit)
         mine, others = self._peaks(subject)
         samples, reason = _seen(mine)
         tainted = _tainted(mine) if samples else None
@@ -48,7 +55,7 @@ class Memory(CostCollector):
                 unit="B",
                 better="lower",
                 kind="noisy",
-                at=self._at(),
+                at=self.step_at(self.batch),
                 value=median(samples) if samples else None,
                 samples=samples,
                 baseline_samples=baseline if samples else (),
@@ -65,16 +72,12 @@ class Memory(CostCollector):
         import torch
 
         gc.collect()
-        inputs = subject.example(self.batch)
-        steps = [subject.step(net, inputs) for net in (subject.candidate, subject.baseline)]
+        steps = self.steps(subject, self.batch)
         with torch.inference_mode():
             for step in steps * UNMEASURED:
                 step()
             found = [[_peak(step, subject.device) for step in steps] for _ in range(self.repeats)]
         return [mine for mine, _ in found], [other for _, other in found]
-
-    def _at(self) -> Options:
-        return at_batch(self, self.batch)
 
 
 def _peak(step: Callable[[], object], device: str) -> Peak:

@@ -79,8 +79,8 @@ def _details(pairs: Pairs, subject: Subject) -> dict[str, Json]:
         tf32 = {"matmul": now.tf32_matmul, "convolution": now.tf32_convolution}
     held = next((parameter.dtype for parameter in subject.candidate.parameters()), torch.get_default_dtype())
     return {
-        **_percentiles(pairs.seconds),
-        "baseline": dict(_percentiles(pairs.baseline_seconds)),
+        **percentiles(pairs.seconds),
+        "baseline": dict(percentiles(pairs.baseline_seconds)),
         "ratio_spread": ratio_spread(pairs),
         "ratio_drift": drift(pairs),
         "device_p50": _device_median(pairs.candidate),
@@ -101,7 +101,8 @@ def _details(pairs: Pairs, subject: Subject) -> dict[str, Json]:
     }
 
 
-def _percentiles(seconds: tuple[float, ...]) -> Mapping[str, Json]:
+def percentiles(seconds: tuple[float, ...]) -> Mapping[str, Json]:
+    """Percentiles of two samples or more, between neighbours where none is hit, and the interquartile range."""
     cuts = quantiles(seconds, n=100, method="inclusive")
     found: dict[str, Json] = {f"p{cut}": cuts[cut - 1] for cut in (50, 90, 95, 99)}
     return found | {"iqr": cuts[74] - cuts[24]}

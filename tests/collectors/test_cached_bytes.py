@@ -60,8 +60,9 @@ def test_every_configuration_is_known() -> None:
 def test_a_network_of_full_size_has_the_published_parameters(name: str) -> None:
     from transformers import AutoModelForCausalLM
 
+    made: Any = AutoModelForCausalLM
     with torch.device("meta"):
-        net = AutoModelForCausalLM.from_config(config(name))
+        net = made.from_config(config(name))
     assert sum(parameter.numel() for parameter in net.parameters()) == PARAMETERS[name] == by_hand(config(name))
 
 
@@ -83,7 +84,7 @@ def test_a_window_bounds_what_a_layer_keeps() -> None:
 def test_a_layer_that_was_never_written_holds_nothing() -> None:
     from transformers import DynamicCache
 
-    layer = DynamicCache(config=config("smollm2_135m")).layers[0]
+    layer: Any = DynamicCache(config=config("smollm2_135m")).layers[0]
     assert held_bytes(layer) == 0
     layer.update(torch.zeros(2, 3, 5, 64), torch.zeros(2, 3, 5, 64))
     assert held_bytes(layer) == layer_bytes(3, 64, 4, batch=2, tokens=5)

@@ -15,6 +15,7 @@ import torch
 from conftest import FakeClock
 from fake_nvml import Card, Process, play
 from subjects import Costly, Stage, subject_of
+from text_subjects import paced
 from torch import Tensor
 
 from harness.collectors import energy
@@ -68,6 +69,15 @@ def test_joules_per_image_are_power_by_time_by_images(measured: Measured) -> Non
     assert found.samples == pytest.approx([100 * 0.25 / 10] * 3, rel=0.02)
     assert found.baseline_samples == pytest.approx([100 * 0.5 / 10] * 3, rel=0.02)
     assert found.rounds == (0, 1, 2)
+
+
+def test_joules_per_token_are_of_whole_texts_by_the_tokens_written(measured: Measured, clock: FakeClock) -> None:
+    texts = paced(clock, [], iter(lambda: 0.25, None))
+    found, _ = measured(Card(), texts, prompt=6, new=4, windows=1)
+    assert found.metric == "energy_j_per_token"
+    assert found.at == {"batch": 10, "prompt": 6, "new": 4, "windows": 1, "revision": 3}
+    assert found.value == pytest.approx(100 * (0.5 + 3 * 0.25) / (10 * 4), rel=0.02)
+    assert found.baseline_samples == pytest.approx([100 * (2.0 + 3 * 0.5) / (10 * 4)], rel=0.02)
 
 
 def test_what_the_device_takes_at_rest_is_in_the_total_only(measured: Measured, clock: FakeClock) -> None:
