@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.collectors.base import collectors
+from harness.collectors.base import Collector, collectors
 from harness.criteria.base import Criterion, criteria
 from harness.entries import (
     Checked,
@@ -37,10 +37,11 @@ def check_names(study: Study, paths: Mapping[str, Path], inventories: Path) -> C
     _check_recoveries(study, checked)
     _check_transforms(study, checked)
     _check_runtimes(study, checked)
-    _check_collectors(study, checked)
+    placed = _check_collectors(study, checked)
     _check_references(study, checked)
     check_models(study, paths, inventories, checked)
     _check_tasks(study, checked)
+    _check_fit(placed, checked)
     _check_contrast(study, checked)
     return checked
 
@@ -161,8 +162,10 @@ def _check_references(study: Study, checked: Checked) -> None:
             )
 
 
-def _check_collectors(study: Study, checked: Checked) -> None:
+def _check_collectors(study: Study, checked: Checked) -> dict[str, Collector]:
+    """The collectors by their place."""
     owners: dict[str, str] = {}
+    placed: dict[str, Collector] = {}
     chosen = [(f"collectors.{index}", choice) for index, choice in enumerate(study.collectors)]
     # Written as keys of their own, asked for like every other measurement: what is missing of a finished study is made.
     for key, options in (("stability", study.stability), ("optimum", study.optimum)):
@@ -173,12 +176,14 @@ def _check_collectors(study: Study, checked: Checked) -> None:
         plugin = create(checked, collectors, choice, where)
         if plugin is None:
             continue
-        checked.collectors.append(plugin)
+        placed[where] = plugin
         for asked in plugin.asked():
             held = owners.setdefault(asked.key, where)
             if held != where:
                 checked.problems.append(Problem(where, f"measures {asked.metric!r} again, as {held} does"))
                 break
+    checked.collectors += placed.values()
+    return placed
 
 
 def _check_tasks(study: Study, checked: Checked) -> None:
@@ -195,6 +200,13 @@ def _check_tasks(study: Study, checked: Checked) -> None:
                     f"{name!r} is measured of {', '.join(own)}, and the data is for {task}; it has {', '.join(fit)}"
                 )
                 checked.problems.append(Problem(where, message))
+
+
+def _check_fit(placed: Mapping[str, Collector], checked: Checked) -> None:
+    """What a collector with these options cannot measure of a network of the study."""
+    for where, collector in placed.items():
+        faults = [collector.unfit(entry.description.task, entry.inventory.limits) for entry in checked.models.values()]
+        checked.problems += [Problem(where, fault) for fault in dict.fromkeys(filter(None, faults))]
 
 
 def _check_contrast(study: Study, checked: Checked) -> None:

@@ -34,6 +34,13 @@ class Collector(Plugin, ABC):
     def asked(self) -> tuple[Asked, ...]:
         """Every measurement that it answers with, exactly; what cannot be measured is null with a reason."""
 
+    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
+        """Why it cannot measure networks of such a task and such limits, in a sentence; empty where it can.
+
+        Asked before any run.
+        """
+        return ""
+
 
 class Tally(Protocol):
     """Sums up one split."""

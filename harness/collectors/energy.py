@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from statistics import mean
@@ -19,6 +19,7 @@ from harness.meters import CounterError, EnergyMeter
 from harness.rapl import open_rapl
 from harness.records import Asked, Measurement
 from harness.schema import Json
+from harness.tasks.language_modelling import LanguageModelling
 
 TOTAL, NET = "energy_j_per_image", "net_energy_j_per_image"
 OF_TOKENS = {TOTAL: "energy_j_per_token", NET: "net_energy_j_per_token"}
@@ -56,6 +57,11 @@ class Energy(Writing, CostCollector):
 
     def asked(self) -> tuple[Asked, ...]:
         return tuple(Asked(metric=self._named(metric), at=self.step_at(self.batch)) for metric in (TOTAL, NET))
+
+    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
+        if not self.new and task == LanguageModelling.name:
+            return "energy of a language model is per token that it writes; say with new how many a step has"
+        return super().unfit(task, limits)
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         misfit = self.step_misfit(subject)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,12 @@ class Writing(Plugin):
             raise ValueError("prompt begins a text, and none is written; say with new how many tokens are")
         return self
 
+    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
+        """Why no text can be written where one is asked for."""
+        if self.new and task != LanguageModelling.name:
+            return f"new: texts are written by language models, and the data is for {task}"
+        return too_long(self.prompt + self.new, limits.get("context")) if self.new else ""
+
     def step_at(self, batch: int) -> Options:
         """The `at` of what is measured of such a step."""
         return at_lengths(self, batch, self.prompt, self.new) if self.new else at_batch(self, batch)
@@ -62,10 +68,14 @@ def misfit(subject: Subject, tokens: int) -> str | None:
     can_write: Any = getattr(subject.baseline, "can_generate", lambda: False)
     if not isinstance(subject.task, LanguageModelling) or not can_write():
         return "no_decoder: only a network that tells the next token writes text"
-    context = subject.task.input_config(subject.baseline).context
-    if context is not None and tokens > context:
-        return f"context: a text of {tokens} tokens, prompt included, and the network takes {context} at most"
-    return None
+    return too_long(tokens, subject.task.input_config(subject.baseline).context) or None
+
+
+def too_long(tokens: int, context: int | None) -> str:
+    """Why a network that takes so many tokens, or any number of them, cannot write a text; empty where it can."""
+    if context is None or tokens <= context:
+        return ""
+    return f"a text of {tokens:,} tokens, prompt included, and the network takes {context:,} at most"
 
 
 def prompts(subject: Subject, batch: int, length: int) -> Tensor:

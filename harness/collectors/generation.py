@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import median
 from typing import ClassVar
 
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
-from harness.collectors.generating import at_lengths, misfit, prompts
+from harness.collectors.generating import at_lengths, misfit, prompts, too_long
 from harness.collectors.guard import nulls
 from harness.collectors.paired import paired, percentiles
 from harness.collectors.written import TurnOptions, Written, write_in_turn
 from harness.device import out_of_memory
 from harness.records import Asked, Measurement
 from harness.schema import Json
+from harness.tasks.language_modelling import LanguageModelling
 
 FIRST, PREFILL, DECODE = "first_token_s", "prefill_tokens_per_s", "decode_tokens_per_s"
 
@@ -28,6 +29,7 @@ class Generation(TurnOptions, CostCollector):
     after every token, as for somebody who is shown each at once; percentiles of those times are in the details.
     """
 
+    tasks: ClassVar[tuple[str, ...]] = (LanguageModelling.name,)
     is_timed: ClassVar[bool] = True
 
     batch: int = Field(1, ge=1, description="texts that are written side by side")
@@ -37,6 +39,9 @@ class Generation(TurnOptions, CostCollector):
     def asked(self) -> tuple[Asked, ...]:
         at = at_lengths(self, self.batch, self.prompt, self.new)
         return tuple(Asked(metric=metric, at=at) for metric in (PREFILL, DECODE, FIRST))
+
+    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
+        return too_long(self.prompt + self.new, limits.get("context"))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         reason = misfit(subject, self.prompt + self.new)

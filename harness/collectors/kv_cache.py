@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.collectors.cached_bytes import expected_bytes, held_bytes
-from harness.collectors.generating import Reader, at_lengths, misfit, prompts
+from harness.collectors.generating import Reader, at_lengths, misfit, prompts, too_long
 from harness.collectors.guard import nulls
 from harness.collectors.metrics import answer
 from harness.records import Asked, Measurement
 from harness.schema import Json
+from harness.tasks.language_modelling import LanguageModelling
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
 @collectors.register("kv_cache")
 class KvCache(CostCollector):
-    """Bytes of keys and values after a prompt and what is written after it, in the precision of the runtime.
+    """Bytes of keys and values after a prompt and what is written after it, in the precision of the weights.
 
     Of the cache that the network itself makes and fills, run without values, as MACs are counted; beside it stands the
     formula, and a warning where the two differ.
     """
 
+    tasks: ClassVar[tuple[str, ...]] = (LanguageModelling.name,)
     kind: ClassVar[Literal["exact", "noisy"]] = "exact"
 
     batch: int = Field(1, ge=1, description="texts that are written side by side")
@@ -35,6 +37,9 @@ class KvCache(CostCollector):
 
     def asked(self) -> tuple[Asked, ...]:
         return (Asked(metric="kv_cache_bytes", at=at_lengths(self, self.batch, self.prompt, self.new)),)
+
+    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
+        return too_long(self.prompt + self.new, limits.get("context"))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         reason = misfit(subject, self.prompt + self.new)
@@ -83,11 +88,11 @@ class KvCache(CostCollector):
 
 def _layers(subject: Subject) -> dict[str, int]:
     """For every attention that the candidate still has, by name, its layer in the cache."""
-    places = {
-        name: getattr(subject.candidate.get_submodule(name), "layer_idx", None)
-        for name, single in subject.singles.items()
-        if single.kind == "attention"
+    kept = {
+        name: module for name, module in subject.candidate.named_modules() if any(True for _ in module.parameters())
     }
+    names = (name for name, single in subject.singles.items() if single.kind == "attention" and name in kept)
+    places = {name: getattr(kept[name], "layer_idx", None) for name in names}
     return {name: place for name, place in places.items() if isinstance(place, int)}
 
 

@@ -13,6 +13,7 @@ from harness.collectors.paired import paired
 from harness.collectors.pairs import PairOptions, Pairs, Setting, measure
 from harness.records import Asked, Measurement
 from harness.schema import OneOrMany
+from harness.tasks.classification import Classification
 
 
 @collectors.register("throughput")
@@ -21,6 +22,7 @@ class Throughput(PairOptions, CostCollector):
 
     revision: ClassVar[int] = 3  # 1 had no least time of warm-up and rounds; 2 let the system take memory back
     is_timed: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = (Classification.name,)
 
     batch: Annotated[tuple[Annotated[int, Field(ge=1)], ...], OneOrMany] = Field(
         (32,), min_length=1, description="images in a step; one or several"

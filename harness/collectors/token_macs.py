@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
-from harness.collectors.generating import Reader, misfit, prompts
+from harness.collectors.generating import Reader, misfit, prompts, too_long
 from harness.collectors.guard import nulls
 from harness.collectors.metrics import answer
 from harness.collectors.per_item import per_item
+from harness.collectors.sizes import Sizes
 from harness.records import Asked, Measurement
-from harness.schema import OneOrMany
+from harness.tasks.language_modelling import LanguageModelling
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from harness.counting import MacCount
 
 PREFILL, DECODE = "prefill_macs_per_token", "decode_macs_per_token"
-Context = Annotated[int, Field(ge=1)]
 
 
 @collectors.register("token_macs")
@@ -31,14 +32,16 @@ class TokenMacs(CostCollector):
     in full, and query heads that share keys and values each meet all of them.
     """
 
+    tasks: ClassVar[tuple[str, ...]] = (LanguageModelling.name,)
     kind: ClassVar[Literal["exact", "noisy"]] = "exact"
 
-    context: Annotated[tuple[Context, ...], OneOrMany] = Field(
-        (128,), min_length=1, description="tokens of the prompt, one or several"
-    )
+    context: Sizes = Field((128,), min_length=1, description="tokens of the prompt, one or several")
 
     def asked(self) -> tuple[Asked, ...]:
         return tuple(Asked(metric=name, at={"context": size}) for size in self.context for name in (PREFILL, DECODE))
+
+    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
+        return too_long(max(self.context) + 1, limits.get("context"))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         return tuple(one for size in self.context for one in _counted(subject, size))

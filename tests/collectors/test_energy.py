@@ -80,6 +80,12 @@ def test_joules_per_token_are_of_whole_texts_by_the_tokens_written(measured: Mea
     assert found.baseline_samples == pytest.approx([100 * (2.0 + 3 * 0.5) / (10 * 4)], rel=0.02)
 
 
+def test_a_language_model_that_writes_nothing_has_no_energy_per_image() -> None:
+    assert "say with new" in Energy().unfit("language_modelling", {})
+    assert Energy(new=4).unfit("language_modelling", {}) == Energy().unfit("classification", {}) == ""
+    assert "texts are written by language models" in Energy(new=4).unfit("classification", {})
+
+
 def test_what_the_device_takes_at_rest_is_in_the_total_only(measured: Measured, clock: FakeClock) -> None:
     card = Card(processes=MINE)
     nets = (Hungry("c", repeat(0.25), clock, card, watts=150), Hungry("b", repeat(0.5), clock, card, watts=50))

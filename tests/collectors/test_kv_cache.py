@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from harness.collectors.base import Subject
 from harness.collectors.cached_bytes import held_bytes
 from harness.collectors.generating import Reader, prompts
 from harness.collectors.kv_cache import KvCache
+from harness.models import create, resolved
 from harness.records import Measurement
 
+CONFIGS = Path(__file__).parents[2] / "studies" / "full" / "configs"
 OPTIONS: dict[str, Any] = {"batch": 3, "prompt": 7, "new": 5}
 
 
@@ -75,6 +78,20 @@ def mixtral() -> nn.Module:
     shape: dict[str, Any] = {"vocab_size": 32, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
     net: nn.Module = MixtralForCausalLM(MixtralConfig(**shape, **heads, max_position_embeddings=24))
     return net.eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "batch", "whole", "gone", "left"),
+    [("mistral_7b", 64, 16, 12, 10), ("llama_2_13b", 32, 50, 20, 25)],
+)
+def test_fact_7_networks_of_full_size_keep_what_the_paper_says(
+    name: str, batch: int, whole: int, gone: int, left: int
+) -> None:
+    asked = resolved(f"hf-config:{CONFIGS / name}.json", {})
+    net = create(asked.architecture, asked.options, {}, device="meta").to(torch.bfloat16)
+    found = measured(text_subject(*range(1, 1 + gone), net=net), batch=batch, prompt=2048, new=0)
+    assert (found.details["baseline"], found.value) == (whole << 30, left << 30)
+    assert found.warnings == ()
 
 
 def test_a_cache_that_is_no_plain_one_is_told() -> None:

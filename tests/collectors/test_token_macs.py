@@ -46,6 +46,11 @@ def test_several_contexts_are_told_apart() -> None:
     assert [a.at for a in asked] == [{"context": 4}, {"context": 4}, {"context": 8}, {"context": 8}]
 
 
+def test_a_context_stands_once() -> None:
+    with pytest.raises(ValueError, match="names a size twice"):
+        TokenMacs(context=(4, 4))
+
+
 def test_a_context_beyond_the_networks_is_null_with_the_reason() -> None:
     found: Any = TokenMacs(context=(4, 24)).collect(text_subject(), FakeClock())
     assert [one.value is None for one in found] == [False, False, True, True]

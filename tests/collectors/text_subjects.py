@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
 from conftest import FakeClock
 from tiny_decoder import tiny_decoder
-from torch import Tensor, nn
+from torch import nn
 
 from harness.collectors.base import Single, Subject
+from harness.families.catalogue import sublayers_named
+from harness.surgery import remove
 from harness.tasks.base import Batch
 from harness.tasks.language_modelling import LanguageModelling
 
 
-class NoAttention(nn.Module):
-    """Adds nothing to the stream, and keeps nothing of what it is given."""
-
-    def forward(self, hidden_states: Tensor, **_: object) -> tuple[Tensor, None]:
-        return torch.zeros_like(hidden_states), None
-
-
 def without_attention(net: nn.Module, *blocks: int) -> nn.Module:
-    """A copy of a Llama in which these blocks attend to nothing, and the others are counted on in its cache."""
-    copied = copy.deepcopy(net)
-    layers: Any = copied.get_submodule("model.layers")
-    for block in blocks:
-        layers[block].self_attn = NoAttention()
-    left = [layer.self_attn for layer in layers if not isinstance(layer.self_attn, NoAttention)]
-    for place, attention in enumerate(left):
-        attention.layer_idx = place
-    return copied
+    """A copy of a Llama in which these blocks attend to nothing."""
+    names = [f"model.layers.{block}.self_attn" for block in blocks]
+    return remove(net, sublayers_named(net, names), "skip")
 
 
 def text_subject(*removed: int, net: nn.Module | None = None) -> Subject:
