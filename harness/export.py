@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
-from harness import models
+from harness import decoder_folder, models
 from harness.artifacts import Artifact, Artifacts
 from harness.errors import DataError, SpecError, StoreError, UnknownNameError, suggestion
 from harness.families.catalogue import sublayers_named
@@ -20,6 +20,8 @@ from harness.schema import SHA256, Options, Schema, problems_of
 from harness.store import Store
 from harness.surgery import remove
 from harness.tasks.catalogue import task_called
+from harness.tasks.classification import Classification
+from harness.tasks.language_modelling import LanguageModelling
 from harness.transforms.base import Transform, transforms
 from harness.trials import TrialSpec
 
@@ -78,13 +80,13 @@ def export(results: Path, trial: str, folder: Path) -> Recipe:
         raise StoreError(f"{folder}: is there already, and not empty; an export needs a folder of its own")
     found, artifact = _found(results, trial)
     spec = TrialSpec.model_validate(found.info.spec)
-    head = _head(results, found)
+    head = _head(results, found, spec)
     net = network(spec, head, found.removed, artifact.folder / WEIGHTS)
     draft = folder.absolute().parent / f".{folder.name}.{secrets.token_hex(4)}"
     try:
         draft.mkdir(parents=True)
-        models.save_weights(net, draft / WEIGHTS)
-        recipe = _recipe(spec, found, net, head, models.file_sha256(draft / WEIGHTS))
+        weights = _write_network(spec, net, head, found.removed, draft)
+        recipe = _recipe(spec, found, net, head, models.file_sha256(weights))
         (draft / RECIPE).write_text(recipe.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
         draft.replace(folder)
     except OSError as error:
@@ -94,12 +96,27 @@ def export(results: Path, trial: str, folder: Path) -> Recipe:
     return recipe
 
 
+def _write_network(spec: TrialSpec, net: nn.Module, head: Options, removed: Sequence[str], folder: Path) -> Path:
+    """Weights of a network and, of a decoder, all that transformers needs beside them; gives the file of weights."""
+    if not models.is_language_model(spec.architecture):
+        models.save_weights(net, folder / WEIGHTS)
+        return folder / WEIGHTS
+    if removed and spec.removal != "skip":
+        raise SpecError(f"what is replaced ({spec.removal}) and not skipped cannot be said in a list of dropped layers")
+    whole = models.create(spec.architecture, spec.options, head, device="meta")
+    return decoder_folder.write(whole, net, removed, folder)
+
+
 def load(folder: str | Path, device: str = "cpu") -> nn.Module:
     """The network of an export, in eval mode; raises DataError where the folder holds none, or a damaged one."""
     place = Path(folder)
     recipe = read_recipe(place)
-    if models.file_sha256(place / WEIGHTS) != recipe.weights_sha256:
-        raise DataError(f"{place.name}/{WEIGHTS}: not the weights that the recipe was written with")
+    is_decoder = models.is_language_model(recipe.architecture)
+    weights = place / (decoder_folder.WEIGHTS if is_decoder else WEIGHTS)
+    if models.file_sha256(weights) != recipe.weights_sha256:
+        raise DataError(f"{place.name}/{weights.name}: not the weights that the recipe was written with")
+    if is_decoder:
+        return decoder_folder.read(place, recipe.removed).to(device)
     net = models.create(recipe.architecture, recipe.options, recipe.head)
     net = _without(net, recipe.removed, recipe.removal)
     net = _transformed(net, recipe.transforms, *BEFORE_RECOVERY, *AFTER_RECOVERY)
@@ -172,7 +189,7 @@ def network(spec: TrialSpec, head: Options, removed: Sequence[str], weights: Pat
     return _transformed(net, spec.transforms, *AFTER_RECOVERY).eval()
 
 
-def _head(results: Path, found: TrialResult) -> Options:
+def _head(results: Path, found: TrialResult, spec: TrialSpec) -> Options:
     """Options that follow the data, which the first stage was asked for."""
     made = found.stages["prepare"]
     prepared = Artifacts(results).exact("prepare", made.key, made.content)
@@ -180,7 +197,7 @@ def _head(results: Path, found: TrialResult) -> Options:
         raise StoreError(f"{found.info.id}: the model it was made from is no longer among the artifacts")
     options = prepared.manifest.asked.get("options")
     asked = options if isinstance(options, dict) else {}
-    return {key: value for key, value in asked.items() if key in models.FOLLOW_THE_DATA}
+    return {key: value for key, value in asked.items() if key not in spec.options}
 
 
 def _without(net: nn.Module, names: Sequence[str], removal: str) -> nn.Module:
@@ -196,7 +213,8 @@ def _transformed(net: nn.Module, chain: Sequence[Options], *stages: str) -> nn.M
 
 
 def _recipe(spec: TrialSpec, found: TrialResult, net: nn.Module, head: Options, sha256: str) -> Recipe:
-    task = task_called("classification")
+    is_decoder = models.is_language_model(spec.architecture)
+    task = task_called(LanguageModelling.name if is_decoder else Classification.name)
     config = task.input_config(net)
     environment = found.environment
     chosen: Options = {"target": spec.target, "criterion": spec.criterion, "search": spec.search}

@@ -49,7 +49,7 @@ FLOORS = (
     ("models", "datasets", "artifacts", "numerics", "caches"),
     ("stand_ins", "streams", "gathering", "staging"),
     ("inventory", "surgery"),
-    ("prefixes", "proof", "merging"),
+    ("prefixes", "proof", "merging", "decoder_folder"),
     ("training",),
     ("criteria", "recoveries", "transforms"),
     ("searches", "collectors", "executors", "export", "formats"),

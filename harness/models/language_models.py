@@ -19,6 +19,7 @@ from harness.errors import (
     unknown,
 )
 from harness.models.configs import CONTENT, HUB, OWN, read_config
+from harness.models.drop_lists import whole_faults
 from harness.models.hub import cached_folder
 from harness.models.weights import safe_files
 from harness.network_size import bounded, too_large
@@ -150,6 +151,9 @@ def _config(architecture: str, options: Options) -> PreTrainedConfig:
         raise SpecError(problems)
     with _quiet(), _refusals(architecture, own):
         found: PreTrainedConfig = types[kind](**{**content, **own})
+    dropped = [Problem("architecture", fault) for fault in whole_faults(content, found.num_hidden_layers)]
+    if dropped:
+        raise SpecError(dropped)
     return found
 
 

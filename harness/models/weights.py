@@ -20,24 +20,27 @@ if TYPE_CHECKING:
 MOST_LISTED = 3  # names that an error lists
 
 
-def save_weights(net: nn.Module, path: Path) -> None:
-    """Writes the state of a network, tensors only; what shares memory is written once for each name. Raises OSError."""
+def save_weights(net: nn.Module, path: Path, tags: Mapping[str, str] | None = None) -> None:
+    """Writes the state of a network, tensors only; what shares memory is written once for each name.
+
+    `tags` are words in the head of the file. Raises OSError.
+    """
     seen: set[int] = set()
     state: dict[str, Tensor] = {}
     for name, tensor in net.state_dict().items():
         plain = tensor.detach().cpu().contiguous()
         state[name] = plain.clone() if plain.data_ptr() in seen else plain
         seen.add(plain.data_ptr())
-    save_tensors(state, path)
+    save_tensors(state, path, tags)
 
 
-def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, tags: Mapping[str, str] | None = None) -> None:
     """Writes tensors by name; raises OSError where the disk does not take them."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     try:
-        save_file(dict(tensors), path)
+        save_file(dict(tensors), path, dict(tags) if tags else None)
     except SafetensorError as error:
         number = re.search(r"os error (\d+)", str(error))
         if number is None:
