@@ -172,6 +172,24 @@ def test_bytes_of_a_character_of_several_are_counted(tmp_path: Path) -> None:
     assert int(whole.text_bytes.sum()) == len(" cat 🐈 sat".encode())
 
 
+def test_bytes_add_up_where_tokens_are_parts_of_characters(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    (tmp_path / "bpe").mkdir()
+    made.save(str(tmp_path / "bpe" / "tokenizer.json"))
+    home = write_texts(tmp_path / "mine")
+    text = "cats 🐈🐈 are naïve,  are they?"
+    (home / "test.txt").write_text(text, encoding="utf-8")
+    part = load_text(home, {"bpe": tmp_path / "bpe"}, tokenizer={"label": "bpe"}, context=5).parts["test"]
+    told = sum(int((batch.targets != UNSCORED).sum()) for batch in part.batches(2))
+    counted = sum(int(batch.text_bytes.sum()) for batch in batches_of(part) if batch.text_bytes is not None)
+    assert told == counted == len(text.encode()) - 1
+
+
 def test_the_fingerprint_is_of_tokens_before_they_are_packed(home: Path, tmp_path: Path) -> None:
     words = write_tokenizer(tmp_path / "words")
     first, other = (by_document(home, context=context).info() for context in (16, 32))

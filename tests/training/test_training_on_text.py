@@ -20,7 +20,7 @@ from harness.training.circle import Circle
 from harness.training.loop import train
 
 TASK = LanguageModelling()
-OPTIONS = TrainOptions(steps=30, batch=4, lr=1e-2, label_smoothing=0.0)
+OPTIONS = TrainOptions(steps=20, batch=4, lr=1e-2, label_smoothing=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_decoder_learns_a_text_and_the_same_seed_gives_the_same_weights(part: 
     (net, figures), (again, _), (other, _) = trained(part), trained(part), trained(part, seed=1)
     after = token_losses(net, part)
     assert sum(after) / len(after) < 0.8 * sum(before) / len(before)
-    assert figures["steps"] == 30
+    assert figures["steps"] == 20
     assert content_of(net) == content_of(again) != content_of(other)
 
 
