@@ -63,7 +63,7 @@ def resolved(architecture: str, options: Options) -> Resolved:
     if place is None:
         return Resolved(architecture, options)
     folder = Path(place) if architecture.startswith(HUB) else None
-    kind, content = _split(read_config(Path(place) if folder is None else folder / FILE))
+    kind, content = split(read_config(Path(place) if folder is None else folder / FILE))
     return Resolved(f"{OWN}{kind}", {CONTENT: content, **options}, folder)
 
 
@@ -87,7 +87,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return found
 
 
-def _split(found: dict[str, Any]) -> tuple[str, dict[str, Json]]:
+def split(found: dict[str, Any]) -> tuple[str, dict[str, Json]]:
     """The type of a model, and what else its configuration says of the network."""
     content = {key: value for key, value in found.items() if key not in ASIDE}
     return str(content.pop("model_type")), content

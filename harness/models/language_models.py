@@ -18,7 +18,7 @@ from harness.errors import (
     suggestion,
     unknown,
 )
-from harness.models.configs import CONTENT, HUB, OWN, read_config
+from harness.models.configs import CONTENT, FILE, HUB, OWN, read_config, split
 from harness.models.drop_lists import whole_faults
 from harness.models.hub import cached_folder
 from harness.models.weights import safe_files
@@ -133,7 +133,7 @@ def _config(architecture: str, options: Options) -> PreTrainedConfig:
     from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as DECODERS
 
-    content, kind = _content(architecture, options)
+    kind, content = _content(architecture, options)
     types: Any = CONFIG_MAPPING
     if kind not in DECODERS or kind not in types:
         raise UnknownNameError(unknown("type of decoder", kind, DECODERS, "architecture"))
@@ -150,22 +150,26 @@ def _config(architecture: str, options: Options) -> PreTrainedConfig:
     if problems:
         raise SpecError(problems)
     with _quiet(), _refusals(architecture, own):
-        found: PreTrainedConfig = types[kind](**{**content, **own})
+        found: PreTrainedConfig = types[kind](**{**_named(types[kind], content), **_named(types[kind], own)})
     dropped = [Problem("architecture", fault) for fault in whole_faults(content, found.num_hidden_layers)]
     if dropped:
         raise SpecError(dropped)
     return found
 
 
-def _content(architecture: str, options: Options) -> tuple[dict[str, Json], str]:
-    """What is said of a network beside the options, and its type."""
+def _named(kind: Any, options: Options) -> Options:
+    """Options by the type's own names: `num_hidden_layers` is `n_layer` of some."""
+    return {kind.attribute_map.get(key, key): value for key, value in options.items()}
+
+
+def _content(architecture: str, options: Options) -> tuple[str, dict[str, Json]]:
+    """The type of a network, and what is said of it beside the options."""
     if architecture.startswith(OWN):
         content = options.get(CONTENT, {})
         if not isinstance(content, dict):
             raise SpecError(Problem(f"options.{CONTENT}", "must be what a configuration file holds, a mapping"))
-        return content, architecture.removeprefix(OWN)
-    found = read_config(_snapshot(architecture) / "config.json")
-    return found, str(found.pop("model_type"))
+        return architecture.removeprefix(OWN), content
+    return split(read_config(_snapshot(architecture) / FILE))
 
 
 def _snapshot(architecture: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -102,6 +103,19 @@ def test_a_removed_decoder_is_the_masked_one_to_the_bit(name: str) -> None:
     assert torch.equal(logits(net, ids), whole)
     assert torch.equal(logits(remove(net, (), "skip"), ids), whole)
     assert [(n, t.data_ptr()) for n, t in net.state_dict(keep_vars=True).items()] == state
+
+
+@every_decoder
+def test_a_dropped_attention_equals_one_with_a_zeroed_output_projection(name: str) -> None:
+    """Fact 2 of LLM-Drop: weight and bias are zeroed, and that the norm goes too changes nothing."""
+    ids, gone = token_ids(), sublayers_of(name)[2]
+    zeroed = copy.deepcopy(net_of(name))
+    held = dict(zeroed.get_submodule(gone.name).named_children())
+    projection = next(held[path] for path in ("o_proj", "out_proj", "dense", "c_proj") if path in held)
+    with torch.no_grad():
+        for parameter in projection.parameters():
+            parameter.zero_()
+    assert torch.equal(logits(remove(net_of(name), [gone], "skip"), ids), logits(zeroed, ids))
 
 
 @every_decoder

@@ -73,6 +73,15 @@ def test_options_go_before_what_a_file_says_and_the_data_before_both() -> None:
     assert (config.num_hidden_layers, config.vocab_size, config.hidden_size) == (2, 20, 32)  # type: ignore[union-attr]
 
 
+def test_options_are_known_by_either_name() -> None:
+    given: tuple[Options, ...] = (
+        {"config": {"n_layer": 4}, "num_hidden_layers": 2},
+        {"config": {"num_hidden_layers": 4}, "n_layer": 2},
+    )
+    for options in given:
+        assert len(create("hf-config:gpt2", options, {}, device="meta").get_submodule("transformer.h")) == 2  # type: ignore[arg-type]
+
+
 def test_the_meta_device_holds_no_weights() -> None:
     assert {p.device.type for p in decoder(device="meta").parameters()} == {"meta"}
 
