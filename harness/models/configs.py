@@ -17,6 +17,7 @@ CONTENT = "config"  # the option that holds what a configuration file says; the 
 MAX_BYTES = 1 << 20
 FILE = "config.json"  # of a folder
 SAFE_FILES = "*.safetensors"
+INDEX = "model.safetensors.index.json"  # says which of several files holds what
 # What a configuration file says about itself, its code and its numbers' type, and nothing about the network.
 ASIDE = ("_name_or_path", "architectures", "auto_map", "dtype", "torch_dtype", "transformers_version")
 

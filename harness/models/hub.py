@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import distributions
 from pathlib import Path
 
 from harness.errors import DataError, Problem, SpecError
-from harness.models.configs import FILE, HUB, SAFE_FILES
-from harness.pretrained import SAFE, is_damaged
+from harness.models.configs import FILE, HUB, INDEX, SAFE_FILES
+from harness.models.weights import safe_files
+from harness.pretrained import is_damaged
 
-INDEX = f"{SAFE}.index.json"  # says which of several files holds what
 # Nothing that would be run: neither pickles nor Python. Tokenizers come along.
 WANTED = (FILE, "generation_config.json", SAFE_FILES, INDEX, "tokenizer*", "*.txt", "*.model")
 
@@ -27,16 +26,10 @@ def cached_folder(architecture: str) -> Path | None:
 def has_weights(architecture: str) -> bool:
     """Whether the cache of this machine holds its weights, all pieces of them."""
     folder = cached_folder(architecture)
-    if folder is None:
-        return False
-    index = folder / INDEX
-    if not index.is_file():
-        return (folder / SAFE).is_file()
     try:
-        names = set(json.loads(index.read_bytes())["weight_map"].values())
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return folder is not None and bool(safe_files(folder))
+    except DataError:
         return False
-    return all((folder / str(name)).is_file() for name in names)
 
 
 def made_with(architecture: str) -> list[str]:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError, Problem
-from harness.models.configs import SAFE_FILES
+from harness.errors import LONGEST_NAME, DataError, Problem
+from harness.models.configs import INDEX, SAFE_FILES
 from harness.schema import file_digest, sha256
 
 if TYPE_CHECKING:
@@ -93,13 +93,27 @@ def file_sha256(path: Path) -> str:
 
 
 def safe_files(folder: Path) -> list[Path]:
-    """The files of weights in a folder, sorted; raises DataError where it has none that are safe to read."""
+    """The files of weights in a folder, sorted; raises DataError where none is safe to read, or not all are there."""
     found = sorted(folder.glob(SAFE_FILES))
     if not found:
         pickled = sorted(file.name for file in folder.glob("*.bin"))
         why = f"only {pickled[0]}, a pickle, which could run code when it is read" if pickled else "no such file"
         raise DataError(f"{folder.name}: no weights in safetensors: {why}")
+    absent = sorted(_indexed(folder) - {file.name for file in found})  # a path out of the folder is no name in it
+    if absent:
+        raise DataError(f"{folder.name}: {INDEX} names {absent[0][:LONGEST_NAME]!r}, which is not in the folder")
     return found
+
+
+def _indexed(folder: Path) -> set[str]:
+    """Files that a folder's index says the weights are in; none where there is no index."""
+    index = folder / INDEX
+    if not index.exists():
+        return set()
+    try:
+        return {str(name) for name in json.loads(index.read_bytes())["weight_map"].values()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise DataError(f"{folder.name}: {INDEX} does not say which file holds what") from None
 
 
 def _misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Iterator[str]:

@@ -115,7 +115,10 @@ def test_a_folder_in_pieces_is_read_whole(tmp_path: Path) -> None:
     load_weights(other, tmp_path / "pieces")
     assert content_of(other) == content_of(net)
     next(iter(sorted((tmp_path / "pieces").glob("*.safetensors")))).unlink()
-    with pytest.raises(DataError, match=r"the weights of pieces cannot be read: "):
+    with pytest.raises(
+        DataError,
+        match=r"pieces: model\..*json names 'model-00001-of-\d+\.safetensors', which is not",
+    ):
         load_weights(other, tmp_path / "pieces")
 
 
@@ -139,6 +142,22 @@ def test_pickled_weights_are_never_read(folder: Path) -> None:
         file_sha256(folder)
     (folder / "pytorch_model.bin").write_bytes(b"pickle")
     with pytest.raises(DataError, match=r"no weights in safetensors: only pytorch_model\.bin, a pickle, which could"):
+        load_weights(decoder(), folder)
+
+
+def test_an_index_leads_nowhere_else(folder: Path) -> None:
+    outside = folder.parent / "outside.safetensors"
+    (folder / "model.safetensors").rename(outside)
+    save_weights(decoder(), folder / "other.safetensors")
+    names = dict.fromkeys(decoder().state_dict(), "../outside.safetensors")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": names}))
+    with pytest.raises(DataError, match=r"names '\.\./outside\.safetensors', which is not in the folder"):
+        load_weights(decoder(), folder)
+
+
+def test_a_file_that_is_damaged_is_said_to_be(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="the weights of small cannot be read: "):
         load_weights(decoder(), folder)
 
 
