@@ -8,10 +8,15 @@ from pathlib import Path
 from harness.plots.drawing import FORMATS, Drawing
 
 
-def write_figures(drawings: Sequence[Drawing], folder: Path) -> None:
-    """Every drawing in every format, and as `<name>.csv` what it shows."""
+def write_figures(drawings: Sequence[Drawing], folder: Path, formats: Sequence[str] = FORMATS) -> None:
+    """Every drawing in these formats."""
     for drawing in drawings:
-        for ending in FORMATS:
+        for ending in formats:
             drawing.write(folder / f"{drawing.name}.{ending}")
+
+
+def write_data(drawings: Sequence[Drawing], folder: Path) -> None:
+    """What every drawing shows, as `<name>.csv`."""
+    for drawing in drawings:
         if len(drawing.data):
             (folder / f"{drawing.name}.csv").write_text(drawing.csv, encoding="utf-8")

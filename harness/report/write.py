@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.bulk import in_bulk
 from harness.errors import StoreError
-from harness.plots.files import write_figures
+from harness.plots.files import write_data, write_figures
 from harness.report import appendix
 from harness.report.aside import aside
 from harness.report.badge import badge
@@ -32,6 +32,8 @@ from harness.tables.latencies import latency_table, timed_first
 from harness.tables.parquet import write_parquet
 from harness.tables.table import Table
 
+SHOWN, PRINTED = ("svg",), ("pdf", "png")
+
 
 def write_report(store: Store, study: str, to: Path) -> Path:
     """Makes `<to>/<study>/` from records alone and returns its index.html; the same records give the same bytes."""
@@ -45,7 +47,10 @@ def _written(seen: View, store: Store, folder: Path) -> Path:
             part.mkdir(parents=True, exist_ok=True)
         with aside(lambda: _write_data(seen, folder), len(seen.rows)):
             content = content_of(seen, resolved_study(store, folder.name))
-        with aside(lambda: write_figures(content.drawings, folder / "figures"), len(seen.rows)):
+        figures_to = folder / "figures"
+        with aside(lambda: write_figures(content.drawings, figures_to, PRINTED), len(seen.rows)):
+            write_figures(content.drawings, figures_to, SHOWN)  # the page shows them too, and they are drawn once
+            write_data(content.drawings, figures_to)
             if seen.checkpoint_tests:
                 write_csv(rows_of(seen.checkpoint_tests), folder / FILE)
             write_tables((*content.recommended, *content.tables, *content.sublayers), folder / "tables")

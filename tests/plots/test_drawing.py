@@ -13,7 +13,7 @@ from builders import Plan, records_of
 from harness.plots.accuracy_count import accuracy_count
 from harness.plots.depth import depth
 from harness.plots.drawing import Drawing
-from harness.plots.files import write_figures
+from harness.plots.files import write_data, write_figures
 from harness.plots.look import SIZES_IN, Size, looks, sized
 from harness.results import latest
 from harness.tables.frame import frame
@@ -37,6 +37,7 @@ def drawing(panel: Panel) -> Drawing:
 
 def test_a_figure_is_a_vector_for_two_worlds_a_picture_and_a_table(drawing: Drawing, tmp_path: Path) -> None:
     write_figures([drawing], tmp_path)
+    write_data([drawing], tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".svg", ".pdf", ".png", ".csv"}
     assert (tmp_path / f"{drawing.name}.pdf").read_bytes().startswith(b"%PDF")
 
