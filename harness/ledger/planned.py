@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from harness.fairness import Verdict, verdict
 from harness.ledger.columns import DamagedError, read, written
 from harness.lint import RULES, Finding, findings
+from harness.own_code import code_digest
 from harness.records import StudyIndex, TrialInfo
 from harness.store import INDEX, Store
 from harness.tables.facts import of_plan, rows_of
@@ -23,7 +24,6 @@ from harness.tables.row import planned
 from harness.whole_file import write_whole
 
 NAME = ".plan.npz"
-REVISION = 1  # raised with the table, the rules of the linter and what fairness means
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _table(trials: Iterable[TrialInfo]) -> pd.DataFrame:
 
 def _written(plan: Plan) -> bytes:
     header = {
-        "revision": REVISION,
+        "code": code_digest(),
         "digest": plan.digest,
         "head": plan.head.model_dump(mode="json", by_alias=True),
         "findings": [[one.rule.code, one.is_heeded, one.words] for one in plan.findings],
@@ -94,8 +94,8 @@ def _kept(folder: Path) -> Plan | None:
     rules = {rule.code: rule for rule in RULES}
     try:
         table, told = read((folder / NAME).read_bytes())
-        if told["revision"] != REVISION:
-            return None
+        if told["code"] != code_digest():
+            return None  # rules and fairness may mean other things there
         heeded = tuple(Finding(rules[code], is_heeded, words) for code, is_heeded, words in told["findings"])
         fair = told["fair"] and Verdict(told["fair"][0], tuple(told["fair"][1]))
         return Plan(told["digest"], StudyIndex.model_validate(told["head"]), table, heeded, fair)

@@ -16,6 +16,7 @@ from harness.bulk import in_bulk
 from harness.ledger.columns import DamagedError, joined, read, written
 from harness.ledger.planned import Plan
 from harness.ledger.spread import spread
+from harness.own_code import code_digest
 from harness.packs import PackedRecord, open_again
 from harness.record_file import UnreadableError
 from harness.records import Record
@@ -29,7 +30,6 @@ from harness.tables.row import Question
 from harness.whole_file import write_whole
 
 NAME = ".rows.npz"
-REVISION = 1  # raised with rows and facts, and when a record is believed that was not, or the other way round
 CHUNK = 500  # trials whose records are in memory at once
 SOURCES, OF_BASELINE, PLACE = f"{MARK}sources", f"{MARK}sources_of_baseline", f"{MARK}place"
 SELECTED = ("count", "ratio")  # a budget's are the selection's finding, and no plan knows them
@@ -188,10 +188,10 @@ def _relabelled(kept: _Kept, plan: Plan) -> pd.DataFrame:
 
 
 def _kept(folder: Path) -> _Kept:
-    """The rows that are kept; none where there is no such file, or one that something else wrote."""
+    """The rows that are kept; none where there is no such file, or other code wrote it, which may mean other things."""
     with suppress(OSError, DamagedError, KeyError, TypeError):
         table, told = read((folder / NAME).read_bytes())
-        if told["revision"] == REVISION:
+        if told["code"] == code_digest():
             return _Kept(table, _questions(told), dict(told["unplanned"]), str(told["digest"]))
     return _Kept(joined([typed([]), pd.DataFrame(columns=[SOURCES, OF_BASELINE], dtype=object)]), {}, {}, "")
 
@@ -203,7 +203,7 @@ def _questions(told: Mapping[str, Any]) -> dict[str, Question]:
 def _keep(folder: Path, kept: _Kept) -> None:
     """Puts the rows in place of the file; where it cannot be written nothing is kept, and nothing else suffers."""
     header = {
-        "revision": REVISION,
+        "code": code_digest(),
         "digest": kept.digest,
         "questions": kept.questions,
         "unplanned": kept.unplanned,

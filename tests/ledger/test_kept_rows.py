@@ -181,6 +181,30 @@ def test_a_kept_file_that_is_none_is_made_anew(tmp_path: Path, name: str, conten
     assert len((store.folder(STUDY) / name).read_bytes()) > len(content)
 
 
+def test_rows_that_other_code_made_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = filled(tmp_path)
+    view(store, STUDY)
+    spoil(store, RECORDS[3])
+    assert view(store, STUDY).damaged == ()
+    monkeypatch.setattr(rows, "code_digest", lambda: "of a later version")
+    assert len(view(store, STUDY).damaged) == 1
+
+
+def test_rows_made_in_parts_by_several_processes_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = filled(tmp_path, (*RECORDS[:3], failed(RECORDS[3]), *RECORDS[4:]))
+    monkeypatch.setattr(rows, "CHUNK", 2)
+    same(view(store, STUDY), fresh(store))
+
+
+def test_a_pack_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    expected = view(store, STUDY).table
+    (store.folder(STUDY) / "records.zip").write_bytes(b"no pack")
+    found = view(store, STUDY)
+    pd.testing.assert_frame_equal(found.table, expected)
+    assert [damaged.path for damaged in found.damaged] == [f"{STUDY}/records.zip"]
+
+
 def test_without_a_file_to_keep_them_in_all_is_read(tmp_path: Path) -> None:
     store = filled(tmp_path)
     for name in (rows.NAME, planned.NAME):
