@@ -15,7 +15,7 @@ from harness.report.speeds import speeds
 from harness.report.variants import variants
 from harness.report.view import View
 from harness.stats import Interval
-from harness.tables.cells import between, number, p_value, percent, points
+from harness.tables.cells import between, number, p_is, p_value, percent, points
 from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.panels import COST, Panel, with_values
 from harness.wording import counted
@@ -138,7 +138,7 @@ def _contrast(view: View, found: Comparison | None) -> str:
     head = (
         f"The study's contrast, {first} against {second}, averaged over {over} and tested once at 5 %: {first} "
         f"keeps {kept} (difference {number(100 * result.mean)}{interval}; "
-        f"{kind} sign-flip p = {p_value(found.p)}; {networks})."
+        f"{kind} sign-flip {p_is(found.p)}; {networks})."
     )
     return f"{head} {_verdict(found)}"
 
@@ -187,7 +187,7 @@ def _others(rest: Sequence[Comparison]) -> str:
         which = "none of them is" if len(unable) == len(rest) else f"{len(unable)} of them are not"
         reach = f"On so few networks no adjusted p below {p_value(smallest)} can be reached"
         sentences.append(f"{reach}, so {which} claimed.")
-    shown = [f"{_better(c)} on {c.where} (p = {p_value(c.p)})" for c in rest if c.is_difference]
+    shown = [f"{_better(c)} on {c.where} ({p_is(c.p)})" for c in rest if c.is_difference]
     if shown:
         sentences.append(f"The tests show: {listed(shown)}.")
     same = [f"{c.first} and {c.second} on {c.where}{_power(c)}" for c in rest if c.can_claim and not c.is_difference]
