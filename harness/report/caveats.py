@@ -25,6 +25,7 @@ from harness.tables.publications import wanted
 from harness.wording import counted
 
 MESSAGE_LENGTH = 240
+PERPLEXITY = "perplexity"
 OF_A_MEASUREMENT = "measurement_"  # codes of warnings that a record repeats from its measurements, shared ones included
 
 
@@ -61,7 +62,9 @@ def _proofs(view: View) -> Iterator[str]:
             f"(first: {failed.iloc[0]})."
         )
     if not view.asks_accuracy:
-        yield "Accuracy was not asked for: nothing here says what a removal loses."
+        told = "what a removal loses of perplexity stands in trials.csv, and no words speak of it yet"
+        lost = told if PERPLEXITY in view.index.collectors else "nothing here says what a removal loses"
+        yield f"Accuracy was not asked for: {lost}."
         return
     orphans = view.table[(view.table["status"] == "ok") & view.table["baseline"].notna()]
     lost = int(orphans["top1_drop"].isna().sum()) if "top1_drop" in orphans else len(orphans)
