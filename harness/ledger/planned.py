@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
@@ -18,12 +19,14 @@ from harness.lint import RULES, Finding, findings
 from harness.own_code import code_digest
 from harness.records import StudyIndex, TrialInfo
 from harness.store import INDEX, Store
-from harness.tables.facts import of_plan, rows_of
+from harness.tables.columns import AXES
+from harness.tables.facts import of_plan, tuples_of
 from harness.tables.frame import typed
 from harness.tables.row import planned
 from harness.whole_file import write_whole
 
 NAME = ".plan.npz"
+SELECTED = ("count", "ratio")  # a budget's are the selection's finding, and no plan knows them
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,13 @@ class Plan:
     @cached_property
     def places(self) -> dict[str, int]:
         """The place of each trial."""
-        return {trial: place for place, (trial,) in enumerate(rows_of(self.table[["id"]]))}
+        return {trial: place for place, (trial,) in enumerate(tuples_of(self.table[["id"]]))}
+
+    @cached_property
+    def labels(self) -> dict[str, list[Any]]:
+        """The axes of all trials that the plan alone knows, each by the places of trials."""
+        held = self.table[[name for name in AXES if name not in SELECTED]].astype(object)
+        return {str(name): list(column) for name, column in held.where(held.notna(), None).items()}
 
 
 def plan_of(index: StudyIndex, digest: str = "") -> Plan:

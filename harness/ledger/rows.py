@@ -14,7 +14,7 @@ import pandas as pd
 
 from harness.bulk import in_bulk
 from harness.ledger.columns import DamagedError, joined, read, written
-from harness.ledger.planned import Plan
+from harness.ledger.planned import SELECTED, Plan
 from harness.ledger.spread import spread
 from harness.own_code import code_digest
 from harness.packs import PackedRecord, open_again
@@ -23,8 +23,7 @@ from harness.records import Record
 from harness.results import TrialResult, latest
 from harness.sources import Source, sources
 from harness.store import Damaged, Store, trusted
-from harness.tables.columns import AXES
-from harness.tables.facts import MARK, rows_of
+from harness.tables.facts import MARK, tuples_of
 from harness.tables.frame import Sheet, sheet, typed
 from harness.tables.row import Question
 from harness.whole_file import write_whole
@@ -32,8 +31,6 @@ from harness.whole_file import write_whole
 NAME = ".rows.npz"
 CHUNK = 500  # trials whose records are in memory at once
 SOURCES, OF_BASELINE, PLACE = f"{MARK}sources", f"{MARK}sources_of_baseline", f"{MARK}place"
-SELECTED = ("count", "ratio")  # a budget's are the selection's finding, and no plan knows them
-LABELS = tuple(name for name in AXES if name not in SELECTED)
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class _Update:
         unplanned = self._unplanned(before.unplanned)
         fresh, questions = self._read([trial for trial in self.keys if trial in stale])
         valid = self.keys.keys() - stale
-        is_kept = np.array([trial in valid for (trial,) in rows_of(table[["id"]])], dtype=bool)
+        is_kept = np.array([trial in valid for (trial,) in tuples_of(table[["id"]])], dtype=bool)
         if len(fresh) or not is_kept.all():
             table = self._in_order(joined([table[is_kept], fresh]))
         after = _Kept(table, {**before.questions, **questions}, unplanned, self.plan.digest)
@@ -99,8 +96,8 @@ class _Update:
 
     def _stale(self, table: pd.DataFrame) -> set[str]:
         """Planned trials on disk of which no row is kept, or one of other records, or beside another baseline."""
-        known = {trial: (own, other) for trial, own, other in rows_of(table[["id", SOURCES, OF_BASELINE]])}
-        baselines = dict(rows_of(self.plan.table[["id", "baseline"]]))
+        known = {trial: (own, other) for trial, own, other in tuples_of(table[["id", SOURCES, OF_BASELINE]])}
+        baselines = dict(tuples_of(self.plan.table[["id", "baseline"]]))
         return {
             trial
             for trial, key in self.keys.items()
@@ -110,7 +107,7 @@ class _Update:
     def _read(self, stale: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Question]]:
         """New rows of trials, a part of them at a time."""
         parts = [stale[start : start + CHUNK] for start in range(0, len(stale), CHUNK)]
-        is_packed = any(isinstance(held[0].file, PackedRecord) for held in self.sources.values())
+        is_packed = any(isinstance(source.file, PackedRecord) for held in self.sources.values() for source in held)
         # One pack is one file with one place to read from, which processes would take from each other.
         made = map(self._made, parts) if is_packed else spread(self._made, parts)
         tables: list[pd.DataFrame] = []
@@ -168,9 +165,9 @@ class _Update:
 
 def labelled(result: TrialResult, plan: Plan) -> TrialResult:
     """The result under the present plan's labels: a trial's id does not change when a study renames its criterion."""
-    row = plan.table.iloc[plan.places[result.info.id]]
-    labels = {name: row[name] if pd.notna(row[name]) else None for name in LABELS}
-    return replace(result, info=result.info.model_copy(update={k: _plain(v) for k, v in labels.items()}))
+    place = plan.places[result.info.id]
+    labels = {name: values[place] for name, values in plan.labels.items()}
+    return replace(result, info=result.info.model_copy(update=labels))
 
 
 def _key(found: Sequence[Source]) -> str:
@@ -210,7 +207,3 @@ def _keep(folder: Path, kept: _Kept) -> None:
     }
     with suppress(OSError):
         write_whole(folder / NAME, written(kept.table, header))
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value

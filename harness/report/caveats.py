@@ -63,8 +63,8 @@ def _proofs(view: View) -> Iterator[str]:
         )
     if not view.asks_accuracy:
         told = "what a removal loses of perplexity stands in trials.csv, and no words speak of it yet"
-        lost = told if PERPLEXITY in view.index.collectors else "nothing here says what a removal loses"
-        yield f"Accuracy was not asked for: {lost}."
+        words = told if PERPLEXITY in view.index.collectors else "nothing here says what a removal loses"
+        yield f"Accuracy was not asked for: {words}."
         return
     orphans = view.table[(view.table["status"] == "ok") & view.table["baseline"].notna()]
     lost = int(orphans["top1_drop"].isna().sum()) if "top1_drop" in orphans else len(orphans)

@@ -17,7 +17,7 @@ from harness.store import Damaged, Reading, Store
 from harness.tables.alone import Apart, apart, soundest
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
 from harness.tables.columns import OUTCOME, Column, dictionary
-from harness.tables.facts import APART, ENVIRONMENT, counts, rows_of
+from harness.tables.facts import APART, ENVIRONMENT, counts, tuples_of
 from harness.tables.frame import sheet
 from harness.tables.machines import machine_words
 from harness.tables.panels import Panel, across_runtimes, of_outcomes, of_selections, panels
@@ -169,7 +169,7 @@ def _viewed(plan: Plan, found: Rows, shelf: Shelf, *, has_plan: bool = True) -> 
     beside = sorted(reference_labels(index))
     found_panels = panels(table, index.criteria, found.sheet.conditions, _note(index, rows), beside)
     sharing = of_selections(found_panels, index.criteria)
-    measured = {trial for (trial,) in rows_of(rows[["id"]])}
+    measured = {trial for (trial,) in tuples_of(rows[["id"]])}
     return View(
         plan=plan,
         has_plan=has_plan,
@@ -178,7 +178,7 @@ def _viewed(plan: Plan, found: Rows, shelf: Shelf, *, has_plan: bool = True) -> 
         table=table,
         columns=dictionary([str(name) for name in table.columns], found.sheet.units),
         panels=found_panels,
-        missing=plan.table[[trial not in measured for (trial,) in rows_of(plan.table[["id"]])]],
+        missing=plan.table[[trial not in measured for (trial,) in tuples_of(plan.table[["id"]])]],
         left_out=found.left_out,
         damaged=found.damaged,
         chosen=tuple((panel, selections(panel, rows)) for panel in sharing),

@@ -37,8 +37,9 @@ SHOWN, PRINTED = ("svg",), ("pdf", "png")
 
 def write_report(store: Store, study: str, to: Path) -> Path:
     """Makes `<to>/<study>/` from records alone and returns its index.html; the same records give the same bytes."""
-    with in_bulk():
-        return _written(view(store, study), store, to / study)
+    seen = view(store, study)
+    with in_bulk():  # what a first reading of many records leaves behind was cleared away before
+        return _written(seen, store, to / study)
 
 
 def _written(seen: View, store: Store, folder: Path) -> Path:

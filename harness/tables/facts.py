@@ -61,7 +61,7 @@ def counts(told: pd.Series) -> Iterator[tuple[str, int]]:
     yield from ((str(fact), int(found[fact])) for fact in told.dropna().unique())
 
 
-def rows_of(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+def tuples_of(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     """The rows of a table as tuples; columns of texts are turned as a whole, which takes a tenth of one by one."""
     yield from zip(*(table[name].to_numpy(dtype=object) for name in table), strict=True)
 

@@ -11,7 +11,8 @@ from harness.errors import StoreError, suggestion
 from harness.records import Record
 from harness.results import TrialResult, latest
 from harness.store import Damaged, Store
-from harness.tables.frame import columns_of, frame
+from harness.tables.columns import dictionary
+from harness.tables.frame import sheet
 from harness.tables.long import long_frame
 
 
@@ -33,9 +34,10 @@ class StudyRecords:
 
         `.attrs["units"]` holds the unit of each column that has one.
         """
-        results = self.results
-        table = frame(results)
-        table.attrs["units"] = {column.name: column.unit for column in columns_of(table, results) if column.unit}
+        found = sheet(self.results)
+        table = found.table()
+        columns = dictionary([str(name) for name in table.columns], found.units)
+        table.attrs["units"] = {column.name: column.unit for column in columns if column.unit}
         return table
 
     def long(self) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 from harness.rankings import places, ranked
 from harness.records import SelectionInfo
 from harness.schema import Json, Options
-from harness.tables.facts import CHOICE, OPTIMUM, SECONDS, SELECTION, STABILITY, rows_of
+from harness.tables.facts import CHOICE, OPTIMUM, SECONDS, SELECTION, STABILITY, tuples_of
 from harness.tables.panels import UNIT, Panel
 
 Details = Mapping[str, Json]
@@ -55,9 +55,9 @@ def selections(panel: Panel, rows: pd.DataFrame) -> tuple[Selected, ...]:
     """The selections behind a panel's candidates, in the order of its criteria; `rows` are those of the study."""
     candidates = panel.candidates
     told = candidates.assign(count=candidates["count"].fillna(0))[["id", "machine_class", UNIT, "count"]]
-    placed = {(trial, machine): where for trial, machine, *where in rows_of(told)}
+    placed = {(trial, machine): where for trial, machine, *where in tuples_of(told)}
     found: dict[tuple[object, ...], Selected] = {}
-    for row in rows_of(rows.loc[rows[SELECTION].notna() & rows["criterion"].notna(), NEEDED]):
+    for row in tuples_of(rows.loc[rows[SELECTION].notna() & rows["criterion"].notna(), NEEDED]):
         trial, machine, criterion, draw, seed, selection, *facts = row
         place = placed.get((trial, machine))
         if place is None:

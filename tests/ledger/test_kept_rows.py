@@ -179,6 +179,15 @@ def test_a_packed_study_is_the_same(tmp_path: Path) -> None:
     same(view(store, STUDY), expected)
 
 
+def test_runs_in_files_and_in_the_pack_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = filled(tmp_path)
+    pack(store, STUDY)
+    for record in RECORDS:
+        store.write_record(again(record))
+    monkeypatch.setattr(rows, "CHUNK", 1)
+    same(view(store, STUDY), fresh(store))
+
+
 @pytest.mark.parametrize("name", [rows.NAME, planned.NAME])
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04"])
 def test_a_kept_file_that_is_none_is_made_anew(tmp_path: Path, name: str, content: bytes) -> None:
