@@ -6,7 +6,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from harness.schema import Schema
 
-LEAST = ("top1", "macs_saved", "params_saved", "speedup", "speedup_throughput", "images_per_s")  # asked at least
+LEAST = ("top1", "macs_saved", "params_saved", "speedup", "speedup_throughput", "images_per_s")
+LEAST += ("kv_cache_saved", "speedup_prefill", "speedup_decode")  # asked at least
 
 
 class Bounds(Schema):
@@ -32,6 +33,20 @@ class Bounds(Schema):
     peak_bytes: float | None = Field(None, gt=0, description="at most: bytes of peak memory")
     energy_ratio: float | None = Field(None, gt=0, description="at most: energy of an item over the baseline's")
     energy_j_per_image: float | None = Field(None, gt=0, description="at most: joules of an item")
+
+    bits_per_byte_rise: float | None = Field(None, gt=-8, description="at most: bits per byte of text that are added")
+    bits_per_byte: float | None = Field(None, gt=0, description="at most: bits per byte of text")
+    perplexity_ratio: float | None = Field(None, gt=0, description="at most: perplexity over that of the baseline")
+    kv_cache_ratio: float | None = Field(None, gt=0, description="at most: cached keys and values over the baseline's")
+    kv_cache_saved: float | None = Field(
+        None, gt=-1, lt=1, description="at least: share of cached keys and values that is gone"
+    )
+    speedup_prefill: float | None = Field(
+        None, gt=0, description="at least: tokens read per second over the baseline's"
+    )
+    speedup_decode: float | None = Field(
+        None, gt=0, description="at least: tokens written per second over the baseline's"
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Bounds:

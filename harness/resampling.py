@@ -76,6 +76,22 @@ def item_interval(only_first: int, only_second: int, items: int, seed: int = 0, 
     return percentiles((drawn[:, 0] - drawn[:, 1]) / items, level)
 
 
+def ratio_interval(
+    parts: Sequence[float], wholes: Sequence[float], seed: int = 0, level: float = 0.95
+) -> Interval | None:
+    """Percentile-bootstrap interval of sum(parts) / sum(wholes), items drawn anew with both; None for fewer than two.
+
+    What sets items apart is widened (`stats.spread_out`), as they may be few.
+    """
+    if len(parts) < FEWEST:
+        return None
+    weights = np.asarray(wholes, dtype=float)
+    mean = float(np.sum(parts)) / float(weights.sum())
+    rests = np.asarray(parts, dtype=float) - mean * weights  # of sum 0: what items add to the ratio beyond its value
+    picks = np.random.default_rng(seed).integers(0, len(weights), (RESAMPLES, len(weights)))
+    return percentiles(mean + spread_out(rests, level)[picks].sum(axis=1) / weights[picks].sum(axis=1), level)
+
+
 @lru_cache(maxsize=4096)
 def mcnemar_detectable(discordant: int, items: int, alpha: float = 0.05, power: float = 0.8) -> float | None:
     """Smallest true difference of two shares that McNemar's exact test finds with this power, as a share of items.

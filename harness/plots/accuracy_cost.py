@@ -1,4 +1,4 @@
-"""Accuracy against what it costs, with the points that no other beats: MACs alone, and what the machine needs."""
+"""The outcome against what it costs, with the points that no other beats: MACs alone, and what the machine needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from harness.plots.doubts import CAPTION, cross, explain, face
 from harness.plots.drawing import Drawing
 from harness.plots.look import BASELINE, GRID, INK, PAPER, Look, canvas, dodge, legend_above, paper, tiles
 from harness.tables.cells import Scale, scale
-from harness.tables.columns import OUTCOME_WORD
 from harness.tables.marks import count_notes
 from harness.tables.panels import RUNTIME, Panel
 from harness.tables.published_accuracies import Published
@@ -34,7 +33,7 @@ PUBLISHED_NOTE = "Published accuracies, with their own training, stand at our co
 
 
 def accuracy_cost(panel: Panel, look: Mapping[str, Look], published: Sequence[Published] = ()) -> Drawing | None:
-    """Test accuracy against saved MACs with the Pareto front; None without accuracies and MACs."""
+    """The test outcome against saved MACs with the Pareto front; None without outcomes and MACs."""
     found = _everything(panel, SAVED, published)
     if not found:
         return None
@@ -43,21 +42,23 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look], published: Sequence[Pu
         figure, axes = canvas(2.75)
         _draw(axes, found, best, look, SAVED)
         axes.margins(x=0.04, y=0.06)
-        axes.set_ylabel(f"test {OUTCOME_WORD} (%)")
+        axes.set_ylabel(panel.quality.axis)
         legend_above(figure, axes)
     caption = (
-        f"Test {OUTCOME_WORD} against saved multiply-accumulates ({panel.label}): {panel.spread}. "
+        f"Test {panel.quality.word} against saved multiply-accumulates ({panel.label}): {panel.spread}. "
         "Grey: Pareto front of the means; filled markers lie on it, hollow ones are dominated. "
         "Points at equal MACs are set slightly apart."
     )
     ranged = [SAVED_RANGES] if any(_has_range(spot) for spot in found) else []
     caption = " ".join((caption, *ranged, *_notes(panel, found), *count_notes(measured_structures(panel.candidates))))
     data = costs.frame_of(found, best, SAVED, panel)
-    return Drawing(f"accuracy_cost-{panel.slug}", f"Accuracy against compute: {panel.label}", caption, figure, data)
+    judged = panel.quality
+    title = f"{judged.title} against compute: {panel.label}"
+    return Drawing(f"{judged.slug}_cost-{panel.slug}", title, caption, figure, data)
 
 
 def accuracy_machine(panel: Panel, look: Mapping[str, Look], published: Sequence[Published] = ()) -> Drawing | None:
-    """Test accuracy against time, memory and energy side by side; None where none of them was measured."""
+    """The test outcome against time, memory and energy side by side; None where none of them was measured."""
     wanted = (*((PARAMS,) if costs.says_more(panel, PARAMS) else ()), *ON_MACHINE)
     everything = {cost: _everything(panel, cost, published) for cost in wanted}
     shown = {cost: found for cost, found in everything.items() if _differs(found)}
@@ -71,21 +72,22 @@ def accuracy_machine(panel: Panel, look: Mapping[str, Look], published: Sequence
             _draw(axes, found, best, look, cost, panel.scenario(cost.column))
             tables.append(costs.frame_of(found, best, cost, panel))
         explain(places[0], (spot.quality for found in shown.values() for spot in found))
-        figure.supylabel(f"test {OUTCOME_WORD} (%)", fontsize=9)
+        figure.supylabel(panel.quality.axis, fontsize=9)
         legend_above(figure, places[0])
     where = ", ".join(dict.fromkeys((panel.label, panel.key[RUNTIME])))
     caption = (
-        f"Test {OUTCOME_WORD} against what the machine needs ({where}): {panel.spread}. Times are the baseline's, "
-        "changed by the ratio of candidate and baseline timed in turn; bars along them: the widest 95 % interval of "
-        f"that ratio over repeats. Grey: Pareto front of the means; {CAPTION}."
+        f"Test {panel.quality.word} against what the machine needs ({where}): {panel.spread}. Times are the "
+        "baseline's, changed by the ratio of candidate and baseline timed in turn; bars along them: the widest 95 % "
+        f"interval of that ratio over repeats. Grey: Pareto front of the means; {CAPTION}."
     )
     every = [spot for found in shown.values() for spot in found]
     others = (s for cost, found in shown.items() for s in found if not cost.is_timed or s.kind != "candidate")
     ranged = [RANGES] if any(map(_has_range, others)) else []
     caption = " ".join((caption, *ranged, *_notes(panel, every), *([OWN_TIME] if _has(every, "dense") else [])))
-    title = f"Accuracy against time, memory and energy: {panel.label}"
+    judged = panel.quality
+    title = f"{judged.title} against time, memory and energy: {panel.label}"
     data = pd.concat(tables, ignore_index=True)
-    return Drawing(f"accuracy_machine-{panel.slug}", title, caption, figure, data)
+    return Drawing(f"{judged.slug}_machine-{panel.slug}", title, caption, figure, data)
 
 
 def _everything(panel: Panel, cost: Cost, published: Sequence[Published]) -> list[Spot]:
@@ -129,7 +131,7 @@ def _draw(
         own = [spot for spot in found if spot.series == name]
         _draw_series(axes, own, best if cost == SAVED else found, look[name], by, dodge(place, len(names), gap))
     _draw_beside(axes, found, by)
-    x, y = [by.of(spot.cost) for spot in best], [100 * spot.accuracy for spot in best]
+    x, y = [by.of(spot.cost) for spot in best], [_height(spot) for spot in best]
     axes.plot(x, y, color=GRID, linewidth=6, solid_capstyle="round", zorder=1.5, label="Pareto front")
     unit = f" ({by.unit})" if by.unit else ""
     axes.set_xlabel(f"{cost.words}{unit}{f', {under}' if under else ''}")
@@ -144,12 +146,12 @@ def _gap(places: Sequence[float]) -> float:
 def _draw_series(axes: Axes, own: Sequence[Spot], filled: Sequence[Spot], look: Look, by: Scale, shift: float) -> None:
     """A line with a marker for each amount; those that are not `filled`, or in doubt, are hollow."""
     x = [by.of(spot.cost) + shift for spot in own]
-    axes.plot(x, [100 * s.accuracy for s in own], color=look.colour, linestyle=look.line, linewidth=0.9, zorder=2)
+    axes.plot(x, [_height(spot) for spot in own], color=look.colour, linestyle=look.line, linewidth=0.9, zorder=2)
     for place, spot in zip(x, own, strict=True):
         inside = face(look, spot.quality) if spot in filled else PAPER
         style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markerfacecolor": inside, "zorder": 3}
-        axes.errorbar([place], [100 * spot.accuracy], **_bars(spot, by), linestyle="none", elinewidth=0.8, **style)
-        cross(axes, place, 100 * spot.accuracy, look, spot.quality)
+        axes.errorbar([place], [_height(spot)], **_bars(spot, by), linestyle="none", elinewidth=0.8, **style)
+        cross(axes, place, _height(spot), look, spot.quality)
     axes.plot([], [], color=look.colour, linestyle=look.line, marker=look.marker, label=own[0].series)
 
 
@@ -166,13 +168,19 @@ def _draw_beside(axes: Axes, found: Sequence[Spot], by: Scale) -> None:
             of_series[spot.series] = BASELINE.marker if is_base else next(markers[spot.kind])
         style: dict[str, Any] = {"color": INK, "marker": of_series[spot.series], "markersize": 8 if is_base else 5.5}
         style |= {"zorder": 4 if is_base else 3.5, "markerfacecolor": INK if is_base else PAPER}
-        x, y = [by.of(spot.cost)], [100 * spot.accuracy]
+        x, y = [by.of(spot.cost)], [_height(spot)]
         axes.errorbar(x, y, **_bars(spot, by), linestyle="none", elinewidth=0.8, label=label, **style)
+
+
+def _height(spot: Spot) -> float:
+    """Its outcome as it is written."""
+    return spot.judged.scaled(spot.outcome)
 
 
 def _bars(spot: Spot, by: Scale) -> dict[str, Any]:
     """How far the bars of a point reach, down and up; none along a cost that is one number."""
-    reach = {"yerr": [[100 * (spot.accuracy - spot.low)], [100 * (spot.high - spot.accuracy)]]}
+    by_print = spot.judged.scaled
+    reach = {"yerr": [[by_print(spot.outcome - spot.low)], [by_print(spot.high - spot.outcome)]]}
     left, right = by.of(spot.cost) - by.of(spot.cost_low), by.of(spot.cost_high) - by.of(spot.cost)
     if max(left, right) > 1e-9:
         reach["xerr"] = [[max(0.0, left)], [max(0.0, right)]]

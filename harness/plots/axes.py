@@ -14,6 +14,16 @@ WORDS = {
     "top1_drop": "top-1 lost",
     "top1_validation": "top-1 on validation",
     "ece": "ECE",
+    "bits_per_byte": "bits per byte",
+    "bits_per_byte_rise": "bits per byte added",
+    "perplexity_ratio": "perplexity over the baseline's",
+    "kv_cache_bytes": "KV cache",
+    "kv_cache_saved": "KV cache saved",
+    "prefill_tokens_per_s": "tokens/s read",
+    "decode_tokens_per_s": "tokens/s written",
+    "first_token_s": "time to the first token",
+    "speedup_prefill": "reading gain",
+    "speedup_decode": "writing gain",
     "macs": "MACs",
     "macs_saved": "MACs saved",
     "flops": "FLOP",
@@ -28,7 +38,7 @@ WORDS = {
     "speedup": "speed-up",
     "speedup_throughput": "throughput gain",
 }
-COUNTED = ("", "1", "MAC", "FLOP", "1/s", "parameter")  # units that the words already tell
+COUNTED = ("", "1", "MAC", "FLOP", "1/s", "parameter", "bit/B")  # units that the words already tell
 PLAIN_UP_TO = 10_000  # numbers without a unit that need no prefix
 
 

@@ -1,4 +1,4 @@
-"""Accuracy and one cost as points of a figure: criteria at each amount, the baseline, dense and published networks."""
+"""Outcome and one cost as points of a figure: criteria at each amount, the baseline, dense and published networks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from harness.stats import pareto
-from harness.tables.columns import OUTCOME
 from harness.tables.derived import SPEEDUPS
 from harness.tables.marks import beside, quality
 from harness.tables.panels import LEVEL, RUNTIME, UNIT, Panel, with_values
 from harness.tables.published_accuracies import Published
+from harness.tables.qualities import ACCURACY, Quality
 from harness.tables.shares import bars, mean_share
 from harness.tables.summaries import measured_structures, speed_interval
 
@@ -43,6 +43,9 @@ COUNTED = (SAVED, PARAMS)
 ON_MACHINE = (
     Cost("latency_s", "latency", "s"),
     Cost("images_per_s", "items/s", "", "higher"),
+    Cost("prefill_tokens_per_s", "tokens/s read", "", "higher"),
+    Cost("decode_tokens_per_s", "tokens/s written", "", "higher"),
+    Cost("kv_cache_bytes", "KV cache", "B"),
     Cost("peak_bytes", "peak memory", "B"),
     Cost("energy_j_per_image", "energy per item", "J"),
 )
@@ -50,7 +53,10 @@ ON_MACHINE = (
 
 @dataclass(frozen=True)
 class Spot:
-    """One point in base units; `low` and `high` are the ends of its bars, `kind` is whose it is."""
+    """One point in base units; `low` and `high` are the ends of its bars, `kind` is whose it is.
+
+    `quality` is that of its timing, `judged` what its outcome is.
+    """
 
     series: str
     kind: Literal["candidate", "baseline", "dense", "published"]
@@ -58,16 +64,17 @@ class Spot:
     cost: float
     cost_low: float
     cost_high: float
-    accuracy: float
+    outcome: float
     low: float
     high: float
     quality: str = "ok"
+    judged: Quality = ACCURACY
 
 
 def spots(panel: Panel, cost: Cost) -> list[Spot]:
     """The candidates, one for each criterion and level that has both; none without any."""
     found: list[Spot] = []
-    needed = _needed(panel.candidates, cost)
+    needed = _needed(panel, cost)
     if cost.column not in needed or needed[cost.column].isna().all():
         return found
     cells = {key: rows for key, rows in needed.groupby(["criterion", LEVEL])}
@@ -75,18 +82,20 @@ def spots(panel: Panel, cost: Cost) -> list[Spot]:
         rows = cells.get(key)
         if rows is None:
             continue
-        accurate, place = with_values(rows, OUTCOME), _placed(panel, rows, cost)
+        accurate, place = with_values(rows, panel.quality.column), _placed(panel, rows, cost)
         if place is not None and len(accurate):
             doubt = quality(with_values(rows, cost.column), cost.column)
-            found.append(Spot(key[0], "candidate", key[1], *place, *_accuracy(accurate), doubt))
+            found.append(Spot(key[0], "candidate", key[1], *place, *_outcome(accurate, panel), doubt, panel.quality))
     return found
 
 
-def _needed(rows: pd.DataFrame, cost: Cost) -> pd.DataFrame:
+def _needed(panel: Panel, cost: Cost) -> pd.DataFrame:
     """The few columns of a wide table that a point is made from: picking rows of all of them takes long."""
     ratio = SPEEDUPS.get(cost.column, cost.column)
     told = (cost.column, beside(cost.column, "quality"), ratio, f"{ratio}_low", f"{ratio}_high")
-    names = ("id", "costs_from", UNIT, "criterion", LEVEL, OUTCOME, f"{OUTCOME}_items", *told)
+    outcome = panel.quality.column
+    names = ("id", "costs_from", UNIT, "criterion", LEVEL, outcome, f"{outcome}_items", *told)
+    rows = panel.candidates
     return rows[[name for name in dict.fromkeys(names) if name in rows]]
 
 
@@ -94,9 +103,10 @@ def baseline_spot(panel: Panel, cost: Cost) -> list[Spot]:
     """The baseline, where it was evaluated and the cost is known."""
     own = panel.baselines if cost in COUNTED else panel.own_baselines
     place = (0.0, 0.0, 0.0) if cost == SAVED else _spread(own, cost)
-    if place is None or not len(with_values(panel.baselines, OUTCOME)):
+    if place is None or not len(with_values(panel.baselines, panel.quality.column)):
         return []
-    return [Spot(BASELINE, "baseline", 0.0, *place, *_accuracy(panel.baselines), quality(own, cost.column))]
+    outcome, doubt = _outcome(panel.baselines, panel), quality(own, cost.column)
+    return [Spot(BASELINE, "baseline", 0.0, *place, *outcome, doubt, panel.quality)]
 
 
 def dense_spots(panel: Panel, cost: Cost) -> Iterator[Spot]:
@@ -107,8 +117,9 @@ def dense_spots(panel: Panel, cost: Cost) -> Iterator[Spot]:
     for model, rows in panel.references.groupby("model", sort=False) if len(panel.references) else ():
         own = rows if cost in COUNTED else rows[rows[RUNTIME] == panel.key[RUNTIME]]
         place = _saved(panel, own) if cost == SAVED else _spread(own, cost)
-        if place is not None and len(with_values(rows, OUTCOME)):
-            yield Spot(f"{model} (dense)", "dense", 0.0, *place, *_accuracy(rows), quality(own, cost.column))
+        if place is not None and len(with_values(rows, panel.quality.column)):
+            outcome, doubt = _outcome(rows, panel), quality(own, cost.column)
+            yield Spot(f"{model} (dense)", "dense", 0.0, *place, *outcome, doubt, panel.quality)
 
 
 def published_spots(published: Sequence[Published], known: Sequence[Spot]) -> Iterator[Spot]:
@@ -121,14 +132,14 @@ def published_spots(published: Sequence[Published], known: Sequence[Spot]) -> It
 
 
 def front(found: Sequence[Spot], cost: Cost) -> list[Spot]:
-    """Those that no other beats in both mean accuracy and cost, in order of their cost; means of equals are equal."""
-    points = [{name: float(f"{getattr(spot, name):.9g}") for name in ("accuracy", "cost")} for spot in found]
-    keeps = pareto(points, {"accuracy": "higher", "cost": cost.better}) if points else ()
+    """Those that no other beats in both mean outcome and cost, in order of their cost; means of equals are equal."""
+    points = [{name: float(f"{getattr(spot, name):.9g}") for name in ("outcome", "cost")} for spot in found]
+    keeps = pareto(points, {"outcome": found[0].judged.better, "cost": cost.better}) if points else ()
     return sorted((s for s, is_kept in zip(found, keeps, strict=True) if is_kept), key=lambda s: s.cost)
 
 
 def frame_of(found: Sequence[Spot], best: Sequence[Spot], cost: Cost, panel: Panel) -> pd.DataFrame:
-    """What is drawn as a table: accuracies as shares, the cost in the unit that its name tells."""
+    """What is drawn as a table: outcomes as they are stored, the cost in the unit that its name tells."""
     rows = [
         {
             "series": spot.series,
@@ -138,18 +149,13 @@ def frame_of(found: Sequence[Spot], best: Sequence[Spot], cost: Cost, panel: Pan
             "cost_value": spot.cost,
             "cost_low": spot.cost_low,
             "cost_high": spot.cost_high,
-            **_shares(spot),
+            **spot.judged.ends(spot.outcome, spot.low, spot.high),
             "cost_quality": spot.quality,
             "is_on_front": spot in best,
         }
         for spot in found
     ]
     return pd.DataFrame(rows)
-
-
-def _shares(spot: Spot) -> dict[str, float]:
-    named = {"share": spot.accuracy, "low_share": spot.low, "high_share": spot.high}
-    return {f"{OUTCOME}_{name}": value for name, value in named.items()}
 
 
 def says_more(panel: Panel, cost: Cost) -> bool:
@@ -163,8 +169,9 @@ def says_more(panel: Panel, cost: Cost) -> bool:
     return abs(float(np.corrcoef(x, y)[0, 1])) < 0.999
 
 
-def _accuracy(rows: pd.DataFrame) -> tuple[float, float, float]:
-    value, (down, up) = mean_share(rows), bars(rows)
+def _outcome(rows: pd.DataFrame, panel: Panel) -> tuple[float, float, float]:
+    column = panel.quality.column
+    value, (down, up) = mean_share(rows, column), bars(rows, column)
     return value, value - down, value + up
 
 

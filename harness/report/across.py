@@ -11,9 +11,9 @@ from harness.report.comparisons import LEVEL, differences_by_model, too_few
 from harness.report.view import View
 from harness.resampling import nested
 from harness.stats import Interval, Paired, paired
-from harness.tables.cells import NONE, between, number, p_is
-from harness.tables.columns import OUTCOME_WORD
+from harness.tables.cells import NONE, p_is
 from harness.tables.facts import NETWORK
+from harness.tables.qualities import ACCURACY, Quality
 from harness.tables.table import Table
 
 
@@ -26,6 +26,7 @@ class Across:
     groups: Mapping[str, Sequence[float]]
     found: Paired
     interval: Interval | None
+    quality: Quality = ACCURACY
 
     @property
     def can_claim(self) -> bool:
@@ -42,7 +43,7 @@ def across(view: View) -> Across | None:
     if len(groups) < 2:
         return None
     means = [float(np.mean(values)) for values in groups.values()]
-    return Across(*view.contrast, groups, paired(means), nested(list(groups.values())))
+    return Across(*view.contrast, groups, paired(means), nested(list(groups.values())), view.quality)
 
 
 def _by_architecture(view: View, found: Mapping[tuple[str, str], list[float]]) -> dict[str, list[float]]:
@@ -63,12 +64,13 @@ def across_words(found: Across | None) -> str:
     if found is None:
         return ""
     first, second, result = found.first, found.second, found.found
-    interval = f", 95 % interval {between(found.interval, 100)}" if found.interval else ""
+    judged = found.quality
+    interval = f", 95 % interval {judged.between(found.interval)}" if found.interval else ""
     head = (
         f"That test speaks of networks of these {result.n} architectures. For architectures in general they are the "
-        f"units (a random factor, seeds nested within): {first} against {second} differ by {number(100 * result.mean)} "
-        f"points{interval} by hierarchical bootstrap, which draws architectures anew and networks within them; "
-        f"sign-flip {p_is(result.flips.p)}."
+        f"units (a random factor, seeds nested within): {first} against {second} differ by {judged.one(result.mean)} "
+        f"{judged.measure}{interval} by hierarchical bootstrap, which draws architectures anew and networks within "
+        f"them; sign-flip {p_is(result.flips.p)}."
     )
     if not found.can_claim:
         return f"{head} Nothing is claimed of other architectures: {too_few(result, 'architecture')}."
@@ -82,14 +84,16 @@ def across_table(found: Across | None) -> Table | None:
     """The contrast, architecture by architecture."""
     if found is None:
         return None
-    rows = tuple(_row(name, values) for name, values in found.groups.items())
-    notes = (f"{found.first} − {found.second}, points of test {OUTCOME_WORD}, averaged over amounts; t intervals.",)
+    judged = found.quality
+    rows = tuple(_row(name, values, judged) for name, values in found.groups.items())
+    pair = (found.first, found.second)[:: judged.sign]
+    notes = (f"{' − '.join(pair)}, {judged.measure} of test {judged.word}, averaged over amounts; t intervals.",)
     header = ("architecture", "difference", "95 % interval", "networks")
     title = f"{found.first} against {found.second} by architecture"
     return Table("architectures", title, header, rows, notes)
 
 
-def _row(name: str, values: Sequence[float]) -> tuple[str, ...]:
+def _row(name: str, values: Sequence[float], judged: Quality) -> tuple[str, ...]:
     result = paired(values)
-    interval = between(result.interval, 100, 2) if result.interval else NONE
-    return name, number(100 * result.mean, 2), interval, str(result.n)
+    interval = judged.between(result.interval, 1) if result.interval else NONE
+    return name, judged.one(result.mean, 1), interval, str(result.n)

@@ -25,7 +25,6 @@ from harness.tables.publications import wanted
 from harness.wording import counted
 
 MESSAGE_LENGTH = 240
-PERPLEXITY = "perplexity"
 OF_A_MEASUREMENT = "measurement_"  # codes of warnings that a record repeats from its measurements, shared ones included
 
 
@@ -61,19 +60,18 @@ def _proofs(view: View) -> Iterator[str]:
             f"In {_trials(len(failed))} the removed network did not equal the masked one: do not trust their numbers "
             f"(first: {failed.iloc[0]})."
         )
-    if not view.asks_accuracy:
-        told = "what a removal loses of perplexity stands in trials.csv, and no words speak of it yet"
-        words = told if PERPLEXITY in view.index.collectors else "nothing here says what a removal loses"
-        yield f"Accuracy was not asked for: {words}."
+    if not view.asks_quality:
+        yield "Accuracy was not asked for: nothing here says what a removal loses."
         return
     orphans = view.table[(view.table["status"] == "ok") & view.table["baseline"].notna()]
-    lost = int(orphans["top1_drop"].isna().sum()) if "top1_drop" in orphans else len(orphans)
+    judged = view.quality
+    lost = int(orphans[judged.lost].isna().sum()) if judged.lost in orphans else len(orphans)
     if lost:
-        yield f"{_trials(lost)} {_have(lost)} no accuracy against a baseline on the same weights and data."
+        yield f"{_trials(lost)} {_have(lost)} no {judged.noun} against a baseline on the same weights and data."
 
 
 def _data(view: View) -> Iterator[str]:
-    if view.index.is_synthetic and view.asks_accuracy:
+    if view.index.is_synthetic and view.asks_quality:
         yield "The data are synthetic: accuracies say that the machinery works, and nothing about real tasks."
     prints: dict[tuple[str, str], set[str]] = {}
     for data, told in view.good[["data", DATA]].dropna().drop_duplicates().itertuples(index=False, name=None):
@@ -89,7 +87,7 @@ def _networks(view: View) -> Iterator[str]:
     models = {panel.key["model"] for panel in view.panels}
     if units and len(units) == len(models):
         yield "One network per architecture (one seed): there is no spread over training, and none is shown."
-    if view.asks_accuracy and not view.is_itemised:
+    if view.asks_quality and not view.is_itemised:
         yield f"Single checkpoints are not tested item by item: there are more than {MOST_ITEMISED} candidates."
     if 0 < len(units) < FEWEST:
         yield f"Only {counted(len(units), 'network')}: fewer than {FEWEST} cannot support a claim about criteria."
@@ -112,8 +110,8 @@ def _targets(view: View) -> Iterator[str]:
     counted_out = {panel.key["target"] for panel in view.panels if not panel.cost}
     if len(counted_out) > 1:
         yield (
-            "Targets differ in what one of their units costs, so equal counts are unequal savings: nothing here "
-            "compares targets (a study with 'budgets' does)."
+            "Targets differ in what one of their units costs, so equal counts are unequal savings: what is said of "
+            "targets holds of counts (a study with 'budgets' compares equal savings)."
         )
 
 

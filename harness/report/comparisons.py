@@ -10,9 +10,9 @@ import pandas as pd
 
 from harness.report.view import View
 from harness.stats import Paired, detectable, fewest_signs, holm, paired
-from harness.tables.cells import NONE, between, number, p_value
-from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.cells import NONE, p_value
 from harness.tables.panels import KEY, Panel
+from harness.tables.qualities import ACCURACY, Quality
 from harness.tables.table import Table
 from harness.wording import counted
 
@@ -24,7 +24,7 @@ FEWEST = fewest_signs(LEVEL)  # networks that differ
 
 @dataclass(frozen=True)
 class Comparison:
-    """Accuracy of the first criterion minus that of the second, per network, averaged over counts; shares, not points.
+    """How much more the first criterion keeps than the second, per network, averaged over counts; in stored units.
 
     `family` is how many comparisons the p value was adjusted for; 1 for the study's contrast.
     """
@@ -35,6 +35,7 @@ class Comparison:
     found: Paired
     p: float
     family: int
+    quality: Quality = ACCURACY
 
     @property
     def smallest_p(self) -> float:
@@ -63,7 +64,7 @@ def primary(view: View) -> Comparison | None:
         return None
     first, second = view.contrast
     differences = _differences(view.outcomes, first, second)
-    return _comparison(EVERYWHERE, first, second, differences) if differences else None
+    return _comparison(EVERYWHERE, (first, second), differences, view.quality) if differences else None
 
 
 def others(view: View) -> tuple[Comparison, ...]:
@@ -74,7 +75,7 @@ def others(view: View) -> tuple[Comparison, ...]:
             is_primary = len(view.outcomes) == 1 and view.contrast is not None and set(pair) == set(view.contrast)
             differences = [] if is_primary else _differences([panel], *pair)
             if differences:
-                found.append(_comparison(panel.label, *pair, differences))
+                found.append(_comparison(panel.label, pair, differences, view.quality))
     adjusted = holm([comparison.p for comparison in found])
     return tuple(replace(c, p=p, family=len(found)) for c, p in zip(found, adjusted, strict=True))
 
@@ -95,14 +96,22 @@ def comparison_table(
     rows = tuple(_row(comparison, is_placed) for comparison in shown)
     header = ("pair", "difference", "95 % interval", "p", "adjusted p", "networks", "detectable")
     notes: tuple[str, ...] = (
-        f"Accuracy of the first criterion minus that of the second, in points of test {OUTCOME_WORD}, averaged over "
-        "draws and counts within a network; t intervals; two-sided sign-flip tests, exact up to 20 networks.",
+        f"{_minus(everything[0].quality)}, averaged over draws and counts within a network; t intervals; two-sided "
+        "sign-flip tests, exact up to 20 networks.",
         "The study's contrast is tested once at 5 %; all other pairs are adjusted together by Holm's method. "
         "Detectable: what a paired t test would have seen with 80 % power at the level of its row.",
     )
     if len(shown) < len(everything):
         notes += (f"Shown are {len(shown)} of {len(everything)}, with a criterion of the contrast or a random one.",)
     return Table("comparisons", "Differences between criteria", header, rows, notes)
+
+
+def _minus(quality: Quality) -> str:
+    """What a difference is: above 0 the first criterion keeps more."""
+    if quality.sign < 0:
+        return f"Test {quality.word} of the second criterion minus those of the first: above 0, the first loses less"
+    measure = f"{quality.measure} of test {quality.word}"
+    return f"{quality.title} of the first criterion minus that of the second, in {measure}"
 
 
 def too_few(found: Paired, noun: str) -> str:
@@ -121,18 +130,18 @@ def _row(comparison: Comparison, is_placed: bool) -> tuple[str, ...]:
     place = " (contrast)" if is_contrast else (f" ({comparison.where})" if is_placed else "")
     return (
         f"{comparison.first} − {comparison.second}{place}",
-        number(100 * found.mean, 2),
-        between(found.interval, 100, 2),
+        comparison.quality.one(found.mean, 1),
+        comparison.quality.between(found.interval, 1),
         p_value(found.flips.p),
         NONE if is_contrast else p_value(comparison.p),
         str(found.n),
-        NONE if comparison.detectable is None else number(100 * comparison.detectable, 2),
+        NONE if comparison.detectable is None else comparison.quality.one(comparison.detectable, 1),
     )
 
 
-def _comparison(where: str, first: str, second: str, differences: Sequence[float]) -> Comparison:
+def _comparison(where: str, pair: tuple[str, str], differences: Sequence[float], quality: Quality) -> Comparison:
     found = paired(differences)
-    return Comparison(where, first, second, found, found.flips.p, family=1)
+    return Comparison(where, *pair, found, found.flips.p, family=1, quality=quality)
 
 
 def _differences(panels: Iterable[Panel], first: str, second: str) -> list[float]:
@@ -140,12 +149,12 @@ def _differences(panels: Iterable[Panel], first: str, second: str) -> list[float
 
 
 def differences_by_model(panels: Iterable[Panel], first: str, second: str) -> dict[tuple[str, str], list[float]]:
-    """By model and data, one mean difference per network that has both criteria wherever any network has."""
+    """By model and data, how much more the first keeps: one mean per network that has both criteria where any has."""
     cells: dict[tuple[str, str], dict[tuple[str, ...], list[pd.Series]]] = {}
     for panel in panels:
         if first not in panel.criteria or second not in panel.criteria:
             continue
-        wide = panel.per_unit(OUTCOME)
+        wide = panel.quality.sign * panel.per_unit(panel.quality.column)
         of_model = cells.setdefault((panel.key["model"], panel.key["data"]), {})
         for level in panel.levels:
             place = (*(panel.key[name] for name in KEY if name != "machine_class"), str(level))

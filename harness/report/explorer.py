@@ -40,7 +40,10 @@ MARKS: dict[str, Any] = {
     "nonselection_line_alpha": 0.25,
     "nonselection_fill_alpha": 0.1,
 }
-TIMED = ("speedup", "speedup_throughput", "latency_s", "images_per_s")
+TIMED = (
+    *("speedup", "speedup_throughput", "latency_s", "images_per_s"),
+    *("speedup_prefill", "speedup_decode", "prefill_tokens_per_s", "decode_tokens_per_s"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,25 @@ FIELDS = {
     "latency_s": Field("latency (ms)", 1e3),
     "peak_bytes": Field("peak memory (MiB)", 2.0**-20),
     "energy_j_per_image": Field("energy per item (J)"),
+    "kv_cache_bytes": Field("KV cache (KiB)", 2.0**-10),
+    "kv_cache_saved": Field("KV cache saved (%)", 100, 0.0),
+    "decode_tokens_per_s": Field("tokens written per second"),
+    "speedup_decode": Field("writing gain (times)", 1, 1.0),
+    "prefill_tokens_per_s": Field("tokens read per second"),
+    "speedup_prefill": Field("reading gain (times)", 1, 1.0),
+    "bits_per_byte": Field("test bits per byte"),
+    "bits_per_byte_rise": Field("bits per byte added on test", 1, 0.0),
+    "bits_per_byte_validation": Field("validation bits per byte"),
+    "perplexity": Field("test perplexity"),
+    "perplexity_ratio": Field("test perplexity (times the baseline's)", 1, 1.0),
     OUTCOME: Field(f"test {OUTCOME_WORD} (%)", 100),
     f"{OUTCOME}_drop": Field(f"test {OUTCOME_WORD} lost (points)", 100, 0.0),
     f"{OUTCOME}_validation": Field(f"validation {OUTCOME_WORD} (%)", 100),
 }
-OUTCOMES = (OUTCOME, f"{OUTCOME}_drop", f"{OUTCOME}_validation")
+OUTCOMES = (
+    *(OUTCOME, f"{OUTCOME}_drop", f"{OUTCOME}_validation"),
+    *("bits_per_byte", "bits_per_byte_rise", "bits_per_byte_validation", "perplexity", "perplexity_ratio"),
+)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.across import across, across_table
 from harness.report.comparisons import Comparison, comparison_table, others, primary
+from harness.report.documents import document_table
 from harness.report.view import View
 from harness.resampling import crossed
 from harness.tables.assurance import agreement, agreement_table, score_table, stability_table
@@ -51,7 +52,7 @@ def tables_of_sublayers(view: View) -> tuple[Table, ...]:
 
 def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> Iterator[Table | None]:
     named = (*(view.contrast or ()), *view.index.random_criteria)
-    yield from map(accuracy_table, view.outcomes if view.asks_accuracy else ())
+    yield from map(accuracy_table, view.outcomes if view.asks_quality else ())
     yield from map(outcome_table, view.outcomes)
     yield from arithmetic_tables(view.panels)
     yield from (robustness_table(panel, named) for panel in view.outcomes)
@@ -62,8 +63,9 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
     yield from runtime_tables(view.panels)
     yield from size_tables(view.panels)
     yield baseline_table(view.outcomes, view.checkpoint_tests)
+    yield document_table(view.outcomes, view.document_tests)
     for panel in view.outcomes:
-        if view.is_itemised and view.contrast is not None and set(view.contrast) <= set(panel.criteria):
+        if view.checkpoint_tests and view.contrast is not None and set(view.contrast) <= set(panel.criteria):
             results = view.shelf.of(panel.candidates["id"])
             over_all = crossed(item_differences(seen(panel, results, view.contrast), *view.contrast))
             yield contrast_table(panel, view.checkpoint_tests, view.contrast, over_all)

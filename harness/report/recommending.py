@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from harness.report.phrases import LISTED, joined
 from harness.report.view import View
 from harness.tables.cells import between, number, percent
-from harness.tables.columns import MACS_SAVED, OUTCOME
+from harness.tables.columns import MACS_SAVED
 from harness.tables.limits import limit_words
 from harness.tables.operating_points import OperatingPoint
 from harness.tables.recommended import Recommendation
 from harness.tables.recommending import nearest_words, place_words, point_words, sublayer_words, varying
 from harness.wording import counted
 
+SAVED = {MACS_SAVED: "MACs", "kv_cache_saved": "KV cache"}
 MOST = 3  # different recommendations that one limit is told with; the table has all
 SURE = {
     True: "",
@@ -31,7 +32,7 @@ def advice(view: View) -> str:
     for limit, members in entries.items():
         alike.setdefault(_entry(members, view.machines), []).append(limit)
     sentences = [f"{_head(limits)}, {text}." for text, limits in alike.items()]
-    return " ".join(["Recommended by validation accuracy alone.", *sentences]) if sentences else ""
+    return " ".join([f"Recommended by validation {view.quality.noun} alone.", *sentences]) if sentences else ""
 
 
 def _head(limits: Sequence[str]) -> str:
@@ -92,16 +93,18 @@ def _then(own: Sequence[Recommendation]) -> str:
 
 
 def _loses(point: OperatingPoint) -> str:
-    found = point.estimate(f"{OUTCOME}_drop")
+    judged = point.panel.quality
+    found = point.estimate(judged.lost)
     if found is None:
-        return "has no accuracy"
-    interval = f" {between(found.interval, 100)}" if found.interval else ""
-    return f"loses {number(100 * found.value)} points{interval} ({counted(point.networks, 'network')})"
+        return f"has no {judged.noun}"
+    interval = f" {judged.between(found.interval)}" if found.interval else ""
+    loss = f"{judged.loses} {judged.one(found.value)} {judged.measure}"
+    return f"{loss}{interval} ({counted(point.networks, 'network')})"
 
 
 def _saves(point: OperatingPoint) -> str:
-    found = point.estimate(MACS_SAVED)
-    return "" if found is None else f"saves {percent(found.value)} of the MACs"
+    found = {what: one for word, what in SAVED.items() if (one := point.estimate(word)) is not None}
+    return f"saves {joined([f'{percent(one.value)} of the {what}' for what, one in found.items()])}" if found else ""
 
 
 def _faster(points: Sequence[OperatingPoint]) -> Iterator[str]:
@@ -131,9 +134,9 @@ def _dominated(found: Sequence[Recommendation], machines: Mapping[str, str]) -> 
     if not parts:
         return ""
     return (
-        f"Dominated criteria: {'; '.join(parts)}. At each of their amounts another set keeps as much validation "
-        "accuracy and buys as much (speed where all were timed well enough, else MACs), in the mean, and more of one "
-        "of the two."
+        f"Dominated criteria: {'; '.join(parts)}. At each of their amounts another set keeps as much "
+        f"validation {found[0].judged.noun} and buys as much (speed where all were timed well enough, else MACs), in "
+        "the mean, and more of one of the two."
     )
 
 

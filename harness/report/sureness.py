@@ -12,7 +12,7 @@ from harness.report.view import View
 from harness.tables.assurance import Agreement, agreement, mean_tau
 from harness.tables.budgets import beside
 from harness.tables.cells import between, number, percent
-from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.columns import OUTCOME_WORD
 from harness.tables.optima import Standing, standings
 from harness.tables.panels import Panel
 from harness.tables.placing import natural
@@ -132,8 +132,9 @@ def _before_after(view: View) -> str:
     parts = [f"{number(one.mean, 2)} on {one.after.label}" for one in kept(view.outcomes) if one.mean is not None]
     if not parts:
         return ""
+    judged = view.quality
     return (
-        "Accuracy before recovery orders removed sets as accuracy after it does by a mean Kendall's tau of "
+        f"{judged.title} before recovery orders removed sets as {judged.noun} after it does by a mean Kendall's tau of "
         f"{listed(parts)}. Amounts are kept apart."
     )
 
@@ -148,11 +149,17 @@ def _beside(members: Sequence[Panel]) -> str:
     level = members[0].middle
     if not common or any(level not in panel.levels for panel in members):
         return ""
-    values = {panel.key["target"]: panel.values(OUTCOME, common[0], level) for panel in members}
-    parts = [f"{_percent(found)} % with the target {target}" for target, found in values.items() if found]
+    judged = members[0].quality
+    values = {panel.key["target"]: panel.values(judged.column, common[0], level) for panel in members}
+    per_cent = f" {judged.unit}" if judged.unit else ""
+    parts = [
+        f"{judged.one(float(np.mean(found)))}{per_cent} with the target {target}"
+        for target, found in values.items()
+        if found
+    ]
     if len(parts) < 2:
         return ""
     return (
-        f"Where {common[0]} was to save {members[0].amount(level)} on {members[0].setting}, test {OUTCOME_WORD} is "
+        f"Where {common[0]} was to save {members[0].amount(level)} on {members[0].setting}, test {judged.word} is "
         f"{joined(parts)}; no test was made of that, and the sets do not save just as much (see the table)."
     )

@@ -25,16 +25,23 @@ VALUES: dict[str, tuple[str, Callable[[float | None], str]]] = {
     "top5": ("test top-5", percent),
     f"{OUTCOME}_validation": ("validation top-1", percent),
     f"{OUTCOME}_drop": ("drop", percent),
+    "bits_per_byte": ("test bits/byte", lambda value: number(value, 3)),
+    "bits_per_byte_validation": ("validation bits/byte", lambda value: number(value, 3)),
+    "bits_per_byte_rise": ("added", lambda value: number(value, 3)),
+    "perplexity": ("test perplexity", lambda value: number(value, 2)),
     "macs": ("MACs", lambda value: significant(value, 4)),
     "macs_saved": ("MACs saved", percent),
     "params_saved": ("parameters saved", percent),
     "latency_s": ("latency (s)", significant),
     "speedup": ("speed-up", lambda value: number(value, 2)),
     "realised": ("realised", lambda value: number(value, 2)),
+    "kv_cache_bytes": ("KV cache (B)", lambda value: number(value, 0)),
+    "speedup_prefill": ("reading gain", lambda value: number(value, 2)),
+    "speedup_decode": ("writing gain", lambda value: number(value, 2)),
     "peak_bytes": ("peak (B)", lambda value: number(value, 0)),
 }
 
-TOLD = (OUTCOME, f"{OUTCOME}_drop", "macs_saved", "speedup")
+TOLD = (OUTCOME, f"{OUTCOME}_drop", "bits_per_byte", "bits_per_byte_rise", "macs_saved", "speedup", "speedup_decode")
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,13 @@ from harness.results import TrialResult, latest
 from harness.store import Damaged, Reading, Store
 from harness.tables.alone import Apart, apart, soundest
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
-from harness.tables.columns import OUTCOME, Column, dictionary
+from harness.tables.columns import Column, dictionary
+from harness.tables.documents import DocumentTest, document_tests
 from harness.tables.facts import APART, ENVIRONMENT, counts, tuples_of
 from harness.tables.frame import sheet
 from harness.tables.machines import machine_words
 from harness.tables.panels import Panel, across_runtimes, of_outcomes, of_selections, panels
+from harness.tables.qualities import BITS, Quality, asked_of, quality_of
 from harness.tables.recommended import Recommendation, recommendations
 from harness.tables.selections import Selected, selections
 
@@ -77,7 +79,15 @@ class View:
     @cached_property
     def checkpoint_tests(self) -> tuple[CheckpointTest, ...]:
         """Every candidate against its baseline and the contrast, item by item, as one family; none for too many."""
-        return checkpoint_tests(self.outcomes, self.shelf.of, self.contrast) if self.is_itemised else ()
+        if not self.is_itemised or self.quality == BITS:
+            return ()
+        return checkpoint_tests(self.outcomes, self.shelf.of, self.contrast)
+
+    @cached_property
+    def document_tests(self) -> tuple[DocumentTest, ...]:
+        """Every candidate of a text against its baseline, document by document; none for too many."""
+        is_text = self.quality == BITS
+        return document_tests(self.outcomes, self.shelf.of) if is_text and self.is_itemised else ()
 
     @cached_property
     def recommendations(self) -> tuple[Recommendation, ...]:
@@ -105,9 +115,14 @@ class View:
         return (*self.index.criteria, *sorted(extra))
 
     @property
-    def asks_accuracy(self) -> bool:
+    def asks_quality(self) -> bool:
         """Whether the study wants to know what a removal loses, or only what it saves."""
-        return bool({"accuracy", OUTCOME} & set(self.index.collectors))
+        return asked_of(self.index.collectors)
+
+    @cached_property
+    def quality(self) -> Quality:
+        """What criteria are compared by."""
+        return quality_of(self.table)
 
     @property
     def reference_labels(self) -> frozenset[str]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from harness.report.across import across, across_words
 from harness.report.checkpoints import checkpoint_words
 from harness.report.comparisons import Comparison, too_few
+from harness.report.documents import document_words
 from harness.report.phrases import LISTED, joined, listed
 from harness.report.recommending import advice
+from harness.report.redundancy import redundancy
 from harness.report.speeds import speeds
 from harness.report.variants import variants
 from harness.report.view import View
 from harness.stats import Interval
-from harness.tables.cells import between, number, p_is, p_value, percent, points
-from harness.tables.columns import OUTCOME, OUTCOME_WORD
+from harness.tables.cells import number, p_is, p_value, percent
 from harness.tables.panels import COST, Panel, with_values
 from harness.wording import counted
 
+PERPLEXITY = "perplexity"
 AVERAGED = {  # parts of a panel's key that are no networks
     "target": "targets",
     "removal": "forms of removal",
@@ -37,9 +40,11 @@ def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) 
     paragraphs.append(variants(view))
     paragraphs.append(_contrast(view, contrast))
     paragraphs.append(across_words(across(view)))
+    paragraphs += redundancy(view, rest)
     paragraphs.append(advice(view))
     paragraphs.append(_others(rest))
     paragraphs.append(checkpoint_words(view.checkpoint_tests))
+    paragraphs.append(document_words(view.document_tests))
     paragraphs.append(_reach(view))
     return tuple(paragraph for paragraph in paragraphs if paragraph)
 
@@ -58,15 +63,25 @@ def _losses(view: View, panel: Panel, timed: Sequence[Panel]) -> str:
     rows = panel.at(level)
     saved = with_values(rows, "macs_saved")["macs_saved"]
     of = "" if panel.key[COST] == "macs" else " of the MACs"
-    saves = f"saves {percent(float(saved.mean()))}{of}" if len(saved) else "saves MACs that were not counted"
+    more = "".join(_also_saved(rows)) if panel.quality.sign < 0 else ""
+    saves = f"saves {percent(float(saved.mean()))}{of}{more}" if len(saved) else "saves MACs that were not counted"
     sentences = [f"On {panel.setting} ({panel.key['data']}), removing {_amount(panel, level)} {saves}."]
     losses = _all_losses(view, panel, level)
     if losses:
         sentences.append(losses)
-    elif view.asks_accuracy and not panel.baseline_values(OUTCOME):
-        sentences.append("The baseline has no accuracy, so no loss can be stated.")
+    elif view.asks_quality and not panel.baseline_values(panel.quality.column):
+        sentences.append(f"The baseline has no {panel.quality.noun}, so no loss can be stated.")
+    sentences += _perplexities(panel, level)
     sentences += speeds(timed, level)
     return " ".join(sentences)
+
+
+def _also_saved(rows: pd.DataFrame) -> Iterator[str]:
+    """What else a decoder needs less of: parameters to hold, keys and values to keep of each text."""
+    for column, what in (("params_saved", "parameters"), ("kv_cache_saved", "KV cache")):
+        held = with_values(rows, column)[column]
+        if len(held):
+            yield f", {percent(float(held.mean()))} of the {what}"
 
 
 def _amount(panel: Panel, level: float) -> str:
@@ -77,23 +92,42 @@ def _amount(panel: Panel, level: float) -> str:
 
 
 def _all_losses(view: View, panel: Panel, level: float) -> str:
-    found = {criterion: panel.values(f"{OUTCOME}_drop", criterion, level) for criterion in panel.criteria}
+    judged = panel.quality
+    found = {criterion: panel.values(judged.lost, criterion, level) for criterion in panel.criteria}
     held = {criterion: losses for criterion, losses in found.items() if losses}
     if not held:
         return ""
     most = max(len(losses) for losses in held.values())
     first = next((other for other in view.outcomes if other.networks > 1), None)  # ± is explained once
     spread = "mean ± standard deviation over " if most > 1 and panel is first else ""
-    over = f" points of test {OUTCOME_WORD} ({spread}{counted(most, 'network')})"
+    over = f" {_measure(panel)} ({spread}{counted(most, 'network')})"
     random, shown = view.index.random_criteria, _shown(view, held)
     parts = []
     for i, criterion in enumerate(shown):
         losses = held[criterion]
         fewer = f" over {counted(len(losses), 'network')}" if len(losses) < most else ""
-        unit = f" loses {points(losses)}{over}" if i == 0 else f" {points(losses)}"
+        unit = f" {judged.loses} {judged.mean(losses)}{over}" if i == 0 else f" {judged.mean(losses)}"
         parts.append(f"{criterion}{_drawn(panel, criterion, level) if criterion in random else ''}{unit}{fewer}")
-    others = _range({criterion: losses for criterion, losses in held.items() if criterion not in shown})
+    others = _range(panel, {criterion: losses for criterion, losses in held.items() if criterion not in shown})
     return f"At that {'budget' if panel.cost else 'count'} {joined(parts)}{others}."
+
+
+def _measure(panel: Panel) -> str:
+    """What losses are counted in."""
+    judged = panel.quality
+    return f"points of test {judged.word}" if judged.sign > 0 else f"{judged.word} on test text"
+
+
+def _perplexities(panel: Panel, level: float) -> list[str]:
+    """Of text, what bits per byte are as perplexity: the baseline's, and how many times that."""
+    base = panel.baseline_values(PERPLEXITY)
+    ratios = {name: found for name in panel.criteria if (found := panel.values(f"{PERPLEXITY}_ratio", name, level))}
+    if not base or not ratios:
+        return []
+    times = [f"{number(float(np.mean(found)), 2)} after {name}" for name, found in ratios.items()]
+    return [
+        f"Perplexity per token is {number(float(np.mean(base)))} untouched, and this many times that: {joined(times)}."
+    ]
 
 
 def _shown(view: View, held: Mapping[str, Sequence[float]]) -> Sequence[str]:
@@ -105,14 +139,15 @@ def _shown(view: View, held: Mapping[str, Sequence[float]]) -> Sequence[str]:
     return few if len(held) > LISTED and few else list(held)
 
 
-def _range(losses: Mapping[str, Sequence[float]]) -> str:
+def _range(panel: Panel, losses: Mapping[str, Sequence[float]]) -> str:
     if not losses:
         return ""
     ordered = sorted(losses, key=lambda criterion: float(np.mean(losses[criterion])))
     if len(ordered) == 1:
-        return f"; {ordered[0]} {points(losses[ordered[0]])}"
-    ends = (f"{points(losses[criterion])} ({criterion})" for criterion in (ordered[0], ordered[-1]))
-    return f"; the {len(ordered)} others lose from {' to '.join(ends)}"
+        return f"; {ordered[0]} {panel.quality.mean(losses[ordered[0]])}"
+    ends = (f"{panel.quality.mean(losses[criterion])} ({criterion})" for criterion in (ordered[0], ordered[-1]))
+    verb = "lose" if panel.quality.sign > 0 else "add"
+    return f"; the {len(ordered)} others {verb} from {' to '.join(ends)}"
 
 
 def _drawn(panel: Panel, criterion: str, level: float) -> str:
@@ -130,17 +165,26 @@ def _contrast(view: View, found: Comparison | None) -> str:
         return f"The study's contrast, {first} against {second}, could not be tested: no network has results of both."
     result = found.found
     networks = counted(result.n, "network")
-    amount = number(100 * abs(result.mean))
-    kept = f"{amount} points {'more' if result.mean > 0 else 'less'}" if float(amount) else "as much"
-    interval = f", 95 % interval {between(result.interval, 100)}" if result.interval else ""
+    judged = found.quality
+    interval = f", 95 % interval {judged.between(result.interval)}" if result.interval else ""
     kind = "exact" if result.flips.is_exact else "sampled"
     over = _averaged(view, first, second)
     head = (
         f"The study's contrast, {first} against {second}, averaged over {over} and tested once at 5 %: {first} "
-        f"keeps {kept} (difference {number(100 * result.mean)}{interval}; "
+        f"{_kept(found)} (difference {judged.one(result.mean)}{interval}; "
         f"{kind} sign-flip {p_is(found.p)}; {networks})."
     )
     return f"{head} {_verdict(found)}"
+
+
+def _kept(found: Comparison) -> str:
+    """`keeps 2.5 points more`, `adds 0.120 bits per byte less`: what the first does beside the second."""
+    judged, is_more = found.quality, found.found.mean > 0
+    verb = "keeps" if judged.sign > 0 else judged.loses
+    amount = judged.one(abs(found.found.mean))
+    if not float(amount):
+        return f"{verb} as much"
+    return f"{verb} {amount} {judged.measure} {'more' if is_more == (judged.sign > 0) else 'less'}"
 
 
 def _averaged(view: View, first: str, second: str) -> str:
@@ -172,7 +216,8 @@ def _better(found: Comparison) -> str:
 def _power(found: Comparison) -> str:
     if found.detectable is None:
         return ""
-    return f"; a difference of {number(100 * found.detectable)} points could have been seen with 80 % power"
+    amount = f"{found.quality.one(found.detectable)} {found.quality.measure}"
+    return f"; a difference of {amount} could have been seen with 80 % power"
 
 
 def _others(rest: Sequence[Comparison]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pandas as pd
 
 from harness.tables.cells import NONE, percent
-from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.marks import mark
 from harness.tables.panels import COST, KEY, Panel, with_values
 from harness.tables.shares import share
@@ -37,9 +36,10 @@ def _table(members: Sequence[Panel]) -> Table:
     levels = sorted({level for panel in members for level in panel.levels})
     rows = [_row(panel, criterion, levels) for panel in members for criterion in panel.criteria]
     notes = (
-        f"Test {OUTCOME_WORD} in per cent, mean and standard deviation over networks, where each target gives up the "
-        f"share of the {first.cost} that was asked for, as nearly as its sets can; in parentheses what was saved. "
-        "Targets are compared at equal budgets only: as many sublayers of another kind are another cost.",
+        f"Test {first.quality.word}{first.quality.in_unit}, mean and standard deviation over networks, where each "
+        f"target gives up the share of the {first.cost} that was asked for, as nearly as its sets can; in parentheses "
+        "what was saved. Targets are compared at equal budgets only: as many sublayers of another kind are another "
+        "cost.",
         *doubts(everything, [column]),
     )
     header = ("target, criterion", *map(first.amount, levels))
@@ -60,7 +60,8 @@ def _cell(panel: Panel, criterion: str, level: float) -> str:
         return NONE
     rows = panel.at(level)
     rows = rows[rows["criterion"] == criterion]
-    return share(rows) + _reached(panel, rows) if len(with_values(rows, OUTCOME)) else NONE
+    column = panel.quality.column
+    return share(rows, column) + _reached(panel, rows) if len(with_values(rows, column)) else NONE
 
 
 def _reached(panel: Panel, rows: pd.DataFrame) -> str:

@@ -18,15 +18,33 @@ from harness.stats import Interval
 from harness.tables.columns import OUTCOME
 
 CASES = ((f"{OUTCOME}_drop", OUTCOME, "test"), (f"{OUTCOME}_validation_drop", OUTCOME, "validation"))
-SAVED = (("macs_saved", "macs"), ("params_saved", "params"))
+RISES = (
+    ("bits_per_byte_rise", "bits_per_byte", "test"),
+    ("bits_per_byte_validation_rise", "bits_per_byte", "validation"),
+)
+RATIOS = (
+    ("perplexity_ratio", "perplexity", "test"),
+    ("perplexity_validation_ratio", "perplexity", "validation"),
+)
+SAVED = (("macs_saved", "macs"), ("params_saved", "params"), ("kv_cache_saved", "kv_cache_bytes"))
 FEWEST_PAIRS = 6  # the median lies between the smallest and the largest of n values with probability 1 - 2^(1 - n)
 COPIES = (
     0.01  # by so much two copies of one network differ, which no interval of one process tells (docs/performance.md)
 )
 CORRUPTED = {"corruption", "severity"}  # conditions of a corrupted outcome that is otherwise plain
 NOT_PLAIN = {"corruption", *OF_OUTCOMES}  # conditions under which an outcome is another one
-SPEEDUPS = {"latency_s": "speedup", "images_per_s": "speedup_throughput"}
-TIMED_WORDS = {"latency_s": "latency", "images_per_s": "throughput"}
+SPEEDUPS = {
+    "latency_s": "speedup",
+    "images_per_s": "speedup_throughput",
+    "prefill_tokens_per_s": "speedup_prefill",
+    "decode_tokens_per_s": "speedup_decode",
+}
+TIMED_WORDS = {
+    "latency_s": "latency",
+    "images_per_s": "throughput",
+    "prefill_tokens_per_s": "prompt speed",
+    "decode_tokens_per_s": "writing speed",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,8 @@ def drops(result: TrialResult, baseline: TrialResult) -> dict[str, float]:
     if not same_ground(result, baseline):
         return {}
     found = {name: _difference(result, baseline, metric, split) for name, metric, split in CASES}
+    found |= {name: _negative(_difference(result, baseline, metric, split)) for name, metric, split in RISES}
+    found |= {name: _ratio(result, baseline, metric, split) for name, metric, split in RATIOS}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -139,6 +159,15 @@ def same_ground(result: TrialResult, baseline: TrialResult) -> bool:
 def _difference(result: TrialResult, baseline: TrialResult, metric: str, split: str) -> float | None:
     before, after = _value(baseline, metric, split), _value(result, metric, split)
     return None if before is None or after is None else before - after
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
+def _ratio(result: TrialResult, baseline: TrialResult, metric: str, split: str) -> float | None:
+    before, after = _value(baseline, metric, split), _value(result, metric, split)
+    return None if not before or after is None else after / before
 
 
 def _value(result: TrialResult, metric: str, split: str | None = None) -> float | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from harness.tables.panels import LEVEL, UNIT, Panel
 
 Bits = npt.NDArray[np.bool_]
 Key = tuple[str, str]  # of a trial and the machine class that ran it
+T = TypeVar("T")
 Fetch = Callable[[Iterable[str]], Sequence[TrialResult]]  # whole results of trials by their ids
 
 
@@ -69,20 +72,20 @@ def of_split(result: TrialResult, split: str) -> Right | None:
     return right(held[0]) if held else None
 
 
-class Verdicts:
-    """What each trial got right on a split, and its baseline on the same ground; `fetch` is asked for each."""
+class Kept(Generic[T]):
+    """What each trial kept of single items, and its baseline on the same ground; `fetch` is asked for each."""
 
-    def __init__(self, fetch: Fetch, split: str = "test") -> None:
+    def __init__(self, fetch: Fetch, read: Callable[[TrialResult], T | None]) -> None:
         self._fetch = fetch
-        self._split = split
-        self._held: dict[Key, Right | None] = {}
+        self._read = read
+        self._held: dict[Key, T | None] = {}
 
-    def of(self, trial: Key) -> Right | None:
+    def of(self, trial: Key) -> T | None:
         """None where the trial kept none."""
         result = self._result(trial)
         return None if result is None else self._kept(result)
 
-    def of_baseline(self, trial: Key) -> Right | None:
+    def of_baseline(self, trial: Key) -> T | None:
         """Those of its baseline, where the two began with the same weights."""
         result = self._result(trial)
         baseline = Baselines(self._fetch([result.info.baseline or ""])).of(result) if result is not None else None
@@ -93,11 +96,18 @@ class Verdicts:
     def _result(self, trial: Key) -> TrialResult | None:
         return next((found for found in self._fetch([trial[0]]) if found.machine_class == trial[1]), None)
 
-    def _kept(self, result: TrialResult) -> Right | None:
+    def _kept(self, result: TrialResult) -> T | None:
         key = result.info.id, result.machine_class
         if key not in self._held:
-            self._held[key] = of_split(result, self._split)
+            self._held[key] = self._read(result)
         return self._held[key]
+
+
+class Verdicts(Kept[Right]):
+    """What each trial got right on a split."""
+
+    def __init__(self, fetch: Fetch, split: str = "test") -> None:
+        super().__init__(fetch, partial(of_split, split=split))
 
 
 def item_differences(found: Seen, first: str, second: str) -> list[list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,19 +12,23 @@ import numpy as np
 import pandas as pd
 
 from harness.stats import Interval, paired, paired_shares
-from harness.tables.columns import OUTCOME
 from harness.tables.derived import COPIES
-from harness.tables.items import Verdicts
+from harness.tables.documents import Documents, loss_interval
+from harness.tables.items import Fetch, Verdicts
 from harness.tables.marks import quality
 from harness.tables.panels import UNIT, Panel, with_values
+from harness.tables.qualities import BITS, QUALITIES
 from harness.tables.summaries import measured_structures, speed_interval
 
-VALIDATION = f"{OUTCOME}_validation"
-VALIDATION_DROP = f"{OUTCOME}_validation_drop"
-OF_OUTCOMES = {f"{OUTCOME}_drop": VALIDATION_DROP, OUTCOME: VALIDATION}  # choices are made on validation alone
-SAVED = {"macs_ratio": "macs_saved", "params_ratio": "params_saved"}
+# Choices are made on validation alone.
+OF_OUTCOMES = {
+    **{word: column for judged in QUALITIES for word, column in judged.of_validation.items()},
+    "perplexity_ratio": "perplexity_validation_ratio",
+}
+SAVED = {"macs_ratio": "macs_saved", "params_ratio": "params_saved", "kv_cache_ratio": "kv_cache_saved"}
 RATIOS = {"peak_ratio": "peak_bytes", "energy_ratio": "energy_j_per_image"}
-SPEEDS = ("speedup", "speedup_throughput")
+SPEEDS = ("speedup", "speedup_throughput", "speedup_prefill", "speedup_decode")
+COUNTED = ("macs", "params", "kv_cache")  # what their columns begin with
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,13 @@ class OperatingPoint:
     @property
     def networks(self) -> int:
         """How many networks its accuracy is a mean over."""
-        return int(with_values(self.judged, VALIDATION)[UNIT].nunique())
+        return int(with_values(self.judged, self.panel.quality.validation)[UNIT].nunique())
+
+    @property
+    def kept(self) -> float:
+        """What is left of the outcome on validation, more being better; minus infinity where that is not known."""
+        found = self.estimate(self.panel.quality.column)
+        return -math.inf if found is None else self.panel.quality.sign * found.value
 
     @cached_property
     def _structures(self) -> pd.DataFrame:
@@ -104,7 +115,7 @@ class OperatingPoint:
             return self._speed(word)
         if word in RATIOS:
             return self._ratio(RATIOS[word])
-        return self._exact(word) if word.startswith(("macs", "params")) else self._noisy(word)
+        return self._exact(word) if word.startswith(COUNTED) else self._noisy(word)
 
     def outcome(self, column: str) -> Estimate | None:
         """The mean of an outcome's column over networks with its t interval; of one checkpoint that over its items."""
@@ -113,7 +124,7 @@ class OperatingPoint:
         if not values:
             return None
         found = paired(values)
-        alone = self.over_items if column == VALIDATION_DROP else None
+        alone = self.over_items if column == self.panel.quality.validation_lost else None
         return Estimate(found.mean, found.interval if found.n > 1 else alone)
 
     def _exact(self, column: str) -> Estimate | None:
@@ -166,7 +177,15 @@ def _inverse(found: Estimate | None) -> Estimate | None:
     return Estimate(1 / found.value, turned, found.doubt, margin=found.margin)
 
 
-def points_of(panel: Panel, beside: Sequence[Panel], validated: Verdicts) -> tuple[OperatingPoint, ...]:
+class Validated:
+    """What trials kept of single validation items, of images and of text."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self.items = Verdicts(fetch, "validation")
+        self.texts = Documents(fetch, "validation")
+
+
+def points_of(panel: Panel, beside: Sequence[Panel], validated: Validated) -> tuple[OperatingPoint, ...]:
     """Every criterion of a panel at every level that has a trial.
 
     `beside` are panels that differ in machine and runtime alone: where this one has no accuracy, theirs is read.
@@ -176,22 +195,25 @@ def points_of(panel: Panel, beside: Sequence[Panel], validated: Verdicts) -> tup
         for level in panel.levels:
             own = panel.trials(criterion, level)
             if len(own):
-                seen = _judged(own, (other.trials(criterion, level) for other in beside))
-                found.append(OperatingPoint(panel, criterion, level, own, seen, _over_items(seen, validated)))
+                seen = _judged(panel, own, (other.trials(criterion, level) for other in beside))
+                found.append(OperatingPoint(panel, criterion, level, own, seen, _over_items(panel, seen, validated)))
     return tuple(found)
 
 
-def _judged(own: pd.DataFrame, others: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The first trials that have a validation accuracy; its own where none do."""
-    return next((rows for rows in chain([own], others) if len(with_values(rows, VALIDATION))), own)
+def _judged(panel: Panel, own: pd.DataFrame, others: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The first trials that have a validation outcome; its own where none do."""
+    column = panel.quality.validation
+    return next((rows for rows in chain([own], others) if len(with_values(rows, column))), own)
 
 
-def _over_items(rows: pd.DataFrame, validated: Verdicts) -> Interval | None:
+def _over_items(panel: Panel, rows: pd.DataFrame, validated: Validated) -> Interval | None:
     """Of a single checkpoint, how far its loss holds on other items; None for several, or where none were kept."""
     if len(rows) != 1:
         return None
     trial = str(rows["id"].iloc[0]), str(rows["machine_class"].iloc[0])
-    mine, whole = validated.of(trial), validated.of_baseline(trial)
+    if panel.quality == BITS:
+        return loss_interval(validated.texts.of(trial), validated.texts.of_baseline(trial))
+    mine, whole = validated.items.of(trial), validated.items.of_baseline(trial)
     if mine is None or whole is None or mine.order != whole.order or not len(mine.bits):
         return None
     lost, won = (int(np.count_nonzero(bits)) for bits in (whole.bits & ~mine.bits, ~whole.bits & mine.bits))

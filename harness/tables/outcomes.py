@@ -13,7 +13,13 @@ from harness.tables.panels import LEVEL, Panel, across_runtimes, of_outcomes, wi
 from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
 
-WORDS = {OUTCOME: OUTCOME_WORD, "top5": "top-5", "ece": "ECE"}
+WORDS = {
+    OUTCOME: OUTCOME_WORD,
+    "top5": "top-5",
+    "ece": "ECE",
+    "perplexity": "perplexity",
+    "bits_per_byte": "bits per byte",
+}
 TEST_SET = "_test:"  # between a metric and the name of a test set that is not the data's own
 MOST_ROWS = 24
 BRACKET = "["
@@ -33,7 +39,7 @@ def outcome_table(panel: Panel) -> Table | None:
         for level in levels:
             own = _trials(panel, criterion, level)
             rows.append((f"{criterion}, {panel.amount(level)}", *(share(own, name) for name in columns)))
-    notes = [f"In per cent, on test items; {panel.spread}."]
+    notes = [f"{'In per cent, on test items' if panel.quality.unit else 'On test text'}; {panel.spread}."]
     if "ece" in columns:
         notes.append("ECE: expected calibration error, how far confidence is from accuracy; lower is better.")
     notes += [WILSON] if any(BRACKET in cell for row in rows for cell in row[1:]) else []

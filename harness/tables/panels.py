@@ -9,6 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from harness.tables.columns import MACS_SAVED, conditions_of
+from harness.tables.qualities import Quality, quality_of
 from harness.wording import slug
 
 KEY = ("model", "data", "target", "removal", "recovery", "transform", "runtime", "cost", "machine_class")
@@ -17,6 +18,7 @@ LEVEL = "level"  # how much is removed: a count, or the share of a cost that a b
 RUNTIME = "runtime"  # of costs alone: outcomes are read in plain fp32, whatever the runtime
 COST = "cost"  # the cost of a budget; empty where counts are asked for
 OF_SELECTIONS = ("model", "data", "target", "removal", "transform", "machine_class")  # what a selection depends on
+SCENARIO = ("batch", "image_size", "prompt", "new")  # conditions that say how large what was timed is
 COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 
 
@@ -52,6 +54,11 @@ class Panel:
         return ", ".join(self.key[name] for name in self.shown if name not in names)
 
     @cached_property
+    def quality(self) -> Quality:
+        """What its criteria are compared by."""
+        return quality_of(self.candidates, self.baselines)
+
+    @cached_property
     def own_baselines(self) -> pd.DataFrame:
         """The baselines on the panel's own machine: what another one needed is another matter."""
         return self.baselines[self.baselines["machine_class"] == self.key["machine_class"]]
@@ -69,9 +76,9 @@ class Panel:
         return dict(part.split(" ", 1) for part in bare.split(", ")) if bare else {}
 
     def scenario(self, metric: str) -> str:
-        """The size of what was measured: its batch, and images of another size than the network's own."""
+        """The size of what was measured: its batch, images of another size than the network's, lengths of a text."""
         at = self.under(metric)
-        return ", ".join(f"{key.replace('_', ' ')} {at[key]}" for key in ("batch", "image_size") if key in at)
+        return ", ".join(f"{key.replace('_', ' ')} {at[key]}" for key in SCENARIO if key in at)
 
     def saved(self, column: str) -> str:
         """The column of the share of MACs that is gone at the image size of a timed column."""

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.bounds import LEAST
 from harness.stats import pareto
 from harness.tables.columns import MACS_SAVED, OUTCOME
-from harness.tables.items import Fetch, Verdicts
-from harness.tables.operating_points import OF_OUTCOMES, OperatingPoint, points_of
+from harness.tables.items import Fetch
+from harness.tables.operating_points import OF_OUTCOMES, OperatingPoint, Validated, points_of
 from harness.tables.panels import KEY, RUNTIME, Panel
+from harness.tables.qualities import ACCURACY, Quality
 
 Bounded = Mapping[str, float]
 PLACE = ("model", "data", "transform", RUNTIME, "machine_class")  # within which operating points are compared
 ELSEWHERE = (RUNTIME, "machine_class")  # what accuracies do not depend on
-USUAL: tuple[Bounded, ...] = ({f"{OUTCOME}_drop": 0.01}, {"macs_ratio": 0.9}, {"latency_ratio": 0.9})
+USUAL: tuple[Bounded, ...] = (
+    {f"{OUTCOME}_drop": 0.01},
+    {"perplexity_ratio": 1.1},
+    {"macs_ratio": 0.9},
+    {"kv_cache_ratio": 0.75},
+    {"latency_ratio": 0.9},
+    {"speedup_decode": 1.1},
+)
 ROUNDING = 1e-9  # a loss of three in 300 items is a hundredth, whatever the computer's own arithmetic says
 
 
@@ -38,13 +47,14 @@ class Recommendation:
     nearest: OperatingPoint | None = None
     dominated: tuple[str, ...] = ()
     by_chance: tuple[str, ...] = ()
+    judged: Quality = ACCURACY
 
 
 def recommendations(
     panels: Sequence[Panel], fetch: Fetch, asked: Sequence[Bounded] | None, random: Sequence[str]
 ) -> tuple[Recommendation, ...]:
     """One for each entry of limits and each place; of the usual limits only those that something was measured for."""
-    validated = Verdicts(fetch, "validation")
+    validated = Validated(fetch)
     places: dict[tuple[str, ...], list[OperatingPoint]] = {}
     for panel in panels:
         key = tuple(panel.key[name] for name in PLACE)
@@ -53,7 +63,11 @@ def recommendations(
     entries = [usual for usual in USUAL if _is_known(everything, usual)] if asked is None else asked
     beaten = {key: _dominated(points) for key, points in places.items()} if entries else {}
     return tuple(
-        replace(_recommended(bounds, dict(zip(PLACE, key, strict=True)), points, random), dominated=beaten[key])
+        replace(
+            _recommended(bounds, dict(zip(PLACE, key, strict=True)), points, random),
+            dominated=beaten[key],
+            judged=points[0].panel.quality,
+        )
         for bounds in entries
         for key, points in places.items()
     )
@@ -65,14 +79,18 @@ def _elsewhere(panel: Panel, panels: Sequence[Panel]) -> list[Panel]:
 
 
 def _is_known(points: Sequence[OperatingPoint], bounds: Bounded) -> bool:
-    words = (*bounds, OUTCOME)
-    return any(all(point.estimate(word) is not None for word in words) for point in points)
+    return any(_is_known_at(point, bounds) for point in points)
+
+
+def _is_known_at(point: OperatingPoint, bounds: Bounded) -> bool:
+    words = (*bounds, point.panel.quality.column)
+    return all(point.estimate(word) is not None for word in words)
 
 
 def _recommended(
     bounds: Bounded, place: Mapping[str, str], points: Sequence[OperatingPoint], random: Sequence[str]
 ) -> Recommendation:
-    known = [point for point in points if all(point.estimate(word) is not None for word in (*bounds, OUTCOME))]
+    known = [point for point in points if _is_known_at(point, bounds)]
     meeting = [point for point in known if all(_holds(point, word, bound) for word, bound in bounds.items())]
     sound = [point for point in meeting if not _doubts(point, bounds)]
     chosen = [point for point in sound if point.criterion not in random]
@@ -115,17 +133,18 @@ def _is_sure(point: OperatingPoint, bounds: Bounded) -> bool | None:
 
 
 def _best(bounds: Bounded, meeting: Sequence[OperatingPoint]) -> tuple[str, OperatingPoint]:
-    """Where accuracy alone is limited, what buys most; else what keeps most validation accuracy."""
+    """Where the outcome alone is limited, what buys most; else what keeps most of it on validation."""
     if set(bounds) <= set(OF_OUTCOMES):
         aim = _price(meeting)
         if aim:
-            return aim, max(_most(meeting, aim), key=lambda point: (_value(point, OUTCOME), _value(point, aim)))
-    return OUTCOME, max(meeting, key=lambda point: (_value(point, OUTCOME), _value(point, MACS_SAVED)))
+            return aim, max(_most(meeting, aim), key=lambda point: (point.kept, _value(point, aim)))
+    best = max(meeting, key=lambda point: (point.kept, _value(point, MACS_SAVED)))
+    return best.panel.quality.column, best
 
 
 def _price(points: Sequence[OperatingPoint]) -> str:
     """What points are told apart by: speed where every one was timed soundly, else MACs, else parameters."""
-    for word in ("speedup", MACS_SAVED, "params_saved"):
+    for word in ("speedup", "speedup_decode", MACS_SAVED, "params_saved"):
         found = [point.estimate(word) for point in points]
         if found and all(one is not None and not one.doubt for one in found):
             return word
@@ -151,12 +170,12 @@ def _value(point: OperatingPoint, word: str) -> float:
 
 
 def _dominated(points: Sequence[OperatingPoint]) -> tuple[str, ...]:
-    """Criteria that at every amount keep less validation accuracy, or save less, than another point does."""
-    held = [point for point in points if point.estimate(OUTCOME) is not None]
+    """Criteria that at every amount keep less of the validation outcome, or save less, than another point does."""
+    held = [point for point in points if point.kept > -math.inf]
     word = _price(held)
     if not word:
         return ()
-    gains = [{"kept": _value(point, OUTCOME), "saved": _value(point, word)} for point in held]
+    gains = [{"kept": point.kept, "saved": _value(point, word)} for point in held]
     front = pareto(gains, {"kept": "higher", "saved": "higher"})
     best = {point.criterion for point, is_best in zip(held, front, strict=True) if is_best}
     return tuple(name for name in dict.fromkeys(point.criterion for point in held) if name not in best)
@@ -180,7 +199,7 @@ def _reason(
 
 
 def _unmeasured(bounds: Bounded, points: Sequence[OperatingPoint]) -> Iterator[str]:
-    for word in dict.fromkeys((*bounds, OUTCOME)):
+    for word in dict.fromkeys((*bounds, points[0].panel.quality.column)):
         if all(point.estimate(word) is None for point in points):
             yield word
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from harness.tables.cells import NONE, between, number, percent
-from harness.tables.columns import MACS_SAVED, OUTCOME
+from harness.tables.columns import MACS_SAVED
 from harness.tables.limits import amount, limit_words
 from harness.tables.marks import MARKS, MEANINGS
 from harness.tables.operating_points import Estimate, OperatingPoint
 from harness.tables.panels import UNIT
 from harness.tables.placing import natural
+from harness.tables.qualities import ACCURACY, BITS
 from harness.tables.recommended import PLACE, Recommendation
 from harness.tables.table import Table
 from harness.wording import counted
@@ -20,17 +21,21 @@ Write = Callable[[OperatingPoint], str]
 Sets = tuple[tuple[str, tuple[str, ...]], ...]
 SURE = {True: "yes", False: "no", None: "not known"}
 RULE = (
-    "Chosen on validation accuracy alone; test accuracy is only printed. Where accuracy alone is limited, the set that "
+    "Chosen on validation {noun} alone; test {noun} {is_} only printed. Where {noun} alone {is_} limited, the set that "
     "buys most is taken (speed where all were timed well enough, else MACs; of those that cannot be told from the "
-    "fastest the most accurate), else the most accurate one. Losses are points of top-1 against the baseline with the "
+    "fastest the {best}), else the {best} one. Losses are {losses} against the baseline with the "
     "same recovery. No noisy or tainted timing supports a recommendation, and no random choice is one."
 )
 INTERVALS = (
-    "In brackets 95 % intervals: of losses over networks, or over the items of a single checkpoint; of speed-ups over "
-    "repeats. A limit is met by the mean; it is sure where the whole interval meets it (a speed-up's with 1 % more, by "
-    "which two copies of one network differ; MACs and parameters are counted, and their interval spans all structures "
-    "that they are a mean over). The best of many looks better on validation than it is; its loss on test does not."
+    "In brackets 95 % intervals: of losses over networks, or over the {items} of a single checkpoint; of speed-ups "
+    "over repeats. A limit is met by the mean; it is sure where the whole interval meets it (a speed-up's with 1 % "
+    "more, by which two copies of one network differ; MACs and parameters are counted, and their interval spans all "
+    "structures that they are a mean over). The best of many looks better on validation than it is; its loss on "
+    "test does not."
 )
+
+
+ITEMS = {ACCURACY.column: "items", BITS.column: "documents"}
 
 
 def recommendation_table(found: Sequence[Recommendation], machines: Mapping[str, str]) -> Table | None:
@@ -42,7 +47,9 @@ def recommendation_table(found: Sequence[Recommendation], machines: Mapping[str,
     columns = [(name, write) for name, (write, words) in COLUMNS.items() if _is_shown(found, write, words, asked)]
     rows = [_row(one, place_words(one.place, apart, machines), columns) for one in found]
     header = ("limit", "on", "remove", "sublayers", *(name for name, _ in columns), "sure")
-    notes = [RULE, INTERVALS, *_marks(rows)]
+    judged = found[0].judged
+    rule = RULE.format(noun=judged.noun, is_="is" if judged.sign > 0 else "are", best=judged.best, losses=judged.losses)
+    notes = [rule, INTERVALS.format(items=ITEMS[judged.column]), *_marks(rows)]
     if not apart:
         notes.insert(0, f"All on {rows[0][1]}.")
         rows, header = [(row[0], *row[2:]) for row in rows], (header[0], *header[2:])
@@ -142,11 +149,13 @@ def _shortened(names: Iterable[str]) -> dict[str, str]:
 
 
 def _loss(point: OperatingPoint) -> str:
-    return interval_words(point.estimate(f"{OUTCOME}_drop"))
+    judged = point.panel.quality
+    return interval_words(point.estimate(judged.lost), factor=judged.factor, digits=judged.digits)
 
 
 def _test_loss(point: OperatingPoint) -> str:
-    return interval_words(point.outcome(f"{OUTCOME}_drop"))
+    judged = point.panel.quality
+    return interval_words(point.outcome(judged.lost), factor=judged.factor, digits=judged.digits)
 
 
 def _saved(point: OperatingPoint) -> str:
@@ -158,6 +167,14 @@ def _speed(word: str) -> Write:
     def written(point: OperatingPoint) -> str:
         found = point.estimate(word)
         return NONE if found is None else interval_words(found, factor=1, digits=2) + MARKS.get(found.doubt, "")
+
+    return written
+
+
+def _times_of(word: str) -> Write:
+    def written(point: OperatingPoint) -> str:
+        found = point.estimate(word)
+        return NONE if found is None else f"× {number(found.value, 3)}"
 
     return written
 
@@ -177,6 +194,10 @@ COLUMNS: dict[str, tuple[Write, tuple[str, ...]]] = {
     "MACs saved": (_saved, ()),
     "speed-up": (_speed("speedup"), ()),
     "throughput gain": (_speed("speedup_throughput"), ("speedup_throughput", "images_per_s")),
+    "perplexity": (_times_of("perplexity_ratio"), ()),
+    "KV cache": (_share_of("kv_cache_ratio"), ()),
+    "reading gain": (_speed("speedup_prefill"), ("speedup_prefill",)),
+    "writing gain": (_speed("speedup_decode"), ()),
     "of peak memory": (_share_of("peak_ratio"), ("peak_ratio", "peak_bytes")),
     "of energy": (_share_of("energy_ratio"), ("energy_ratio", "energy_j_per_image")),
 }

@@ -9,7 +9,6 @@ import numpy as np
 
 from harness.rankings import tau
 from harness.tables.cells import NONE, number
-from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.panels import KEY, LEVEL, UNIT, Panel, with_values
 from harness.tables.selections import over_networks
 from harness.tables.table import Table
@@ -47,7 +46,8 @@ def kept(panels: Sequence[Panel]) -> tuple[Kept, ...]:
 
 def _kept(before: Panel, after: Panel) -> Kept:
     # A set that two criteria chose was trained once and counts once; rounded, equal accuracies stay equal in means.
-    means = [with_values(p.candidates, OUTCOME).groupby(SETS)[OUTCOME].mean().round(9) for p in (before, after)]
+    column = before.quality.column
+    means = [with_values(p.candidates, column).groupby(SETS)[column].mean().round(9) for p in (before, after)]
     both = means[0].to_frame("before").join(means[1].to_frame("after"), how="inner").reset_index()
     taus: dict[float, list[float]] = {}
     sets: dict[float, float] = {}
@@ -71,12 +71,12 @@ def _table(members: Sequence[Kept]) -> Table:
     before = members[0].before
     rows = tuple((one.after.key["recovery"], *(_cell(one, level) for level in before.levels)) for one in members)
     notes = (
-        f"Kendall's tau-b between test {OUTCOME_WORD} of the same removed sets before any training and after it: mean "
-        "over networks (different sets per network). Amounts are kept apart: over several, removing more would order "
-        "them by itself. 1: what is best before is best after; 0: it says nothing.",
+        f"Kendall's tau-b between test {before.quality.word} of the same removed sets before any training and after "
+        "it: mean over networks (different sets per network). Amounts are kept apart: over several, removing more "
+        "would order them by itself. 1: what is best before is best after; 0: it says nothing.",
     )
     header = ("recovery", *map(before.amount, before.levels))
-    title = f"Accuracy before and after recovery: {before.label}"
+    title = f"{before.quality.title} before and after recovery: {before.label}"
     return Table(f"before_after-{before.slug}", title, header, rows, notes)
 
 

@@ -1,4 +1,4 @@
-"""How an accuracy is written: over networks with its deviation, of a single checkpoint with its Wilson interval."""
+"""How an outcome is written: over networks with its deviation, an accuracy of one checkpoint with its interval."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import numpy as np
 import pandas as pd
 
 from harness.stats import Interval, spread, wilson
-from harness.tables.cells import Printed, between, number, points
+from harness.tables.cells import Printed
 from harness.tables.columns import OUTCOME
 from harness.tables.panels import UNIT, with_values
+from harness.tables.qualities import written_as
 
 BARS = "Bars of a single checkpoint are 95 % Wilson intervals over its test items."
 WILSON = "One checkpoint: in brackets the 95 % Wilson interval over its test items."
 
 
 def share(rows: pd.DataFrame, column: str = OUTCOME) -> str:
-    """Per cent: mean ± standard deviation over networks, or one trial's value with its interval over items."""
-    held = with_values(rows, column)
+    """Mean ± standard deviation over networks, or one trial's value with its interval over items."""
+    held, how = with_values(rows, column), written_as(column)
     if len(held) == 1:
         value, interval = float(held[column].iloc[0]), wilson_interval(held.iloc[0], column)
-        text = Printed(number(100 * value), {"value": 100 * value}, "%")
-        return text + " " + between(interval, 100) if interval else text
-    return points(per_network(held, column))
+        text = Printed(how.one(value), {"value": how.scaled(value)}, how.unit)
+        return text + " " + how.between(interval) if interval else text
+    return how.mean(per_network(held, column))
 
 
 def bars(rows: pd.DataFrame, column: str = OUTCOME) -> tuple[float, float]:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from harness.stats import Interval
 from harness.tables.cells import Scale, between, number, percent, scale, significant
-from harness.tables.columns import OUTCOME, OUTCOME_WORD
 from harness.tables.marks import OF_MACS, absent, count_notes, mark, mark_notes, partly, with_word
 from harness.tables.panels import LEVEL, Panel, with_values
 from harness.tables.shares import WILSON, share
@@ -25,13 +24,15 @@ TIMED = (
 )
 
 
-def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
-    """Mean ± standard deviation over networks, in per cent, for each criterion and amount; the baseline on top."""
+def accuracy_table(panel: Panel) -> Table:
+    """Mean ± standard deviation over networks for each criterion and amount; the baseline on top."""
+    judged = panel.quality
+    column = judged.column
     rows = [("none (baseline)", *[share(panel.baselines, column)] * len(panel.levels))]
     for criterion in panel.criteria:
         own = panel.candidates[panel.candidates["criterion"] == criterion]
         rows.append((criterion, *(share(own[own[LEVEL] == level], column) for level in panel.levels)))
-    notes = [f"Test {OUTCOME_WORD} in per cent; {panel.spread}."]
+    notes = [f"Test {judged.word}{judged.in_unit}; {panel.spread}."]
     notes += [WILSON] if any(BRACKET in cell for row in rows for cell in row[1:]) else []
     if panel.candidates["draw"].notna().any():
         notes.append("Draws of a random criterion are averaged within a network first.")
@@ -40,11 +41,11 @@ def accuracy_table(panel: Panel, column: str = OUTCOME) -> Table:
     if panel.cost:
         notes.append(f"Columns: share of the {panel.cost} that was to be saved; the set that saves nearest to it.")
     header = ("criterion", *map(panel.amount, panel.levels))
-    title = f"Accuracy by criterion and {'budget' if panel.cost else 'count'}: {panel.label}"
-    best = winners(panel, column)
+    title = f"{judged.title} by criterion and {'budget' if panel.cost else 'count'}: {panel.label}"
+    best = winners(panel)
     notes += [best.note] if best.note else []
     bold = frozenset((panel.criteria.index(name) + 1, place + 1) for place, name in best.by_level.items())
-    return Table(f"accuracy-{panel.slug}", title, header, tuple(rows), _noted(notes, panel), bold=bold)
+    return Table(f"{judged.slug}-{panel.slug}", title, header, tuple(rows), _noted(notes, panel), bold=bold)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,15 @@ COSTS = (
     Cost("realised", "realised", None, _times),
     Cost("images_per_s", "items/s", None, _middle),
     Cost("speedup_throughput", "throughput gain", None, _times),
+    Cost("prefill_macs_per_token", "MACs a token read", "", _mean),
+    Cost("decode_macs_per_token", "MACs a token written", "", _mean),
+    Cost("kv_cache_bytes", "KV cache", "B", _mean),
+    Cost("kv_cache_saved", "KV cache saved", None, _share),
+    Cost("first_token_s", "first token", "s", _middle),
+    Cost("prefill_tokens_per_s", "tokens/s read", None, _middle),
+    Cost("speedup_prefill", "reading gain", None, _times),
+    Cost("decode_tokens_per_s", "tokens/s written", None, _middle),
+    Cost("speedup_decode", "writing gain", None, _times),
     Cost("peak_bytes", "peak memory", "B", _mean),
     Cost("energy_j_per_image", "energy per item", "J", _mean),
     Cost("net_energy_j_per_image", "net energy per item", "J", _mean),

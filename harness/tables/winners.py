@@ -12,7 +12,6 @@ from scipy import stats
 
 from harness.stats import holm, sign_flips
 from harness.tables.cells import p_value
-from harness.tables.columns import OUTCOME
 from harness.tables.panels import Panel
 
 LEVEL = 0.05
@@ -28,11 +27,11 @@ class Winners:
     note: str = ""
 
 
-def winners(panel: Panel, column: str = OUTCOME) -> Winners:
+def winners(panel: Panel) -> Winners:
     """The best mean of each level, where it is better than each other; nothing is said of a single network."""
     if len(panel.criteria) < 2 or panel.networks < 2:
         return Winners({})
-    tables = [_table(panel, column, level) for level in panel.levels]
+    tables = [_table(panel, level) for level in panel.levels]
     found = {place: name for place, table in enumerate(tables) if (name := _winner(table))}
     how = HOW.format(f" (t tests over more than {MOST_FLIPPED})" if panel.networks > MOST_FLIPPED else "")
     if found:
@@ -45,9 +44,9 @@ def winners(panel: Panel, column: str = OUTCOME) -> Winners:
     return Winners({}, f"None is bold: none is better than every other ({how}{cannot if reachable > LEVEL else ''}).")
 
 
-def _table(panel: Panel, column: str, level: float) -> pd.DataFrame:
-    """A row per network, a column per criterion that was measured at this level."""
-    wide = panel.per_unit(column)
+def _table(panel: Panel, level: float) -> pd.DataFrame:
+    """A row per network, a column per criterion that was measured at this level; more is better."""
+    wide = panel.quality.sign * panel.per_unit(panel.quality.column)
     return pd.DataFrame({name: wide[name, level] for name in panel.criteria}).dropna(axis=1, how="all")
 
 
