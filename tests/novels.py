@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,12 @@ def novels(plan: Plan = PLAN, mlp_costs: float = MLP_COSTS) -> tuple[Record, ...
     return tuple(found)
 
 
-def seen(plan: Plan = PLAN, mlp_costs: float = MLP_COSTS, **changes: Any) -> View:
+@lru_cache
+def seen(plan: Plan = PLAN, mlp_costs: float = MLP_COSTS, publication: str | None = None) -> View:
     """The study as a report looks at it."""
     records = novels(plan, mlp_costs)
-    held = {"trials": tuple(r.trial for r in records), "collectors": ("perplexity", "macs"), **changes}
+    held: dict[str, Any] = {"trials": tuple(r.trial for r in records), "collectors": ("perplexity", "macs")}
+    held |= {"references": ({"published": publication},)} if publication else {}
     return view_of(index_of(plan).model_copy(update=held), Reading(records, ()))
 
 
@@ -74,10 +77,7 @@ def _told(record: Record, added: float) -> Record:
     kept = tuple(m for m in record.measurements if m.metric not in ("top1", "top5", "optimum_gain"))
     told = tuple(m for split in ("validation", "test") for m in _measured(split, float(bits.mean())))
     outcomes = tuple(_outcome(split, bits) for split in ("validation", "test"))
-    data = {name: part for name, part in record.data.items()}
-    return record.model_copy(
-        update={"measurements": (*kept, *told, *_macs(record)), "outcomes": outcomes, "data": data}
-    )
+    return record.model_copy(update={"measurements": (*kept, *told, *_macs(record)), "outcomes": outcomes})
 
 
 def _measured(split: str, bits: float) -> tuple[Measurement, ...]:

@@ -31,11 +31,16 @@ def redundancy(view: View, rest: Sequence[Comparison]) -> tuple[str, ...]:
     variants = list(_variants(view))
     told = {
         "": [_attention_or_mlp(view, pair) for pair in _pairs(view.outcomes)],
-        "Which depth goes first? ": [_depth(view, panel) for panel in view.outcomes],
+        "Which depth goes first? ": [_depth(view, panel) for panel in (view.outcomes if _asks_of_kinds(view) else ())],
         "One-shot or iterative? ": [_ablation(rest, *pair) for kind, *pair in variants if kind == "search"],
         "Does the residual matter? ": [_ablation(rest, *pair) for kind, *pair in variants if kind == "residual"],
     }
     return tuple(f"{head}{' '.join(filter(None, texts))}" for head, texts in told.items() if any(texts))
+
+
+def _asks_of_kinds(view: View) -> bool:
+    """Whether several kinds of sublayer are removed: a study of one kind shows its depths in a figure."""
+    return len({panel.key["target"] for panel in view.outcomes}) > 1
 
 
 def _pairs(panels: Sequence[Panel]) -> Iterator[tuple[Panel, Panel]]:
@@ -104,8 +109,8 @@ def _for_saving(pair: tuple[Panel, Panel], criterion: str, levels: Sequence[floa
         if not len(saved) or not float(saved.mean()) > 0:
             return ""
         each = judged.one(float(lost.mean()) / (100 * float(saved.mean())), 1)
-        told.append(f"{what} {percent(float(saved.mean()))} of the MACs, at {each} for each per cent")
-    return f" Equal counts are unequal savings: they save {joined(told)}."
+        told.append(f"{what} {percent(float(saved.mean()))}, at {each} for each per cent")
+    return f" Equal counts are unequal savings of MACs: {joined(told)}."
 
 
 def _depth(view: View, panel: Panel) -> str:
