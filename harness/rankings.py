@@ -7,8 +7,8 @@ from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from scipy import stats
 
+from harness.distributions import mean_ranks
 from harness.stats import RESAMPLES, Interval, percentiles, spread_out
 
 FEWEST = 3  # values; an interval by resampling two says nothing
@@ -44,8 +44,7 @@ def places(order: Sequence[Name]) -> dict[Name, float]:
 
 def ranked(values: dict[Name, float]) -> dict[Name, float]:
     """Ranks of values from 1, the lowest first; equal ones share the mean of their ranks."""
-    found = stats.rankdata(list(values.values()))
-    return dict(zip(values, map(float, found), strict=True))
+    return dict(zip(values, map(float, mean_ranks(list(values.values()))), strict=True))
 
 
 def mean_interval(values: Sequence[float], seed: int = 0, level: float = 0.95) -> Interval | None:

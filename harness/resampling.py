@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, stats
 
-from harness.stats import RESAMPLES, Interval, percentiles, spread_out
+from harness.distributions import binomial_below
+from harness.stats import RESAMPLES, Interval, percentiles, root, spread_out
 
 FEWEST = 2  # groups; of one group no spread between groups is known
 
@@ -62,7 +62,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     1 where they never differ. It speaks of these two predictors, not of how they came about.
     """
     n = only_first + only_second
-    return 1.0 if n == 0 else float(stats.binomtest(only_first, n).pvalue)
+    return 1.0 if n == 0 else min(1.0, 2 * float(binomial_below(min(only_first, only_second), n, 0.5)))
 
 
 def item_interval(only_first: int, only_second: int, items: int, seed: int = 0, level: float = 0.95) -> Interval:
@@ -102,13 +102,15 @@ def mcnemar_detectable(discordant: int, items: int, alpha: float = 0.05, power: 
     solves P(Bin(m, q) >= c) + P(Bin(m, q) <= m - c) = power, and the difference is (2 q - 1) m / items. None where m
     is too small for any count to be significant.
     """
-    least = int(stats.binom.isf(alpha / 2, discordant, 0.5)) + 1
-    if discordant == 0 or least > discordant:
+    # X >= c is as likely as X <= m - c under a fair coin.
+    highest = np.count_nonzero(binomial_below(np.arange(discordant), discordant, 0.5) <= alpha / 2) - 1
+    if highest < 0:
         return None
+    least = discordant - highest
 
     def missing(favour: float) -> float:
-        found = stats.binom.sf(least - 1, discordant, favour) + stats.binom.cdf(discordant - least, discordant, favour)
+        found = binomial_below(highest, discordant, 1 - favour) + binomial_below(highest, discordant, favour)
         return float(found) - power
 
-    favour = float(optimize.brentq(missing, 0.5, 1.0))
+    favour = root(missing, 0.5, 1.0)
     return (2 * favour - 1) * discordant / items

@@ -67,21 +67,25 @@ def has_files(study: Path) -> bool:
 
 def _loose(study: Path, only: str | None) -> Iterator[Source]:
     trials = _folders(study) if only is None else [(only, str(study / only))]
+    study_name = study.name
     for trial, folder in trials:
         for file in _files(folder):
-            found = Source((trial, file.name.removesuffix(SUFFIX)), f"{study.name}/{trial}/{file.name}", NEVER, file)
+            name = file.name
             try:  # before it is read, so that a change in between is seen the next time
-                yield found._replace(stamp=stamp_of(file.stat()))
+                stamp = stamp_of(file.stat())
             except OSError:
+                stamp = NEVER
+            found = Source((trial, name[: -len(SUFFIX)]), f"{study_name}/{trial}/{name}", stamp, file)
+            if stamp is NEVER:
                 found.check_is_there()
-                yield found
+            yield found
 
 
 def _files(folder: str) -> list[os.DirEntry[str]]:
     """The file of each run of a trial, by name."""
     try:
         with os.scandir(folder) as files:
-            found = [one for one in files if one.name.endswith(SUFFIX) and not one.name.startswith(".")]
+            found = [one for one in files if (name := one.name).endswith(SUFFIX) and name[0] != "."]
     except OSError:
         return []
     return sorted(found, key=lambda one: one.name) if len(found) > 1 else found

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import count
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+
+from harness.distributions import (
+    binomial_below,
+    chi_square_quantile,
+    normal_quantile,
+    normal_tail,
+    t_quantile,
+)
 
 EXACT_UP_TO = 20  # differences; beyond, sign flips are sampled
 SAMPLED_FLIPS = 100_000
@@ -58,16 +65,11 @@ class Paired:
         return sign_flips(self.differences)
 
 
-@lru_cache
-def _normal_quantile(share: float) -> float:
-    return float(stats.norm.ppf(share))
-
-
 def wilson(correct: int, n: int, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share; (0, 1) when nothing was seen."""
     if n == 0:
         return Interval(0.0, 1.0)
-    z = _normal_quantile((1 + level) / 2)
+    z = normal_quantile((1 + level) / 2)
     share = correct / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
@@ -82,7 +84,7 @@ def paired_shares(only_first: int, only_second: int, n: int, level: float = 0.95
     """
     first, second = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
     difference = first - second
-    half = _normal_quantile((1 + level) / 2) * math.sqrt((first + second - difference**2) / (n + 2))
+    half = normal_quantile((1 + level) / 2) * math.sqrt((first + second - difference**2) / (n + 2))
     return Interval(max(-1.0, difference - half), min(1.0, difference + half))
 
 
@@ -100,7 +102,7 @@ def paired(differences: Sequence[float], level: float = 0.95) -> Paired:
     sd = spread(differences)
     interval = None
     if sd is not None:
-        half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / math.sqrt(n)
+        half = t_quantile((1 + level) / 2, n - 1) * sd / math.sqrt(n)
         interval = Interval(mean - half, mean + half)
     return Paired(n, mean, sd, interval, tuple(map(float, differences)))
 
@@ -159,7 +161,7 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """
     ordered = np.sort(np.asarray(values, dtype=float))
     n = len(ordered)
-    covered = 1 - 2 * stats.binom.cdf(np.arange(n // 2 + 1) - 1, n, 0.5)
+    covered = 1 - 2 * binomial_below(np.arange(n // 2 + 1) - 1, n, 0.5)
     depth = int(np.count_nonzero(covered[1:] >= level))
     if depth == 0 or depth + 1 > n // 2:
         return Interval(float(ordered[max(depth, 1) - 1]), float(ordered[n - max(depth, 1)]))
@@ -183,7 +185,7 @@ def spread_out(values: Array, level: float = 0.95) -> Array:
     t interval's width (Hesterberg 2015, arXiv 1411.5279). Without it 95 % intervals of 3 values hold the mean in 77 %.
     """
     n, both = len(values), (1 + level) / 2
-    widening = math.sqrt(n / (n - 1)) * float(stats.t.ppf(both, n - 1) / stats.norm.ppf(both))
+    widening = math.sqrt(n / (n - 1)) * t_quantile(both, n - 1) / normal_quantile(both)
     return np.asarray(values.mean() + widening * (values - values.mean()), dtype=np.float64)
 
 
@@ -194,17 +196,24 @@ def detectable(sd: float, n: int, power: float = 0.8, alpha: float = 0.05) -> fl
     """
     if n < 2:
         return None
-    limit = float(stats.t.ppf(1 - alpha / 2, n - 1))
+    limit = t_quantile(1 - alpha / 2, n - 1)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     # scipy's noncentral t is NaN far out, where two networks lead; so the sample variance is integrated out here.
-    thresholds = limit * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, n - 1) / (n - 1))
+    thresholds = limit * np.sqrt(chi_square_quantile((nodes + 1) / 2, n - 1) / (n - 1))
 
     def missing(shift: float) -> float:
-        found = stats.norm.sf(thresholds - shift) + stats.norm.cdf(-thresholds - shift)
+        found = normal_tail(thresholds - shift) + normal_tail(thresholds + shift)
         return float(weights @ found) / 2 - power
 
     # In units of the standard error: with the true variance known, limit + z would do; chance in it costs more.
-    return sd / math.sqrt(n) * float(optimize.brentq(missing, 0.0, 10 * (limit + 2)))
+    return sd / math.sqrt(n) * root(missing, 0.0, 10 * (limit + 2))
+
+
+def root(of: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function is zero between two places at which its signs differ (Brent's method)."""
+    from scipy import optimize  # takes longer to load than all else here, and is asked for rarely
+
+    return float(optimize.brentq(of, low, high))
 
 
 def pareto(points: Sequence[Mapping[str, float]], better: Mapping[str, str]) -> tuple[bool, ...]:

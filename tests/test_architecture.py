@@ -34,7 +34,7 @@ FLOORS = (
     ("slurm_options",),
     ("registry", "process_mark", "network_size", "kinds", "bounds"),
     ("records", "recipes", "runtimes", "assurance"),
-    ("resources", "retries", "briefs", "upgrades"),
+    ("resources", "retries", "briefs", "upgrades", "distributions"),
     ("index_file", "spec", "site", "record_file"),
     ("trials", "study_file", "grid", "jobs", "packs", "record_lines"),
     ("stats", "fairness", "published", "tabular", "sources"),

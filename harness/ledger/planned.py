@@ -20,7 +20,7 @@ from harness.own_code import code_digest
 from harness.records import StudyIndex, TrialInfo
 from harness.store import INDEX, Store
 from harness.tables.columns import AXES
-from harness.tables.facts import of_plan, tuples_of
+from harness.tables.facts import of_plan, tuples_of, values_of
 from harness.tables.frame import typed
 from harness.tables.row import planned
 from harness.whole_file import write_whole
@@ -50,8 +50,7 @@ class Plan:
     @cached_property
     def labels(self) -> dict[str, list[Any]]:
         """The axes of all trials that the plan alone knows, each by the places of trials."""
-        held = self.table[[name for name in AXES if name not in SELECTED]].astype(object)
-        return {str(name): list(column) for name, column in held.where(held.notna(), None).items()}
+        return {name: values_of(self.table[name]) for name in AXES if name not in SELECTED}
 
 
 def plan_of(index: StudyIndex, digest: str = "") -> Plan:

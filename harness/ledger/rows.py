@@ -81,7 +81,7 @@ class _Update:
         unplanned = self._unplanned(before.unplanned)
         fresh, questions = self._read([trial for trial in self.keys if trial in stale])
         valid = self.keys.keys() - stale
-        is_kept = np.array([trial in valid for (trial,) in tuples_of(table[["id"]])], dtype=bool)
+        is_kept = np.fromiter((trial in valid for (trial,) in tuples_of(table[["id"]])), dtype=bool, count=len(table))
         if len(fresh) or not is_kept.all():
             table = self._in_order(joined([table[is_kept], fresh]))
         after = _Kept(table, {**before.questions, **questions}, unplanned, self.plan.digest)
@@ -96,13 +96,14 @@ class _Update:
 
     def _stale(self, table: pd.DataFrame) -> set[str]:
         """Planned trials on disk of which no row is kept, or one of other records, or beside another baseline."""
-        known = {trial: (own, other) for trial, own, other in tuples_of(table[["id", SOURCES, OF_BASELINE]])}
+        keys = self.keys
         baselines = dict(tuples_of(self.plan.table[["id", "baseline"]]))
-        return {
+        fresh = {
             trial
-            for trial, key in self.keys.items()
-            if trial in baselines and known.get(trial) != (key, self.keys.get(baselines[trial], ""))
+            for trial, own, other in tuples_of(table[["id", SOURCES, OF_BASELINE]])
+            if keys.get(trial) == own and keys.get(baselines.get(trial), "") == other
         }
+        return baselines.keys() & keys.keys() - fresh
 
     def _read(self, stale: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Question]]:
         """New rows of trials, a part of them at a time."""

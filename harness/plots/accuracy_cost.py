@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ WHOLE = ("p", "d", "8", "H")  # markers of dense networks, which no criterion ha
 PUBLISHED = ("x", "+", "1", "2")
 PERCENT = Scale(0.01, "%")
 DENSE_NOTE = "Dense: whole networks beside the study, trained by themselves; the front leaves them out."
+Outcomes: TypeAlias = Mapping[costs.Cell, costs.Ends]
 OWN_TIME = "They were timed in processes of their own."
 SAVED_RANGES = "Bars along the saving: from the least to the most that any of the sets saves."
 RANGES = "Bars along other costs, and along times of whole networks: from the lowest to the highest that was measured."
@@ -34,7 +35,7 @@ PUBLISHED_NOTE = "Published accuracies, with their own training, stand at our co
 
 def accuracy_cost(panel: Panel, look: Mapping[str, Look], published: Sequence[Published] = ()) -> Drawing | None:
     """The test outcome against saved MACs with the Pareto front; None without outcomes and MACs."""
-    found = _everything(panel, SAVED, published)
+    found = _everything(panel, SAVED, published, costs.outcomes(panel))
     if not found:
         return None
     best = costs.front(_ranked(found), SAVED)
@@ -60,7 +61,8 @@ def accuracy_cost(panel: Panel, look: Mapping[str, Look], published: Sequence[Pu
 def accuracy_machine(panel: Panel, look: Mapping[str, Look], published: Sequence[Published] = ()) -> Drawing | None:
     """The test outcome against time, memory and energy side by side; None where none of them was measured."""
     wanted = (*((PARAMS,) if costs.says_more(panel, PARAMS) else ()), *ON_MACHINE)
-    everything = {cost: _everything(panel, cost, published) for cost in wanted}
+    known = costs.outcomes(panel)
+    everything = {cost: _everything(panel, cost, published, known) for cost in wanted}
     shown = {cost: found for cost, found in everything.items() if _differs(found)}
     if not set(shown) & set(ON_MACHINE):
         return None
@@ -90,9 +92,9 @@ def accuracy_machine(panel: Panel, look: Mapping[str, Look], published: Sequence
     return Drawing(f"{judged.slug}_machine-{panel.slug}", title, caption, figure, data)
 
 
-def _everything(panel: Panel, cost: Cost, published: Sequence[Published]) -> list[Spot]:
+def _everything(panel: Panel, cost: Cost, published: Sequence[Published], known: Outcomes) -> list[Spot]:
     """Candidates with the baseline and what stands beside; nothing without a candidate."""
-    found = costs.spots(panel, cost)
+    found = costs.spots(panel, cost, known)
     if not found:
         return []
     beside = (*costs.dense_spots(panel, cost), *costs.published_spots(published, found))
@@ -147,11 +149,15 @@ def _draw_series(axes: Axes, own: Sequence[Spot], filled: Sequence[Spot], look: 
     """A line with a marker for each amount; those that are not `filled`, or in doubt, are hollow."""
     x = [by.of(spot.cost) + shift for spot in own]
     axes.plot(x, [_height(spot) for spot in own], color=look.colour, linestyle=look.line, linewidth=0.9, zorder=2)
+    alike: dict[str, list[tuple[float, Spot]]] = {}
     for place, spot in zip(x, own, strict=True):
-        inside = face(look, spot.quality) if spot in filled else PAPER
-        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markerfacecolor": inside, "zorder": 3}
-        axes.errorbar([place], [_height(spot)], **_bars(spot, by), linestyle="none", elinewidth=0.8, **style)
+        alike.setdefault(face(look, spot.quality) if spot in filled else PAPER, []).append((place, spot))
         cross(axes, place, _height(spot), look, spot.quality)
+    for inside, points in alike.items():  # each a call of its own would take most of the time of a figure
+        places, spots = zip(*points, strict=True)
+        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "markerfacecolor": inside, "zorder": 3}
+        heights = [_height(spot) for spot in spots]
+        axes.errorbar(places, heights, **_bars(spots, by), linestyle="none", elinewidth=0.8, **style)
     axes.plot([], [], color=look.colour, linestyle=look.line, marker=look.marker, label=own[0].series)
 
 
@@ -169,7 +175,7 @@ def _draw_beside(axes: Axes, found: Sequence[Spot], by: Scale) -> None:
         style: dict[str, Any] = {"color": INK, "marker": of_series[spot.series], "markersize": 8 if is_base else 5.5}
         style |= {"zorder": 4 if is_base else 3.5, "markerfacecolor": INK if is_base else PAPER}
         x, y = [by.of(spot.cost)], [_height(spot)]
-        axes.errorbar(x, y, **_bars(spot, by), linestyle="none", elinewidth=0.8, label=label, **style)
+        axes.errorbar(x, y, **_bars([spot], by), linestyle="none", elinewidth=0.8, label=label, **style)
 
 
 def _height(spot: Spot) -> float:
@@ -177,11 +183,11 @@ def _height(spot: Spot) -> float:
     return spot.judged.scaled(spot.outcome)
 
 
-def _bars(spot: Spot, by: Scale) -> dict[str, Any]:
-    """How far the bars of a point reach, down and up; none along a cost that is one number."""
-    by_print = spot.judged.scaled
-    reach = {"yerr": [[by_print(spot.outcome - spot.low)], [by_print(spot.high - spot.outcome)]]}
-    left, right = by.of(spot.cost) - by.of(spot.cost_low), by.of(spot.cost_high) - by.of(spot.cost)
-    if max(left, right) > 1e-9:
-        reach["xerr"] = [[max(0.0, left)], [max(0.0, right)]]
-    return reach
+def _bars(spots: Sequence[Spot], by: Scale) -> dict[str, Any]:
+    """How far the bars of points reach, down and up; none along costs that are one number each."""
+    down = [spot.judged.scaled(spot.outcome - spot.low) for spot in spots]
+    up = [spot.judged.scaled(spot.high - spot.outcome) for spot in spots]
+    left = [max(0.0, by.of(spot.cost) - by.of(spot.cost_low)) for spot in spots]
+    right = [max(0.0, by.of(spot.cost_high) - by.of(spot.cost)) for spot in spots]
+    along = {"xerr": [left, right]} if max(*left, *right) > 1e-9 else {}
+    return {"yerr": [down, up], **along}

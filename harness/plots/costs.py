@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,16 @@ import pandas as pd
 from harness.stats import pareto
 from harness.tables.derived import SPEEDUPS
 from harness.tables.marks import beside, quality
-from harness.tables.panels import LEVEL, RUNTIME, UNIT, Panel, with_values
+from harness.tables.panels import LEVEL, RUNTIME, Panel, with_values
 from harness.tables.published_accuracies import Published
 from harness.tables.qualities import ACCURACY, Quality
 from harness.tables.shares import bars, mean_share
 from harness.tables.summaries import measured_structures, speed_interval
 
 BASELINE = "baseline"
+PER = ["criterion", LEVEL]
+Cell: TypeAlias = tuple[str, float]
+Ends: TypeAlias = tuple[float, float, float]  # a value, and how far its bars reach
 
 
 @dataclass(frozen=True)
@@ -71,21 +74,26 @@ class Spot:
     judged: Quality = ACCURACY
 
 
-def spots(panel: Panel, cost: Cost) -> list[Spot]:
-    """The candidates, one for each criterion and level that has both; none without any."""
+def outcomes(panel: Panel) -> dict[Cell, Ends]:
+    """The mean outcome and the ends of its bars, of each criterion and level that has any."""
+    column = panel.quality.column
+    cells = {key: with_values(panel.trials(*key), column) for key in product(panel.criteria, panel.levels)}
+    return {key: _outcome(rows, panel) for key, rows in cells.items() if len(rows)}
+
+
+def spots(panel: Panel, cost: Cost, known: Mapping[Cell, Ends] | None = None) -> list[Spot]:
+    """The candidates, one for each criterion and level that has both; none without any. `known` are its outcomes."""
     found: list[Spot] = []
     needed = _needed(panel, cost)
     if cost.column not in needed or needed[cost.column].isna().all():
         return found
-    cells = {key: rows for key, rows in needed.groupby(["criterion", LEVEL])}
-    for key in product(panel.criteria, panel.levels):
-        rows = cells.get(key)
-        if rows is None:
-            continue
-        accurate, place = with_values(rows, panel.quality.column), _placed(panel, rows, cost)
-        if place is not None and len(accurate):
+    trials, structures = _cells(needed), _cells(measured_structures(needed, PER))
+    for key, outcome in (outcomes(panel) if known is None else known).items():
+        rows = trials[key]
+        place = _placed(panel, rows, structures[key], cost)
+        if place is not None:
             doubt = quality(with_values(rows, cost.column), cost.column)
-            found.append(Spot(key[0], "candidate", key[1], *place, *_outcome(accurate, panel), doubt, panel.quality))
+            found.append(Spot(key[0], "candidate", key[1], *place, *outcome, doubt, panel.quality))
     return found
 
 
@@ -93,16 +101,18 @@ def _needed(panel: Panel, cost: Cost) -> pd.DataFrame:
     """The few columns of a wide table that a point is made from: picking rows of all of them takes long."""
     ratio = SPEEDUPS.get(cost.column, cost.column)
     told = (cost.column, beside(cost.column, "quality"), ratio, f"{ratio}_low", f"{ratio}_high")
-    outcome = panel.quality.column
-    names = ("id", "costs_from", UNIT, "criterion", LEVEL, outcome, f"{outcome}_items", *told)
     rows = panel.candidates
-    return rows[[name for name in dict.fromkeys(names) if name in rows]]
+    return rows[[name for name in dict.fromkeys(("id", "costs_from", *PER, *told)) if name in rows]]
+
+
+def _cells(rows: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
+    return {(str(criterion), float(str(level))): own for (criterion, level), own in rows.groupby(PER)}
 
 
 def baseline_spot(panel: Panel, cost: Cost) -> list[Spot]:
     """The baseline, where it was evaluated and the cost is known."""
     own = panel.baselines if cost in COUNTED else panel.own_baselines
-    place = (0.0, 0.0, 0.0) if cost == SAVED else _spread(own, cost)
+    place = (0.0, 0.0, 0.0) if cost == SAVED else _whole(own, cost)
     if place is None or not len(with_values(panel.baselines, panel.quality.column)):
         return []
     outcome, doubt = _outcome(panel.baselines, panel), quality(own, cost.column)
@@ -116,7 +126,7 @@ def dense_spots(panel: Panel, cost: Cost) -> Iterator[Spot]:
     """
     for model, rows in panel.references.groupby("model", sort=False) if len(panel.references) else ():
         own = rows if cost in COUNTED else rows[rows[RUNTIME] == panel.key[RUNTIME]]
-        place = _saved(panel, own) if cost == SAVED else _spread(own, cost)
+        place = _saved(panel, own) if cost == SAVED else _whole(own, cost)
         if place is not None and len(with_values(rows, panel.quality.column)):
             outcome, doubt = _outcome(rows, panel), quality(own, cost.column)
             yield Spot(f"{model} (dense)", "dense", 0.0, *place, *outcome, doubt, panel.quality)
@@ -169,20 +179,19 @@ def says_more(panel: Panel, cost: Cost) -> bool:
     return abs(float(np.corrcoef(x, y)[0, 1])) < 0.999
 
 
-def _outcome(rows: pd.DataFrame, panel: Panel) -> tuple[float, float, float]:
+def _outcome(rows: pd.DataFrame, panel: Panel) -> Ends:
     column = panel.quality.column
     value, (down, up) = mean_share(rows, column), bars(rows, column)
     return value, value - down, value + up
 
 
-def _placed(panel: Panel, rows: pd.DataFrame, cost: Cost) -> tuple[float, float, float] | None:
+def _placed(panel: Panel, rows: pd.DataFrame, measured: pd.DataFrame, cost: Cost) -> Ends | None:
     """A cost of candidates. Of a timed one: the baseline's, changed by the ratio of those that were timed in turn."""
-    measured = measured_structures(rows)
     whole = with_values(panel.own_baselines, cost.column)
     ratio = SPEEDUPS.get(cost.column, "")
     held = with_values(measured, ratio) if ratio else measured.iloc[:0]
     if not len(held) or not len(whole):
-        return _spread(rows, cost)
+        return _spread(rows if cost in COUNTED else measured, cost)
     start, gain = float(whole[cost.column].median()), float(held[ratio].median())
     interval = speed_interval(held, ratio)
     ends = (gain, gain) if interval is None else (interval.low, interval.high)
@@ -190,17 +199,21 @@ def _placed(panel: Panel, rows: pd.DataFrame, cost: Cost) -> tuple[float, float,
     return (start * gain if cost.better == "higher" else start / gain), found[0], found[1]
 
 
-def _spread(rows: pd.DataFrame, cost: Cost) -> tuple[float, float, float] | None:
-    """The mean and both extremes: of counts over trials, else over measured structures; of times the median."""
-    own = rows if cost in COUNTED else measured_structures(rows)
-    held = with_values(own, cost.column)[cost.column]
+def _whole(rows: pd.DataFrame, cost: Cost) -> Ends | None:
+    """A cost of whole networks: of counts over trials, else over measured structures."""
+    return _spread(rows if cost in COUNTED else measured_structures(rows), cost)
+
+
+def _spread(rows: pd.DataFrame, cost: Cost) -> Ends | None:
+    """The mean and both extremes; of times the median."""
+    held = with_values(rows, cost.column)[cost.column]
     if not len(held):
         return None
     middle = held.median() if cost.is_timed else held.mean()
     return float(middle), float(held.min()), float(held.max())
 
 
-def _saved(panel: Panel, rows: pd.DataFrame) -> tuple[float, float, float] | None:
+def _saved(panel: Panel, rows: pd.DataFrame) -> Ends | None:
     whole, macs = with_values(panel.baselines, "macs")["macs"], with_values(rows, "macs")["macs"]
     if not len(whole) or not len(macs):
         return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from harness.plots.look import paper
@@ -34,20 +37,20 @@ class Drawing:
     @cached_property
     def svg(self) -> str:
         """The figure as SVG; transparent, letters as outlines, without date, program or machine."""
-        with paper():
+        with self._settled() as figure:
             text = io.StringIO()
-            self._settled.savefig(text, format="svg", metadata=_NO_SVG_METADATA)
+            figure.savefig(text, format="svg", metadata=_NO_SVG_METADATA)
         return text.getvalue()
 
     def write_png(self, path: Path) -> None:
         """The figure on white, at print resolution."""
-        with paper():
-            self._settled.savefig(path, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+        with self._settled() as figure:
+            figure.savefig(path, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
 
     def write_pdf(self, path: Path) -> None:
         """The figure as PDF; transparent, its fonts embedded as TrueType, without date or program."""
-        with paper():
-            self._settled.savefig(path, format="pdf", metadata=_NO_PDF_METADATA)
+        with self._settled() as figure:
+            figure.savefig(path, format="pdf", metadata=_NO_PDF_METADATA)
 
     def write(self, path: Path) -> None:
         """The figure in the format that the file's ending names, one of FORMATS."""
@@ -58,12 +61,16 @@ class Drawing:
         else:
             self.write_png(path)
 
-    @cached_property
-    def _settled(self) -> Figure:
+    @contextmanager
+    def _settled(self) -> Iterator[Figure]:
         """The figure with everything in its place: that takes as long as drawing, and is done once for all formats."""
-        self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")
-        return self.figure
+        with paper():
+            if self.figure.get_layout_engine() is not None:
+                self.figure.draw_without_rendering()
+            # As long as it has an engine, even one that does nothing, a figure is drawn twice to be saved once.
+            with rc_context({"figure.constrained_layout.use": False}):
+                self.figure.set_layout_engine(None)
+                yield self.figure
 
     @property
     def csv(self) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.style import context
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
 Size: TypeAlias = Literal["column", "page"]
@@ -60,8 +60,13 @@ def looks(criteria: Sequence[str], random: Sequence[str] = ()) -> dict[str, Look
 @contextmanager
 def paper() -> Iterator[None]:
     """The style in force while a figure is drawn and while it is saved."""
-    with mpl.rc_context(), context(STYLE):
+    with mpl.rc_context(_style()):
         yield
+
+
+@cache
+def _style() -> Mapping[str, Any]:
+    return dict(mpl.rc_params_from_file(STYLE, use_default_template=False))
 
 
 @contextmanager

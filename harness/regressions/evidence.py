@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
+from harness.distributions import normal_quantile, t_quantile, t_tail
 from harness.records import Measurement
 from harness.regressions.ranks import Shift, shift
 from harness.stats import Array, median_interval
@@ -41,11 +41,11 @@ class Spread:
 
     def tail(self, distance: float) -> float:
         """P of a value above so many standard errors: of t where the spread is an estimate."""
-        return float(stats.norm.sf(distance) if math.isinf(self.freedom) else stats.t.sf(distance, self.freedom))
+        return t_tail(distance, self.freedom)
 
     def limit(self, p: float) -> float:
         """The standard errors that `tail` gives a p."""
-        return float(stats.norm.isf(p) if math.isinf(self.freedom) else stats.t.isf(p, self.freedom))
+        return -t_quantile(p, self.freedom)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Evidence:
     def detectable(self, level: float, effect: float) -> float:
         """The smallest worsening, as a share, that is seen with 95 % probability at a one-sided level."""
         least = max(math.log1p(effect), self.spread.limit(level) * self.error)
-        return math.expm1(least + float(stats.norm.ppf(POWER)) * self.error)
+        return math.expm1(least + normal_quantile(POWER) * self.error)
 
 
 def series(measurements: Iterable[Measurement], *, is_ratio: bool) -> Series | str:

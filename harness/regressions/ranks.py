@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
+from harness.distributions import mean_ranks, normal_quantile, normal_tail
 from harness.stats import Array
 
 EXACT_UP_TO = 10  # samples of the smaller side; beyond, the normal limit has heavier tails than the truth
@@ -58,7 +59,7 @@ def _smallest(first: Array, second: Array) -> float:
 
 def _error(gaps: Array, n: int, m: int) -> float:
     """From the width of the interval that the ranks of all differences give, for any distribution (Lehmann 1963)."""
-    z = float(stats.norm.ppf((1 + INTERVAL) / 2))
+    z = normal_quantile((1 + INTERVAL) / 2)
     depth = max(0, math.floor(n * m / 2 - z * math.sqrt(n * m * (n + m + 1) / 12)))
     return float(gaps[-1 - depth] - gaps[depth]) / (2 * z)
 
@@ -66,7 +67,7 @@ def _error(gaps: Array, n: int, m: int) -> float:
 def _tails(first: Array, second: Array) -> tuple[float, float]:
     """P of a rank sum of the second at least, and at most, as high as the one seen, where both are alike."""
     n, m = len(first), len(second)
-    ranks = stats.rankdata(np.concatenate([first, second]))
+    ranks = mean_ranks(np.concatenate([first, second]))
     seen = float(ranks[n:].sum())
     if min(n, m) <= EXACT_UP_TO:
         return _exact(ranks, seen, m) if m <= n else _exact(ranks, float(ranks[:n].sum()), n)[::-1]
@@ -76,7 +77,7 @@ def _tails(first: Array, second: Array) -> tuple[float, float]:
     if variance == 0:
         return 1.0, 1.0
     distance, sd = seen - m * (total + 1) / 2, math.sqrt(variance)
-    return float(stats.norm.sf((distance - 0.5) / sd)), float(stats.norm.sf((-distance - 0.5) / sd))
+    return float(normal_tail((distance - 0.5) / sd)), float(normal_tail((-distance - 0.5) / sd))
 
 
 def _exact(ranks: Array, seen: float, size: int) -> tuple[float, float]:

@@ -58,8 +58,7 @@ def _row(panel: Panel, criterion: str, levels: Sequence[float]) -> tuple[str, ..
 def _cell(panel: Panel, criterion: str, level: float) -> str:
     if level not in panel.levels:
         return NONE
-    rows = panel.at(level)
-    rows = rows[rows["criterion"] == criterion]
+    rows = panel.trials(criterion, level)
     column = panel.quality.column
     return share(rows, column) + _reached(panel, rows) if len(with_values(rows, column)) else NONE
 

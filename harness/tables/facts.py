@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness.records import Measurement
@@ -64,6 +65,13 @@ def counts(told: pd.Series) -> Iterator[tuple[str, int]]:
 def tuples_of(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     """The rows of a table as tuples; columns of texts are turned as a whole, which takes a tenth of one by one."""
     yield from zip(*(table[name].to_numpy(dtype=object) for name in table), strict=True)
+
+
+def values_of(column: pd.Series) -> list[Any]:
+    """The values of a column, None where there is none; each different one is made once."""
+    codes, values = pd.factorize(column)
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    return list(np.array([*plain, None], dtype=object)[codes])  # code -1 is the last one
 
 
 def _of_runs(result: TrialResult) -> dict[str, Json]:

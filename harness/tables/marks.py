@@ -41,7 +41,7 @@ def with_word(column: str, what: str) -> str:
 def quality(rows: pd.DataFrame, column: str = "latency_s") -> str:
     """The worst quality of any of the rows in the metric behind a column; `ok` where nothing is said of it."""
     name = beside(column, "quality")
-    return worst(rows[name].dropna()) if name in rows else "ok"
+    return worst(rows[name].dropna().unique()) if name in rows else "ok"
 
 
 def worst(found: Iterable[str]) -> str:

@@ -37,7 +37,7 @@ def outcome_table(panel: Panel) -> Table | None:
     rows = [("none (baseline)", *(share(panel.baselines, name) for name in columns))]
     for criterion in panel.criteria:
         for level in levels:
-            own = _trials(panel, criterion, level)
+            own = panel.trials(criterion, level)
             rows.append((f"{criterion}, {panel.amount(level)}", *(share(own, name) for name in columns)))
     notes = [f"{'In per cent, on test items' if panel.quality.unit else 'On test text'}; {panel.spread}."]
     if "ece" in columns:
@@ -125,6 +125,5 @@ def _by_level(panel: Panel, rows: pd.DataFrame, column: str) -> tuple[str, ...]:
     return tuple(share(rows[rows[LEVEL] == level], column) for level in panel.levels)
 
 
-def _trials(panel: Panel, criterion: str, level: float | None = None) -> pd.DataFrame:
-    rows = panel.candidates[panel.candidates["criterion"] == criterion]
-    return rows if level is None else rows[rows[LEVEL] == level]
+def _trials(panel: Panel, criterion: str) -> pd.DataFrame:
+    return panel.candidates[panel.candidates["criterion"] == criterion]

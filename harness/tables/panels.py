@@ -129,7 +129,11 @@ class Panel:
 
     def at(self, level: float) -> pd.DataFrame:
         """The candidates of one level."""
-        return self.candidates[self.candidates[LEVEL] == level]
+        return self._levels.get(level, self.candidates.iloc[:0])
+
+    @cached_property
+    def _levels(self) -> dict[float, pd.DataFrame]:
+        return {float(str(level)): rows for level, rows in self.candidates.groupby(LEVEL)}
 
     def trials(self, criterion: str, level: float) -> pd.DataFrame:
         """The candidates of one criterion at one level; none where it has no trial there."""
@@ -184,8 +188,8 @@ class Panel:
 
     def draw_range(self, column: str, criterion: str, level: float) -> tuple[float, float, int] | None:
         """Lowest and highest mean over networks that one draw gave, and the number of draws."""
-        rows = with_values(self.at(level), column)
-        rows = rows[(rows["criterion"] == criterion) & rows["draw"].notna()]
+        rows = with_values(self.trials(criterion, level), column)
+        rows = rows[rows["draw"].notna()]
         means = rows.groupby("draw")[column].mean()
         return (float(means.min()), float(means.max()), len(means)) if len(means) > 1 else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -37,7 +38,7 @@ class Selected:
     stability: Details | None = None
     optimum: dict[int, Details] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ranks(self) -> dict[str, float]:
         """Rank of each unit, 1 goes first: by score where each was scored once, else by the order of removal."""
         if self.info.scores and (self.info.search == "one_shot" or not self.info.order):
@@ -54,35 +55,29 @@ class Selected:
 def selections(panel: Panel, rows: pd.DataFrame) -> tuple[Selected, ...]:
     """The selections behind a panel's candidates, in the order of its criteria; `rows` are those of the study."""
     candidates = panel.candidates
-    told = candidates.assign(count=candidates["count"].fillna(0))[["id", "machine_class", UNIT, "count"]]
-    placed = {(trial, machine): where for trial, machine, *where in tuples_of(told)}
-    found: dict[tuple[object, ...], Selected] = {}
-    for row in tuples_of(rows.loc[rows[SELECTION].notna() & rows["criterion"].notna(), NEEDED]):
-        trial, machine, criterion, draw, seed, selection, *facts = row
-        place = placed.get((trial, machine))
-        if place is None:
-            continue
-        unit, count = place
-        key = (unit, criterion, str(draw), str(seed))
-        held = found.get(key)
-        if held is None:
-            held = found[key] = _selected(str(unit), criterion, draw, selection, facts[0])
-        _add(held, int(count), *facts[1:])
+    told = candidates.assign(removed=candidates["count"].fillna(0))[["id", "machine_class", UNIT, "removed"]]
+    chosen = rows.loc[rows[SELECTION].notna() & rows["criterion"].notna(), NEEDED]
+    held = chosen.merge(told, on=["id", "machine_class"])
+    held = held.assign(number=held.groupby([UNIT, *AXES[2:]], dropna=False, sort=False).ngroup())
+    whole = tuples_of(_firsts(held, SELECTION, "number")[["number", UNIT, "criterion", "draw", SELECTION, CHOICE]])
+    found = {number: _selected(*told) for number, *told in whole}
+    for number, seconds in tuples_of(_firsts(held, SECONDS, "number")[["number", SECONDS]]):
+        found[number].seconds = float(seconds)
+    for number, stability in tuples_of(_firsts(held, STABILITY, "number")[["number", STABILITY]]):
+        found[number].stability = json.loads(stability)
+    for number, count, good in tuples_of(_firsts(held, OPTIMUM, "number", "removed")[["number", "removed", OPTIMUM]]):
+        found[number].optimum[int(count)] = json.loads(good)
     return tuple(sorted(found.values(), key=lambda one: panel.criteria.index(one.criterion)))
+
+
+def _firsts(held: pd.DataFrame, fact: str, *per: str) -> pd.DataFrame:
+    """The first row that has a fact, of each selection and whatever else it is kept for."""
+    return held[held[fact].notna()].drop_duplicates(list(per))
 
 
 def _selected(unit: str, criterion: str, draw: Any, selection: str, choice: str) -> Selected:
     number = None if pd.isna(draw) else int(draw)
     return Selected(unit, criterion, number, SelectionInfo.model_validate_json(selection), json.loads(choice))
-
-
-def _add(held: Selected, count: int, seconds: float, stability: Any, optimum: Any) -> None:
-    if held.seconds is None and not pd.isna(seconds):
-        held.seconds = float(seconds)
-    if not held.stability and isinstance(stability, str):
-        held.stability = json.loads(stability)
-    if count not in held.optimum and isinstance(optimum, str):
-        held.optimum[count] = json.loads(optimum)
 
 
 def by_criterion(found: Iterable[Selected], *, drawn: bool = True) -> dict[str, list[Selected]]:

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.stats import Interval
 from harness.tables.cells import Scale, between, number, percent, scale, significant
 from harness.tables.marks import OF_MACS, absent, count_notes, mark, mark_notes, partly, with_word
-from harness.tables.panels import LEVEL, Panel, with_values
+from harness.tables.panels import Panel, with_values
 from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
 from harness.tables.winners import winners
@@ -30,8 +30,7 @@ def accuracy_table(panel: Panel) -> Table:
     column = judged.column
     rows = [("none (baseline)", *[share(panel.baselines, column)] * len(panel.levels))]
     for criterion in panel.criteria:
-        own = panel.candidates[panel.candidates["criterion"] == criterion]
-        rows.append((criterion, *(share(own[own[LEVEL] == level], column) for level in panel.levels)))
+        rows.append((criterion, *(share(panel.trials(criterion, level), column) for level in panel.levels)))
     notes = [f"Test {judged.word}{judged.in_unit}; {panel.spread}."]
     notes += [WILSON] if any(BRACKET in cell for row in rows for cell in row[1:]) else []
     if panel.candidates["draw"].notna().any():
@@ -59,7 +58,9 @@ class Cost:
 
 
 def _scale_of(rows: pd.DataFrame, cost: Cost) -> Scale:
-    return Scale(1.0, "") if cost.unit is None else scale(with_values(rows, cost.column)[cost.column], cost.unit)
+    return (
+        Scale(1.0, "") if cost.unit is None else scale(with_values(rows, cost.column)[cost.column].unique(), cost.unit)
+    )
 
 
 def _mean(values: Sequence[float], by: Scale) -> str:
@@ -105,7 +106,9 @@ COSTS = (
 
 def cost_table(panel: Panel) -> Table | None:
     """What each amount costs on the machine of the panel, over structures really measured; None when nothing was."""
-    everything = pd.concat([panel.baselines, panel.candidates], ignore_index=True)
+    parts = (panel.baselines, panel.candidates)
+    known = [cost.column for cost in COSTS if any(cost.column in part for part in parts)]
+    everything = pd.concat([part[[name for name in known if name in part]] for part in parts], ignore_index=True)
     shown = [cost for cost in COSTS if len(with_values(everything, cost.column))]
     if not shown:
         return None
@@ -139,10 +142,10 @@ def cost_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
     )
 
 
-def measured_structures(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per structure that was measured: rows that show another trial's cost are that trial's."""
+def measured_structures(rows: pd.DataFrame, per: Sequence[str] = ()) -> pd.DataFrame:
+    """One row per structure that was measured, and value of `per`: rows that show another trial's cost are that's."""
     origin = rows["id"] if "costs_from" not in rows else rows["costs_from"].fillna(rows["id"])
-    return rows.assign(origin=origin).drop_duplicates("origin")
+    return rows.assign(origin=origin).drop_duplicates([*per, "origin"])
 
 
 def speed_interval(rows: pd.DataFrame, name: str = "speedup") -> Interval | None:
