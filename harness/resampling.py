@@ -102,11 +102,10 @@ def mcnemar_detectable(discordant: int, items: int, alpha: float = 0.05, power: 
     solves P(Bin(m, q) >= c) + P(Bin(m, q) <= m - c) = power, and the difference is (2 q - 1) m / items. None where m
     is too small for any count to be significant.
     """
-    # X >= c is as likely as X <= m - c under a fair coin.
+    # m - c: under a fair coin X >= c is as likely as X <= m - c.
     highest = np.count_nonzero(binomial_below(np.arange(discordant), discordant, 0.5) <= alpha / 2) - 1
     if highest < 0:
         return None
-    least = discordant - highest
 
     def missing(favour: float) -> float:
         found = binomial_below(highest, discordant, 1 - favour) + binomial_below(highest, discordant, favour)
