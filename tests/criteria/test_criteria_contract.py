@@ -40,6 +40,23 @@ def select(net: nn.Module, batch: Batch, name: str, search: str, target: str) ->
     return searches.create({"name": search}).select(criterion, scoring_of(net, batches, target))
 
 
+@pytest.fixture(scope="module")
+def kept() -> dict[tuple[str, str, str], Selection]:
+    """The selections that were made, for all who only look at them."""
+    return {}
+
+
+@pytest.fixture
+def found(
+    kept: dict[tuple[str, str, str], Selection], tiny_net: nn.Module, batch: Batch, name: str, search: str, target: str
+) -> Selection:
+    """What a case selects, once for all tests: the network and the batch are the same in each."""
+    case = name, search, target
+    if case not in kept:
+        kept[case] = select(tiny_net, batch, *case)
+    return kept[case]
+
+
 @pytest.mark.parametrize("name", criteria.members())
 def test_a_criterion_scores_units_or_sets_and_says_what_it_is(name: str) -> None:
     member = criteria.get(name)
@@ -49,8 +66,7 @@ def test_a_criterion_scores_units_or_sets_and_says_what_it_is(name: str) -> None
 
 
 @pytest.mark.parametrize(("name", "search", "target"), SCORED)
-def test_every_unit_gets_a_finite_score(tiny_net: nn.Module, batch: Batch, name: str, search: str, target: str) -> None:
-    found = select(tiny_net, batch, name, search, target)
+def test_every_unit_gets_a_finite_score(tiny_net: nn.Module, found: Selection, search: str, target: str) -> None:
     if not found.info.scores and not searches.get(search).is_nested:
         pytest.skip("this search scores whole sets and no unit by itself")
     assert list(found.info.scores) == [unit.name for unit in scoring_of(tiny_net, [], target).units]
@@ -58,20 +74,14 @@ def test_every_unit_gets_a_finite_score(tiny_net: nn.Module, batch: Batch, name:
 
 
 @pytest.mark.parametrize(("name", "search", "target"), CASES)
-def test_a_set_has_the_size_of_its_count(
-    tiny_net: nn.Module, batch: Batch, name: str, search: str, target: str
-) -> None:
-    found = select(tiny_net, batch, name, search, target)
+def test_a_set_has_the_size_of_its_count(tiny_net: nn.Module, found: Selection, target: str) -> None:
     known = {unit.name for unit in scoring_of(tiny_net, [], target).units}
     assert {1, 2} <= set(found.sets)
     assert all(len(set(names) & known) == len(names) == count for count, names in found.sets.items())
 
 
 @pytest.mark.parametrize(("name", "search", "target"), CASES)
-def test_nested_sets_are_the_beginnings_of_the_order(
-    tiny_net: nn.Module, batch: Batch, name: str, search: str, target: str
-) -> None:
-    found = select(tiny_net, batch, name, search, target)
+def test_nested_sets_are_the_beginnings_of_the_order(found: Selection, search: str) -> None:
     order = found.info.order
     assert found.info.nested == (order is not None)
     assert found.info.nested or not searches.get(search).is_nested
@@ -79,10 +89,11 @@ def test_nested_sets_are_the_beginnings_of_the_order(
 
 
 @pytest.mark.parametrize(("name", "search", "target"), CASES)
-def test_a_selection_can_be_made_again(tiny_net: nn.Module, batch: Batch, name: str, search: str, target: str) -> None:
-    first = select(tiny_net, batch, name, search, target)
-    assert select(tiny_net, batch, name, search, target) == first
-    assert Selection.model_validate_json(first.model_dump_json()) == first
+def test_a_selection_can_be_made_again(
+    tiny_net: nn.Module, batch: Batch, found: Selection, name: str, search: str, target: str
+) -> None:
+    assert select(tiny_net, batch, name, search, target) == found
+    assert Selection.model_validate_json(found.model_dump_json()) == found
 
 
 @pytest.mark.parametrize(("name", "search", "target"), CASES)
