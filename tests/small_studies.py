@@ -1,4 +1,4 @@
-"""Studies that take seconds, and ways to run them: in this process, or as a user would, as a command."""
+"""Studies that take seconds, and ways to run them: trial by trial here, through a worker, or as a command."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from harness.following import Summary
-from harness.jobs import Job
+from harness.jobs import Job, JobFolder
 from harness.launch import launch
-from harness.place import Orders
-from harness.plan import Plan
+from harness.pending import assignments, standings
+from harness.place import Orders, place_of
+from harness.plan import Plan, make_plan
 from harness.records import Record
+from harness.run_trial import run_trial
 from harness.schema import Json
 from harness.store import Store
 from harness.study_file import load_study
+from harness.submission import batches_of
 
 STUDIES = Path(__file__).parent.parent / "studies"
 TINY_MODEL: dict[str, Any] = {
@@ -82,6 +85,24 @@ def job_of(plan: Plan, results: Path, **changes: Any) -> Job:
         plugins=plan.plugins,
     )
     return head.model_copy(update=changes)
+
+
+def run_here(study: Path, results: Path) -> list[Record]:
+    """Runs a study trial by trial in this process, without a worker and its children, and keeps its records.
+
+    For tests of what comes out: artifacts and records are those of a worker, which loads torch anew for seconds.
+    """
+    file, store = load_study(study), Store(results)
+    plan = make_plan(file, results)
+    JobFolder(results, plan.study.study).create()
+    store.write_index(plan.index())
+    todo = assignments(plan, standings(plan, (), None))
+    (route,) = batches_of(plan, place_of(file.site, Orders(device="cpu")), todo, store, Orders())
+    jobs = [job for batch in route for job in batch.jobs]
+    found = [run_trial(job, one, lambda stage, note: None) for job in jobs for one in job.assignments]
+    for record in found:
+        store.write_record(record)
+    return found
 
 
 def launched(study: Path, results: Path, *overrides: str, **orders: Any) -> Summary:

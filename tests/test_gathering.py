@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders import Plan, index_of, records_of, stored
-from small_studies import called, launched, records, small, written
+from small_studies import called, launched, records, run_here, small, written
 
 from harness.errors import StoreError
 from harness.gathering import merge
@@ -56,7 +56,7 @@ def test_a_folder_without_results_is_told(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_artifacts_come_along_and_damaged_or_linked_ones_do_not(tmp_path: Path) -> None:
     path = written(tmp_path, small(collectors=["accuracy", "macs", "params"]))
-    launched(path, tmp_path / "there")
+    run_here(path, tmp_path / "there")
     intact = [p for p in (tmp_path / "there/artifacts").glob("*/*/*") if p.is_dir()]
     for number, spoil in enumerate((damage, link)):
         source, target = tmp_path / f"spoiled{number}", tmp_path / f"here{number}"

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_studies import launched, small, written
+from small_studies import run_here, small, written
 from verifying import Plain, a_record, changed, restored
 
 from harness.cli.verify import verify_folder
@@ -18,7 +18,7 @@ from harness.record_file import read_record
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a study with accuracy."""
     home = tmp_path_factory.mktemp("finished")
-    launched(written(home, small(collectors=["accuracy", "macs", "params"])), home / "results")
+    run_here(written(home, small(collectors=["accuracy", "macs", "params"])), home / "results")
     return home / "results"
 
 

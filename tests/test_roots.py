@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from given_files import config, npz_folder
-from small_studies import launched, records, small, written
+from small_studies import records, run_here, small, written
 
 from harness.datasets.base import datasets
 from harness.errors import SpecError, StoreError
@@ -84,7 +84,7 @@ def test_a_study_keeps_artifacts_and_data_elsewhere_and_everything_finds_them(tm
     home = npz_folder(tmp_path / "there")
     data: Options = {"name": "npz", "label": "mine", "splits": {"calibration": 10, "validation": 10}}
     paths = {"mine": "there", "artifacts": "large", "scratch": "near"}
-    launched(written(tmp_path, small(data=data, paths=paths, stage_data=True)), tmp_path / "results")
+    run_here(written(tmp_path, small(data=data, paths=paths, stage_data=True)), tmp_path / "results")
     assert list((tmp_path / "large").glob("results-*/prepare/*/*/weights.safetensors"))
     assert len(list((tmp_path / "near").glob("harness-*/mine-*/train.npz"))) == 1
     found = records(tmp_path / "results", "small")

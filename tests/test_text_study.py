@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_studies import launched, records, written
+from small_studies import records, run_here, written
 from text_files import write_texts
 
 from harness.errors import HarnessError
@@ -73,7 +73,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     home = tmp_path_factory.mktemp("words")
-    launched(study_of(home), home / "results")
+    run_here(study_of(home), home / "results")
     newest = [runs[-1] for runs in records(home / "results", "words").values()]
     return Story(home, {record.trial.criterion: record for record in newest})
 
