@@ -63,28 +63,43 @@ def smaller_net(tiny_net: nn.Module) -> nn.Module:
     return net
 
 
+@pytest.fixture(scope="module")
+def kept() -> dict[str, tuple[Measurement, ...]]:
+    """The answers that were given, for all who only look at them."""
+    return {}
+
+
+@pytest.fixture
+def found(
+    kept: dict[str, tuple[Measurement, ...]], name: str, tiny_net: nn.Module, smaller_net: nn.Module
+) -> tuple[Measurement, ...]:
+    """What a collector answers, once for all tests: the networks are the same in each."""
+    if name not in kept:
+        kept[name] = answers(name, smaller_net, tiny_net)
+    return kept[name]
+
+
 @pytest.mark.parametrize("name", collectors.members())
-def test_a_collector_answers_exactly_what_it_announced(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
-    found = answers(name, smaller_net, tiny_net)
+def test_a_collector_answers_exactly_what_it_announced(name: str, found: tuple[Measurement, ...]) -> None:
     assert tuple(measurement.asked for measurement in found) == collectors.create({"name": name}).asked()
 
 
 @pytest.mark.parametrize("name", collectors.members())
-def test_what_is_null_has_a_reason(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
-    for measurement in answers(name, smaller_net, tiny_net):
+def test_what_is_null_has_a_reason(found: tuple[Measurement, ...]) -> None:
+    for measurement in found:
         assert measurement.value is not None or measurement.reason
 
 
 @pytest.mark.parametrize("name", collectors.members())
-def test_samples_are_paired_or_absent(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
-    for measurement in answers(name, smaller_net, tiny_net):
+def test_samples_are_paired_or_absent(found: tuple[Measurement, ...]) -> None:
+    for measurement in found:
         assert len(measurement.samples) == len(measurement.rounds)
         assert len(measurement.baseline_samples) in (0, len(measurement.samples))
 
 
 @pytest.mark.parametrize("name", collectors.members())
-def test_a_measurement_can_be_written_down(name: str, tiny_net: nn.Module, smaller_net: nn.Module) -> None:
-    for measurement in answers(name, smaller_net, tiny_net):
+def test_a_measurement_can_be_written_down(found: tuple[Measurement, ...]) -> None:
+    for measurement in found:
         assert Measurement.model_validate_json(measurement.model_dump_json()) == measurement
 
 
