@@ -1,4 +1,4 @@
-"""What many tests build on: a network of three small blocks, a batch for it, a clock that is told the time."""
+"""What many tests build on: a small network and a batch for it, a finished study, a clock that is told the time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from small_studies import launched, small, written
 from torch import nn
 
 from harness.plugins import REGISTRIES
@@ -72,3 +74,14 @@ def batch() -> Batch:
     """Sixteen seeded items for `tiny_net`."""
     generator = torch.Generator().manual_seed(1)
     return Batch(torch.randn(16, 1, 8, 8, generator=generator), torch.arange(16) % 10)
+
+
+@pytest.fixture(scope="session")
+def finished_small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of `small()` as its worker left them, run once for all tests; whoever changes anything copies them.
+
+    A baseline and a candidate, the job that ran them, its events and logs.
+    """
+    home = tmp_path_factory.mktemp("small")
+    launched(written(home, small()), home / "results")
+    return home / "results"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from builders import Plan, index_of, records_of
-from small_studies import launched, records, small, written
+from small_studies import records
 
 from harness.artifacts import Artifacts, Maker
 from harness.clearing import Keep, Wish, clear, entries
@@ -203,10 +203,9 @@ def test_where_nobody_knows_what_is_used_nothing_goes(tmp_path: Path, name: str,
 
 
 def test_what_trials_use_stays_for_as_long_as_it_is_asked_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished_small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = tmp_path / "results"
-    launched(written(tmp_path, small()), results)
+    results = shutil.copytree(finished_small, tmp_path / "results")
     index = (results / "small/trials.json").read_text()
     files = sorted(results.glob("small/*/*.json"))
     loose = made(results, key="1234")

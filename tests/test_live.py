@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -131,8 +132,8 @@ def test_an_executor_whose_jobs_end_with_the_launcher_says_so(tmp_path: Path) ->
         launched(written(tmp_path, small()), tmp_path / "results", detach=True, executor="local")
 
 
-def test_a_log_is_found_by_the_beginning_of_its_name(tmp_path: Path) -> None:
-    launched(written(tmp_path, small()), tmp_path / "results")
+def test_a_log_is_found_by_the_beginning_of_its_name(finished_small: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished_small, tmp_path / "results")
     assert "printed nothing" in called(tmp_path, "logs", "tiny-baseline").stdout
     assert "which of tiny-attention-last" in called(tmp_path, "logs", "tiny").stderr
     assert called(tmp_path, "logs", "nobody").returncode == 2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -128,26 +130,32 @@ def test_status_tells_what_failed_and_why(outcome: Outcome) -> None:
     assert "killed by SIGKILL" in result.stdout
 
 
-def test_a_trial_out_of_time_is_stopped_and_the_rest_goes_on(tmp_path: Path) -> None:
-    launched(written(tmp_path, small()), tmp_path / "results", limit=1)
-    (path,) = JobFolder(tmp_path / "results", "small").jobs.glob("*-0.json")
-    job = read_job(path)
-    late = job.model_copy(update={"id": "late", "timeout_s": 0.001, "submitted": time.time() + 5})
-    code = subprocess.call(worker_command(JobFolder(tmp_path / "results", "small").write(late)))
-    assert code == 0
+@pytest.fixture
+def job(finished_small: Path, tmp_path: Path) -> Job:
+    """A job of two trials of a finished study, to be done again in `results`, a copy."""
+    results = shutil.copytree(finished_small, tmp_path / "results")
+    (path,) = JobFolder(results, "small").jobs.glob("*-0.json")
+    return read_job(path).model_copy(update={"id": "later", "results": str(results), "submitted": time.time() + 5})
+
+
+def _handed_over(job: Job, **changes: Any) -> Path:
+    """The file of the job with changes, which a worker has run to its end."""
+    file = JobFolder(Path(job.results), "small").write(job.model_copy(update=changes))
+    assert subprocess.call(worker_command(file)) == 0
+    return file
+
+
+def test_a_trial_out_of_time_is_stopped_and_the_rest_goes_on(tmp_path: Path, job: Job) -> None:
+    _handed_over(job, timeout_s=0.001)
     newest = [runs[-1] for runs in records(tmp_path / "results", "small").values()]
     assert [r.failure.kind if r.failure else None for r in newest] == ["timeout", "timeout"]
     assert all("timeout_min" in (r.reason or "") for r in newest)
 
 
-def test_a_worker_with_other_code_than_was_submitted_runs_nothing(tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    launched(written(tmp_path, small()), results, limit=1)
-    (path,) = JobFolder(results, "small").jobs.glob("*-0.json")
-    other = read_job(path).model_copy(update={"id": "other", "code": "0123", "submitted": time.time() + 5})
-    file = JobFolder(results, "small").write(other)
-    assert subprocess.call(worker_command(file)) == 0
-    refused = [run for runs in records(results, "small").values() for run in runs if run.status == "failed"]
+def test_a_worker_with_other_code_than_was_submitted_runs_nothing(tmp_path: Path, job: Job) -> None:
+    file = _handed_over(job, code="0123")
+    found = records(tmp_path / "results", "small")
+    refused = [run for runs in found.values() for run in runs if run.status == "failed"]
     assert len(refused) == 2
     assert all("changed after this job was submitted; run the study again" in (r.reason or "") for r in refused)
     assert all(r.failure is not None and r.failure.retry for r in refused)
@@ -165,13 +173,8 @@ def test_a_killed_trial_is_tried_again_behind_all_others(tmp_path: Path) -> None
     assert runs[-1].run.finished == max(ends)
 
 
-def test_after_a_time_out_there_is_twice_the_time_and_every_attempt_is_a_record(tmp_path: Path) -> None:
-    launched(written(tmp_path, small()), tmp_path / "results", limit=1)
-    (path,) = JobFolder(tmp_path / "results", "small").jobs.glob("*-0.json")
-    policy = Retries().by_class()
-    changes = {"id": "late", "timeout_s": 0.001, "retries": policy, "submitted": time.time() + 5}
-    file = JobFolder(tmp_path / "results", "small").write(read_job(path).model_copy(update=changes))
-    assert subprocess.call(worker_command(file)) == 0
+def test_after_a_time_out_there_is_twice_the_time_and_every_attempt_is_a_record(tmp_path: Path, job: Job) -> None:
+    file = _handed_over(job, timeout_s=0.001, retries=Retries().by_class())
     for runs in records(tmp_path / "results", "small").values():
         told = [run.reason or "" for run in runs if run.status == "failed"]
         assert [words.partition(";")[0] for words in told] == ["stopped after 0.001 s", "stopped after 0.002 s"]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_studies import called, environment, launched, small, written
+from small_studies import called, environment, small, written
 
 from harness.device_queue import FOLDER, lease_folder
 from harness.errors import StoreError
@@ -74,17 +74,10 @@ def test_yaml_is_read_safely_everywhere() -> None:
     assert all(named.get("typ") == "'safe'" for named in readers)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("finished")
-    launched(written(home, small()), home / "results")
-    return home
-
-
 @pytest.fixture
-def folder(finished: Path, tmp_path: Path) -> JobFolder:
+def folder(finished_small: Path, tmp_path: Path) -> JobFolder:
     """The jobs of a finished study, in a copy."""
-    return JobFolder(shutil.copytree(finished / "results", tmp_path / "results"), "small")
+    return JobFolder(shutil.copytree(finished_small, tmp_path / "results"), "small")
 
 
 def _job(folder: JobFolder) -> Path:
@@ -147,7 +140,7 @@ def test_a_note_that_others_could_have_written_is_passed_over(folder: JobFolder)
     assert live_jobs(folder) == []
 
 
-def test_nothing_of_a_hostile_results_folder_is_executed(folder: JobFolder, finished: Path, tmp_path: Path) -> None:
+def test_nothing_of_a_hostile_results_folder_is_executed(folder: JobFolder, tmp_path: Path) -> None:
     """Every place that could name code names some: a plug-in, an interpreter, a pickle of submitit's."""
     evil = tmp_path / "evil.py"
     evil.write_text(f"import pathlib; pathlib.Path({str(tmp_path / 'owned')!r}).touch()")
@@ -166,7 +159,7 @@ def test_nothing_of_a_hostile_results_folder_is_executed(folder: JobFolder, fini
     submitted.mkdir()
     (submitted / "1_0_result.pkl").write_bytes(pickle.dumps(_Touch(str(tmp_path / "owned"))))
     (folder.jobs.parent / "study.resolved.yaml").write_text("!!python/object/apply:os.system ['touch owned']")
-    shutil.copy(finished / "study.yaml", tmp_path)
+    written(tmp_path, small())
     for words in (
         ["status", "small"],
         ["watch", "small"],
