@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from small_studies import STUDIES, launched, records, small, written
+from small_studies import STUDIES, launched, records, run_here, small, written
 
 from harness.following import Summary
 from harness.records import Record
@@ -192,11 +192,12 @@ def test_jobs_and_logs_are_for_their_owner_alone(story: Story) -> None:
 
 def test_the_baseline_has_the_same_recovery(tmp_path: Path) -> None:
     study = small(recoveries=[{"name": "finetune", "steps": 2}], targets=["block"], collectors=["accuracy", "macs"])
-    summary = launched(written(tmp_path, study), tmp_path / "results")
-    found = {record.trial.id: record for (record,) in records(tmp_path / "results", "small").values()}
+    run = run_here(written(tmp_path, study), tmp_path / "results")
+    found = {record.trial.id: record for record in run}
     (candidate,) = [r for r in found.values() if not r.trial.is_baseline]
     baseline, untouched = found[str(candidate.trial.baseline)], found[str(candidate.trial.untouched)]
-    assert len(summary.ok) == len(found) == 3
+    assert [record.status for record in run] == ["ok"] * 3
+    assert len(found) == 3
     assert candidate.trial.spec["recovery"] == baseline.trial.spec["recovery"] == {"name": "finetune", "steps": 2}
     assert "recovery" not in untouched.trial.spec
     assert candidate.removed == ("blocks.2.attn", "blocks.2.mlp")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_studies import TINY_MODEL, Silent, launched, records, small, written
+from small_studies import TINY_MODEL, Silent, launched, records, run_here, small, written
 
 from harness.collectors.base import collectors
 from harness.errors import DataError, DeviceError, HarnessError, SpecError, StoreError, UnknownNameError
@@ -98,7 +98,7 @@ def test_a_failed_record_fails_again_with_the_same_words(tmp_path: Path) -> None
     plugin = tmp_path / "stumbling.py"
     plugin.write_text(RAISES)
     study = small(criteria=["stumbling"], plugins=[str(plugin)], models=[{**TINY_MODEL, "weights": "random"}])
-    launched(written(tmp_path, study), tmp_path / "results")
+    run_here(written(tmp_path, study), tmp_path / "results")
     record = _candidate(tmp_path / "results")
     assert record.status == "failed"
     new = _prepared(record, tmp_path, plugins=(plugin,)).run(Silent())
