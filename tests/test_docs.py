@@ -7,6 +7,8 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +19,54 @@ from harness.study_file import read_yaml
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
-EXAMPLES = [path for path in sorted(ROOT.glob("studies/*.yaml")) if read_yaml(path).get("example")]
+STARTS = ["README.md", "docs/quick_start.md"]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"^(?:\.venv/bin/)?python -m (harness .+)$", re.MULTILINE)
 PYTHON = re.compile(r"^python (.+)$", re.MULTILINE)
 SNIPPET = re.compile(r"^```(python|yaml|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```(?:console|sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+SHORTER = "--set seeds=0 --set noise.remeasure=0 --limit 3"  # a study of the documentation, cut to seconds
+
 pytestmark = pytest.mark.docs
+together = pytest.mark.xdist_group("commands")  # one process runs what several pages tell to run
+
+Harness = Callable[[str], subprocess.CompletedProcess[str]]
 
 
-def harness(arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """One command of the documentation, on results and reports of its own."""
-    words = shlex.split(arguments)[1:]
-    places = {"run": ["--results", "--reports"], "report": ["--results", "--reports"], "doctor": [], "schema": []}
-    flags = places.get(words[0], ["--results"]) if words[0] != "--help" else []
-    own = [word for flag in flags for word in (flag, str(folder / flag.strip("-")))]
-    command = [sys.executable, "-m", "harness", *words, *own]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+@pytest.fixture(scope="module")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    """Runs a command of the documentation, on results and reports of its own, and each only once."""
+    folder = tmp_path_factory.mktemp("documentation")
+
+    @cache
+    def run(arguments: str) -> subprocess.CompletedProcess[str]:
+        words = shlex.split(arguments)[1:]
+        places = {"run": ["--results", "--reports"], "report": ["--results", "--reports"], "doctor": [], "schema": []}
+        flags = places.get(words[0], ["--results"]) if words[0] != "--help" else []
+        own = [word for flag in flags for word in (flag, str(folder / flag.strip("-")))]
+        command = [sys.executable, "-m", "harness", *words, *own]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+
+    return run
+
+
+def commands_of(page: str) -> list[str]:
+    """What a page tells to run, in its order."""
+    blocks = "\n".join(FENCE.findall((ROOT / page).read_text(encoding="utf-8")))
+    found = [c.partition("  #")[0].strip() for c in COMMAND.findall(blocks)]
+    return [f"{c} {SHORTER}" if c.startswith("harness run") else c for c in found]
+
+
+def examples() -> list[Any]:
+    """Every study marked as an example, as parameters; one that a page runs too runs where that page is followed."""
+    run = [command for page in STARTS for command in commands_of(page)]
+    paths = [path for path in sorted(ROOT.glob("studies/*.yaml")) if read_yaml(path).get("example")]
+    return [
+        pytest.param(study, id=path.stem, marks=[together] if f"harness run {study} {SHORTER}" in run else [])
+        for path in paths
+        for study in [str(path.relative_to(ROOT))]
+    ]
 
 
 def anchors(page: Path) -> set[str]:
@@ -52,18 +84,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(file), f"{page.name}: no heading for {target}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quick_start.md"])
-def test_the_commands_run_in_their_order(page: str, tmp_path: Path) -> None:
-    blocks = "\n".join(FENCE.findall((ROOT / page).read_text(encoding="utf-8")))
-    commands = [c.partition("  #")[0].strip() for c in COMMAND.findall(blocks)]
+@together
+@pytest.mark.parametrize("page", STARTS)
+def test_the_commands_run_in_their_order(page: str, harness: Harness) -> None:
+    commands = commands_of(page)
     assert commands
     for command in commands:
-        shorter = (
-            f"{command} --set seeds=0 --set noise.remeasure=0 --limit 2"
-            if command.startswith("harness run")
-            else command
-        )
-        done = harness(shorter, tmp_path)
+        done = harness(command)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
@@ -99,8 +126,8 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path: Path) -> None:
     assert (tmp_path / "reports" / "my_study" / "index.html").is_file()
 
 
-@pytest.mark.parametrize("study", EXAMPLES, ids=lambda study: study.stem)
-def test_every_example_runs(study: Path, tmp_path: Path) -> None:
-    done = harness(f"harness run {study} --set seeds=0 --set noise.remeasure=0 --limit 3", tmp_path)
+@pytest.mark.parametrize("study", examples())
+def test_every_example_runs(study: str, harness: Harness) -> None:
+    done = harness(f"harness run {study} {SHORTER}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "report:" in done.stdout
