@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -14,10 +15,11 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file
-from small_studies import TINY_MODEL, called, environment, launched, records, small, written
+from small_studies import TINY_MODEL, called, environment, records, run_here, small, written
 from torch import nn
 
 from harness import export, load
+from harness.cli import main
 from harness.errors import DataError, StoreError, UnknownNameError
 from harness.export import RECIPE, WEIGHTS, read_recipe
 from harness.export import export as exported
@@ -26,11 +28,15 @@ from harness.records import Record
 from harness.store import Store
 from harness.surgery import masked
 
+Logits = dict[tuple[bool, bool], np.ndarray[Any, np.dtype[np.float32]]]
+KINDS = list(itertools.product((True, False), repeat=2))  # what is removed, and what trains
 LOADER = """
 import sys, numpy, torch, harness
-net = harness.load(sys.argv[1])
-with torch.no_grad():
-    numpy.save(sys.argv[2], net(torch.from_numpy(numpy.load(sys.argv[3]))).numpy())
+inputs = torch.from_numpy(numpy.load("inputs.npy"))
+for home in sys.argv[1:]:
+    net = harness.load(home)
+    with torch.no_grad():
+        numpy.save(f"{home}.npy", net(inputs).numpy())
 """
 
 
@@ -40,7 +46,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     finetune = {"name": "finetune", "steps": 2, "lr": 1e-2}
     study = small(criteria=["last"], counts=[2], recoveries=["none", finetune], collectors=["accuracy", "params"])
-    assert not launched(written(folder, study), folder / "results").failed
+    assert {record.status for record in run_here(written(folder, study), folder / "results")} == {"ok"}
     return folder / "results"
 
 
@@ -69,17 +75,24 @@ def by_hand(results: Path, record: Record) -> torch.Tensor:
     return logits
 
 
-@pytest.mark.parametrize("removes", [True, False])
-@pytest.mark.parametrize("trains", [True, False])
+@pytest.fixture(scope="module")
+def logits(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Logits:
+    """What a fresh process makes of all four trials, which it has as folders only."""
+    folder = tmp_path_factory.mktemp("exports")
+    for removes, trains in KINDS:
+        exported(results, trial(results, removes=removes, trains=trains).trial.id, folder / f"{removes}-{trains}")
+    np.save(folder / "inputs.npy", seeded_inputs().numpy())
+    homes = [f"{removes}-{trains}" for removes, trains in KINDS]
+    subprocess.run([sys.executable, "-c", LOADER, *homes], cwd=folder, env=environment(folder), check=True)
+    return {kind: np.load(folder / f"{home}.npy") for kind, home in zip(KINDS, homes, strict=True)}
+
+
+@pytest.mark.parametrize(("removes", "trains"), KINDS)
 def test_a_process_that_never_saw_the_study_gets_equal_logits(
-    results: Path, tmp_path: Path, removes: bool, trains: bool
+    results: Path, logits: Logits, removes: bool, trains: bool
 ) -> None:
     record = trial(results, removes=removes, trains=trains)
-    exported(results, record.trial.id, tmp_path / "home")
-    np.save(tmp_path / "inputs.npy", seeded_inputs().numpy())
-    words = [str(tmp_path / name) for name in ("home", "logits.npy", "inputs.npy")]
-    subprocess.run([sys.executable, "-c", LOADER, *words], cwd=tmp_path, env=environment(tmp_path), check=True)
-    assert np.abs(np.load(tmp_path / "logits.npy") - by_hand(results, record).numpy()).max() < 1e-6
+    assert np.abs(logits[removes, trains] - by_hand(results, record).numpy()).max() < 1e-6
 
 
 def test_what_comes_back_is_the_network_to_the_bit(results: Path, tmp_path: Path) -> None:
@@ -218,10 +231,13 @@ def test_the_command_writes_a_program_of_torch_that_gives_the_same(results: Path
         assert torch.allclose(program(seeded_inputs()), by_hand(results, record), atol=1e-5)
 
 
-def test_the_command_tells_a_wrong_name_and_leaves_nothing(results: Path, tmp_path: Path) -> None:
-    done = called(tmp_path, "export", "tinny", "--to", "home", "--results", str(results))
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+def test_the_command_tells_a_wrong_name_and_leaves_nothing(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["harness", "export", "tinny", "--to", "home", "--results", str(results)])
+    assert main() == 2
+    assert "Traceback" not in capsys.readouterr().err
     assert not (tmp_path / "home").exists()
 
 
