@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 import subprocess
@@ -29,7 +28,7 @@ from harness.store import Store
 from harness.surgery import masked
 
 Logits = dict[tuple[bool, bool], np.ndarray[Any, np.dtype[np.float32]]]
-KINDS = list(itertools.product((True, False), repeat=2))  # what is removed, and what trains
+KINDS = [(removes, trains) for removes in (True, False) for trains in (True, False)]  # what is removed, what trains
 LOADER = """
 import sys, numpy, torch, harness
 inputs = torch.from_numpy(numpy.load("inputs.npy"))
