@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
 
-class Counted(DynamicLayer):  # type: ignore[no-untyped-call]  # transformers is only partly typed
+class Counted(DynamicLayer):  # type: ignore[misc]  # mypy does not read transformers
     """A layer of a cache that knows its length although its keys and values are empty: (n, 0, tokens, 0)."""
 
     def get_seq_length(self) -> int:
@@ -25,6 +25,6 @@ def count_tokens(cache: Any, layer: int, x: Tensor) -> None:
     while len(cache.layers) <= layer:
         cache.layers.append(cache.layer_class_to_replicate())
     if type(cache.layers[layer]) is DynamicLayer:
-        cache.layers[layer] = Counted()  # type: ignore[no-untyped-call]  # as above
+        cache.layers[layer] = Counted()
     empty = x.new_empty((x.shape[0], 0, x.shape[1], 0))
     cache.layers[layer].update(empty, empty)
