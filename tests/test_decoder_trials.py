@@ -14,7 +14,7 @@ import pytest
 import torch
 from decoders import logits
 from safetensors.torch import load_file, save_file
-from small_studies import environment, launched, records, small, written
+from small_studies import environment, records, run_here, small, written
 from text_files import write_texts
 
 from harness import load
@@ -73,7 +73,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         paths={"mine": "./mine"},
         noise={"remeasure": 0},
     )
-    assert not launched(written(folder, study), folder / "results").failed
+    assert {record.status for record in run_here(written(folder, study), folder / "results")} == {"ok"}
     return folder / "results"
 
 
