@@ -23,7 +23,7 @@ from harness.store import Store
 pytestmark = pytest.mark.slow
 
 
-def detached(folder: Path, draws: int = 16) -> tuple[Path, JobFolder]:
+def detached(folder: Path, draws: int = 6) -> tuple[Path, JobFolder]:
     """A study of some seconds that runs without a launcher."""
     path = written(folder, small(criteria=[{"name": "random", "draws": draws}]))
     done = called(folder, "run", path.name, "--device", "cpu", "--detach")
@@ -47,7 +47,7 @@ def test_another_run_waits_for_what_runs_and_does_it_not_again(tmp_path: Path) -
     summary = launched(path, tmp_path / "results")
     assert summary.failed == {}
     found = records(tmp_path / "results", "small")
-    assert [len(runs) for runs in found.values()] == [1] * 17
+    assert [len(runs) for runs in found.values()] == [1] * 7
     assert len(list(folder.jobs.glob("*-0.json"))) == 1  # nothing was handed over a second time
 
 
@@ -103,7 +103,7 @@ def test_a_process_of_another_machine_is_not_ended_by_its_number_here(tmp_path: 
 
 
 def test_a_new_question_is_asked_although_the_trial_runs(tmp_path: Path) -> None:
-    path, _ = detached(tmp_path, draws=6)
+    path, _ = detached(tmp_path)
     summary = launched(path, tmp_path / "results", "collectors=[macs, params, activations]")
     assert (summary.failed, summary.left) == ({}, 0)
     for runs in records(tmp_path / "results", "small").values():
