@@ -6,8 +6,10 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from harness.schema import Schema
 
-LEAST = ("top1", "macs_saved", "params_saved", "speedup", "speedup_throughput", "images_per_s")
-LEAST += ("kv_cache_saved", "speedup_prefill", "speedup_decode")  # asked at least
+LEAST = (  # asked at least
+    *("top1", "macs_saved", "params_saved", "kv_cache_saved", "images_per_s"),
+    *("speedup", "speedup_throughput", "speedup_prefill", "speedup_decode"),
+)
 
 
 class Bounds(Schema):

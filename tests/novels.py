@@ -58,7 +58,7 @@ def seen(plan: Plan = PLAN, mlp_costs: float = MLP_COSTS, publication: str | Non
 
 def _of_target(record: Record, target: str, criterion: str) -> Record:
     named = {"iterative": {"name": "similarity"}, "no_residual": {"name": "similarity", "residual": False}}
-    spec = {
+    spec: dict[str, Any] = {
         "target": target,
         "criterion": named.get(criterion, {"name": criterion}),
         "search": {"name": "iterative" if criterion == "iterative" else "one_shot"},

@@ -10,9 +10,6 @@ from harness.tables.columns import OUTCOME_WORD
 UNITS = {"latency_s": "s", "peak_bytes": "B", "energy_j_per_image": "J", "macs": "MACs", "params": ""}
 WORDS = {
     "top1_drop": f"lose at most {{}} of {OUTCOME_WORD}",
-    "perplexity_ratio": "raise perplexity at most {} times",
-    "bits_per_byte_rise": "add at most {} bits per byte",
-    "bits_per_byte": "need at most {} bits per byte",
     "top1": f"keep at least {{}} {OUTCOME_WORD}",
     "macs_ratio": "need at most {} of the MACs",
     "macs_saved": "save at least {} of the MACs",
@@ -25,17 +22,22 @@ WORDS = {
     "latency_s": "need at most {} of latency",
     "speedup_throughput": "reach at least {} times the throughput",
     "images_per_s": "reach at least {} items/s",
-    "kv_cache_ratio": "need at most {} of the KV cache",
-    "kv_cache_saved": "save at least {} of the KV cache",
-    "speedup_prefill": "read at least {} times as fast",
-    "speedup_decode": "write at least {} times as fast",
     "peak_ratio": "need at most {} of the peak memory",
     "peak_bytes": "need at most {} of peak memory",
     "energy_ratio": "need at most {} of the energy per item",
     "energy_j_per_image": "need at most {} per item",
+    "bits_per_byte_rise": "add at most {} bits per byte",
+    "bits_per_byte": "need at most {} bits per byte",
+    "perplexity_ratio": "raise perplexity at most {} times",
+    "kv_cache_ratio": "need at most {} of the KV cache",
+    "kv_cache_saved": "save at least {} of the KV cache",
+    "speedup_prefill": "read at least {} times as fast",
+    "speedup_decode": "write at least {} times as fast",
 }
-PLAIN = ("speedup", "speedup_throughput", "speedup_prefill", "speedup_decode", "images_per_s")
-PLAIN += ("perplexity_ratio", "bits_per_byte", "bits_per_byte_rise")
+PLAIN = (
+    *("speedup", "speedup_throughput", "speedup_prefill", "speedup_decode", "images_per_s"),
+    *("perplexity_ratio", "bits_per_byte", "bits_per_byte_rise"),
+)
 
 
 def limit_words(bounds: Mapping[str, float]) -> str:

@@ -40,7 +40,7 @@ def test_a_time_is_the_baselines_changed_by_the_ratio_of_what_was_timed_in_turn(
 def test_accuracies_are_means_over_networks_with_their_deviation() -> None:
     (one, *_) = spots(panel_of(), SAVED)
     values = panel_of().values("top1", "entropy", 2)
-    assert (one.accuracy, one.high) == pytest.approx((np.mean(values), np.mean(values) + np.std(values, ddof=1)))
+    assert (one.outcome, one.high) == pytest.approx((np.mean(values), np.mean(values) + np.std(values, ddof=1)))
 
 
 def test_a_faster_point_that_keeps_more_beats_others_and_a_larger_rate_is_better() -> None:
@@ -50,7 +50,7 @@ def test_a_faster_point_that_keeps_more_beats_others_and_a_larger_rate_is_better
         best = front(found, cost)
         for spot in found:
             sign = -1 if cost.better == "lower" else 1
-            beaten = [o for o in found if o.accuracy > spot.accuracy and sign * o.cost > sign * spot.cost]
+            beaten = [o for o in found if o.outcome > spot.outcome and sign * o.cost > sign * spot.cost]
             assert not (beaten and spot in best)
             assert beaten or spot in best or any(o.cost == spot.cost for o in best)
 
@@ -58,8 +58,8 @@ def test_a_faster_point_that_keeps_more_beats_others_and_a_larger_rate_is_better
 def test_equal_costs_that_differ_by_rounding_put_the_worse_off_the_front() -> None:
     first, second, *_ = spots(panel_of(), SAVED)
     same = [
-        first.__class__(**{**vars(first), "cost": 0.3, "accuracy": 0.9}),
-        second.__class__(**{**vars(second), "cost": 0.3 + 1e-13, "accuracy": 0.8}),
+        first.__class__(**{**vars(first), "cost": 0.3, "outcome": 0.9}),
+        second.__class__(**{**vars(second), "cost": 0.3 + 1e-13, "outcome": 0.8}),
     ]
     assert front(same, SAVED) == same[:1]
 
