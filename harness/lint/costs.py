@@ -8,12 +8,18 @@ from harness.lint.sources import BLALOCK, DEHGHANI, HOEFLER, LLM_DROP
 from harness.wording import counted, listed
 
 # By collector, and by metric where a plan was told from records alone.
-SPEED = ("latency", "throughput", "latency_s", "images_per_s")
+SPEED = (
+    *("latency", "throughput", "generation"),
+    *("latency_s", "images_per_s", "prefill_tokens_per_s", "decode_tokens_per_s"),
+)
 SAMPLES, ROUNDS = 30, 3
 
 
 def _no_accuracy(study: Facts) -> Found:
-    return Found(study.asks_accuracy, "accuracy is measured" if study.asks_accuracy else "accuracy is not measured")
+    of_text = "" if study.asks(("accuracy", "top1")) else ", as perplexity"
+    return Found(
+        study.asks_accuracy, f"accuracy is measured{of_text}" if study.asks_accuracy else "accuracy is not measured"
+    )
 
 
 def _no_speed(study: Facts) -> Found:
@@ -29,7 +35,7 @@ def _one_cost(study: Facts) -> Found:
 def _few_samples(study: Facts) -> Found | None:
     if not study.asks(SPEED):
         return None
-    timed = study.options_of("latency", "throughput")
+    timed = study.options_of("latency", "throughput", "generation")
     if not timed:
         return Found(None, "the plan does not tell how often")
     rounds = min(inner(options, "rounds") for options in timed)

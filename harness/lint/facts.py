@@ -15,7 +15,7 @@ Pair: TypeAlias = tuple[str, str]  # a model and its data, by label
 Network: TypeAlias = tuple[str, str, int | None]  # a pair, and the seed of its weights
 Place: TypeAlias = tuple[str, str]  # a model and what is removed from it
 # By collector, and by metric where a plan was told from records alone.
-ACCURACY = ("accuracy", "top1")
+ACCURACY = ("accuracy", "top1", "perplexity", "bits_per_byte")  # of text, what stands for it
 
 
 @dataclass(frozen=True)
