@@ -17,6 +17,7 @@ from harness.tables.derived import SPEEDUPS, TIMED_WORDS
 from harness.tables.marks import count_notes, quality
 from harness.tables.panels import RUNTIME, Panel, with_values
 from harness.tables.summaries import measured_structures, speed_interval
+from harness.wording import slug
 
 PROMISE = "as the MACs promise"
 WIDEST_GAP = 3.0  # per cent of MACs: points are set apart by a sixth of it at most
@@ -63,7 +64,7 @@ def runtime_speeds(members: Sequence[Panel], named: Panel, metric: str) -> Drawi
     )
     caption = " ".join((caption, *count_notes(measured_structures(named.candidates))))
     title = f"Speed-up by runtime ({TIMED_WORDS[metric]}): {named.label}"
-    return Drawing(f"runtimes_{TIMED_WORDS[metric]}-{named.slug}", title, caption, figure, _data(series))
+    return Drawing(f"runtimes_{slug(TIMED_WORDS[metric])}-{named.slug}", title, caption, figure, _data(series))
 
 
 def _data(series: Mapping[str, Sequence[Gain]]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from harness.tables.marks import absent, mark, partly
 from harness.tables.panels import RUNTIME, Panel, across_runtimes, of_outcomes, with_values
 from harness.tables.summaries import doubts, measured_structures, speed_interval
 from harness.tables.table import Table
+from harness.wording import slug
 
 UNITS = {"latency_s": "s", "images_per_s": "/s"}
 QUESTION = (
@@ -105,7 +106,7 @@ def _by_size(members: Sequence[Panel], named: Panel, metric: str) -> Table | Non
     header = ("removed", "MACs saved", *size_words(named, columns).values())
     title = f"Speed-up by size ({TIMED_WORDS[metric]}): {named.label}"
     notes = (QUESTION, *_doubts(members, columns))
-    return Table(f"sizes-{TIMED_WORDS[metric]}-{named.slug}", title, header, tuple(rows), notes)
+    return Table(f"sizes-{slug(TIMED_WORDS[metric])}-{named.slug}", title, header, tuple(rows), notes)
 
 
 def _levels(members: Sequence[Panel]) -> list[float]:
