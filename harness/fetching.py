@@ -1,4 +1,4 @@
-"""What a study needs from elsewhere, brought here: published weights, weights files, data sets; each is told."""
+"""What a study needs from elsewhere, brought here: weights, data sets, their tokenizers; each is told."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def fetched(needs: list[Need], paths: Mapping[str, Path]) -> Iterator[Fetched]:
         elif need.file is not None:
             yield _weights_file(need.file, need.weights["file"])
     for data in {canonical(need.data): need.data for need in needs}.values():
-        yield _data(data, paths)
+        yield from _data(data, paths)
 
 
 def _weights(need: Need) -> Fetched:
@@ -93,11 +93,9 @@ def _weights(need: Need) -> Fetched:
     try:
         check_architecture(need.architecture, need.options)
         weights = published(need.architecture, tag if isinstance(tag, str) else None)
-        what = f"weights of {weights.name}"
-        path, state = _in_cache(weights)
     except HarnessError as error:
         return Fetched(what, "absent", str(error))
-    return Fetched(what, state, f"{path.name}, SHA-256 {file_sha256(path)}")
+    return _published(f"weights of {weights.name}", weights)
 
 
 def _repository(architecture: str) -> Fetched:
@@ -110,11 +108,14 @@ def _repository(architecture: str) -> Fetched:
         return Fetched(what, "absent", str(error))
 
 
-def _in_cache(weights: Published) -> tuple[Path, State]:
-    held = weights.found()
-    if held is not None and not is_damaged(held):
-        return held, "here"
-    return weights.fetched(again=held is not None), "came"
+def _published(what: str, file: Published) -> Fetched:
+    held = file.found()
+    is_here = held is not None and not is_damaged(held)
+    try:
+        path = held if held is not None and is_here else file.fetched(again=held is not None)
+    except HarnessError as error:
+        return Fetched(what, "absent", str(error))
+    return Fetched(what, "here" if is_here else "came", f"{path.name}, SHA-256 {file_sha256(path)}")
 
 
 def _weights_file(path: Path, sha256: object) -> Fetched:
@@ -128,10 +129,21 @@ def _weights_file(path: Path, sha256: object) -> Fetched:
     return Fetched(what, "here", f"SHA-256 {found}")
 
 
-def _data(data: Options, paths: Mapping[str, Path]) -> Fetched:
+def _data(data: Options, paths: Mapping[str, Path]) -> Iterator[Fetched]:
+    """What a data set reads of a hub, and then the set, which may not be told without it."""
     what = f"data {data.get('label', data['name'])}"
     try:
         dataset: Dataset = datasets.create(data, "data")
+    except HarnessError as error:
+        yield Fetched(what, "absent", str(error))
+        return
+    for file in dataset.on_hub():
+        yield _published(file.name, file)
+    yield _set(what, dataset, paths)
+
+
+def _set(what: str, dataset: Dataset, paths: Mapping[str, Path]) -> Fetched:
+    try:
         was_here = dataset.is_here(paths)
         dataset.fetch(paths)
         description = dataset.describe(paths)

@@ -1,7 +1,8 @@
-"""Published weights: what they are called, whether this machine's caches hold them, and how they come there."""
+"""What is published: what it is called, whether this machine's caches hold it, and how it comes there."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ OFFLINE_SWITCHES = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLI
 SAFE = "model.safetensors"
 PICKLED = "pytorch_model.bin"  # read with weights_only by timm, where nothing safer is published
 SHA256_NAME = re.compile(r"[0-9a-f]{64}")  # the hub's client names a large file after its hash
+GIT_NAME = re.compile(r"[0-9a-f]{40}")  # and a small one after the name that git would give it
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")  # and torch's writes its beginning into the name
 
 
@@ -36,11 +38,11 @@ def tags(architecture: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Published:
-    """Weights by their whole name, `deit_tiny_patch16_224.fb_in1k`, with where they are published."""
+    """Weights by their whole name, `deit_tiny_patch16_224.fb_in1k`, or another file, with where it is published."""
 
     name: str
     repository: str | None  # on the Hugging Face hub; `@` and a revision may follow
-    files: tuple[str, ...]  # there, in the order in which timm looks for them
+    files: tuple[str, ...]  # there, the first that there is; of weights in the order in which timm looks for them
     url: str | None  # where there is no repository
     kept_as: str = ""  # the file of such weights in torch's cache
 
@@ -99,8 +101,14 @@ def published(architecture: str, tag: str | None) -> Published:
 def is_damaged(path: Path) -> bool:
     """Whether a cached file is not what its name says by hash; where the name says nothing, nobody can tell."""
     named = path.resolve().name
+    if GIT_NAME.fullmatch(named):
+        return _git_name(path.read_bytes()) != named
     known = named if SHA256_NAME.fullmatch(named) else _hash_in(path.name)
     return bool(known) and not file_digest(path).startswith(known)
+
+
+def _git_name(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def absent(name: str, source: str = "STUDY.yaml") -> str:
@@ -146,11 +154,12 @@ def _from_hub(repository: str, files: tuple[str, ...], again: bool) -> Path:
             except errors.RemoteEntryNotFoundError:
                 continue
     except (OSError, broken, ValueError) as error:  # ValueError: asked for again, and there is no way there
-        raise DataError(f"{name}: {_why(error)}") from None
+        raise DataError(f"{name}: {refusal(error)}") from None
     raise DataError(f"{name}: the repository holds none of {', '.join(files)}")
 
 
-def _why(error: Exception) -> str:
+def refusal(error: Exception) -> str:
+    """Why the hub's client did not bring something, and what helps."""
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NO_FILE = {"X-Error-Code": "EntryNotFound"}
@@ -38,6 +42,18 @@ class Hub:
     asked: list[str] = field(default_factory=list)
     address: str = ""
 
+    def tree(self, repository: str) -> list[dict[str, object]]:
+        """The files of a repository, as the hub lists them."""
+        whole = {
+            name.removeprefix(f"{repository}/"): content
+            for name, content in self.files.items()
+            if name.startswith(f"{repository}/")
+        }
+        return [
+            {"type": "file", "path": path, "size": len(content), "oid": git_name(content)}
+            for path, content in whole.items()
+        ]
+
 
 @contextmanager
 def served(hub: Hub) -> Iterator[Hub]:
@@ -54,6 +70,22 @@ def served(hub: Hub) -> Iterator[Hub]:
         thread.join()
 
 
+@contextmanager
+def reachable(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """The hub as the one that the client of this process asks."""
+    with served(hub):
+        template = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        yield hub
+
+
+def git_name(content: bytes) -> str:
+    """What git, and so the hub, calls a small file of this content."""
+    return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+
+
 def _answers_of(hub: Hub) -> type[BaseHTTPRequestHandler]:
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -64,6 +96,8 @@ def _answers_of(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def _head(self) -> bytes:
             """Answers without a body, and gives that."""
+            if self.path.startswith("/api/models/"):
+                return self._sent(200, {}, self._listing())
             repository, _, rest = self.path.lstrip("/").partition("/resolve/")
             name = f"{repository}/{rest.partition('/')[2]}"
             hub.asked.append(f"{self.command} {name}")
@@ -71,6 +105,15 @@ def _answers_of(hub: Hub) -> type[BaseHTTPRequestHandler]:
             tag = f'"{hashlib.sha256(content).hexdigest()}"'
             good = {"X-Repo-Commit": COMMIT, "ETag": tag, "X-Linked-Etag": tag}
             code, headers = (200, good) if content else (403, GATED) if repository in hub.gated else (404, NO_FILE)
+            return self._sent(code, headers, content)
+
+        def _listing(self) -> bytes:
+            """A repository's commit, or the files of it; the hub tells both of guarded ones too."""
+            name, what, _ = re.split("/(revision|tree)/", self.path.removeprefix("/api/models/"), maxsplit=1)
+            told = hub.tree(name) if what == "tree" else {"id": name, "sha": COMMIT, "siblings": []}
+            return json.dumps(told).encode()
+
+        def _sent(self, code: int, headers: dict[str, str], content: bytes) -> bytes:
             self.send_response(code)
             for key, value in {**headers, "Content-Length": str(len(content))}.items():
                 self.send_header(key, value)

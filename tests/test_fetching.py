@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hub_files import Hub, put_into_cache, served
+from hub_files import Hub, put_into_cache, reachable, served
 from safetensors.torch import save
 from small_studies import TINY_MODEL, launched, records, small, written
+from text_files import write_texts, write_tokenizer
 
 from harness.cli import main
-from harness.errors import DataError, SpecError
+from harness.errors import DataError, HarnessError, SpecError
 from harness.fetching import fetched, needs_of_record, needs_of_study
 from harness.models import create, file_sha256
+from harness.plan import make_plan
 from harness.presence import check_presence
 from harness.study_file import load_study
 
 DEIT = "deit_tiny_patch16_224"
 REPOSITORY = f"timm/{DEIT}.fb_in1k"
+TOKENIZER = "owner/words"
 PRETRAINED: dict[str, Any] = {**TINY_MODEL, "weights": "pretrained"}
 
 
@@ -120,6 +123,43 @@ def test_what_cannot_come_is_told_and_stops_nothing_else(
         strict=False,
     ):
         assert part in sentence
+
+
+@pytest.fixture
+def text_study(tmp_path: Path) -> Path:
+    """A study of a decoder that reads text by the tokenizer of a repository."""
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = {"name": "tiny", "architecture": "hf-config:llama", "options": sizes, "weights": "random"}
+    data = {"name": "text", "label": "mine", "separator": "\n\n\n", "context": 16, "tokenizer": TOKENIZER}
+    texts = {"mine": str(write_texts(tmp_path / "texts"))}
+    return written(tmp_path, small(models=[model], data=data, paths=texts, collectors=["perplexity"]))
+
+
+def test_a_tokenizer_comes_by_this_command_alone(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, text_study: Path
+) -> None:
+    file = write_tokenizer(tmp_path / "words") / "tokenizer.json"
+    with reachable(Hub({f"{TOKENIZER}/tokenizer.json": file.read_bytes()}), monkeypatch) as hub:
+        with pytest.raises(HarnessError, match=rf"{TOKENIZER} is not on this machine; `harness fetch STUDY\.yaml` br"):
+            make_plan(load_study(text_study), tmp_path / "results")
+        assert hub.asked == []
+        came, data = told(text_study)
+        assert came == (f"tokenizer {TOKENIZER}", "came", f"tokenizer.json, SHA-256 {file_sha256(file)}")
+        assert data[:2] == ("data mine", "here")
+        asked = len(hub.asked)
+        assert told(text_study)[0] == (f"tokenizer {TOKENIZER}", "here", f"tokenizer.json, SHA-256 {file_sha256(file)}")
+        assert make_plan(load_study(text_study), tmp_path / "results").trials
+        assert len(hub.asked) == asked
+
+
+def test_a_tokenizer_that_its_owners_guard_is_told_so(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, text_study: Path
+) -> None:
+    with reachable(Hub(gated={TOKENIZER}), monkeypatch):
+        tokenizer, data = told(text_study)
+    assert tokenizer[:2] == (f"tokenizer {TOKENIZER}", "absent")
+    assert tokenizer[2].startswith(f"{TOKENIZER}: its owners ask for an agreement: accept it on the hub's page, log in")
+    assert data[:2] == ("data mine", "absent")
 
 
 def test_data_that_a_study_may_download_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

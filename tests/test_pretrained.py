@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hub_files import Hub, put_into_cache, served
+from hub_files import Hub, git_name, put_into_cache, reachable, served
 
 from harness.errors import DataError, UnknownNameError
 from harness.pretrained import OFFLINE_SWITCHES, Published, go_offline, is_damaged, published
@@ -28,10 +28,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A hub that this machine can reach."""
-    with served(Hub()) as found:
-        template = found.address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", found.address)
-        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    with reachable(Hub(), monkeypatch) as found:
         yield found
 
 
@@ -72,6 +69,16 @@ def test_damaged_weights_are_known_by_their_hash_and_fetched_again(hub: Hub, cac
     link.resolve().write_bytes(b"weight")
     assert is_damaged(link)
     assert not is_damaged(published(DEIT, None).fetched(again=True))
+
+
+def test_a_small_file_is_known_by_the_name_that_git_gives_it(tmp_path: Path) -> None:
+    blob = tmp_path / git_name(b"{}\n")
+    blob.write_bytes(b"{}\n")
+    assert blob.name == "0967ef424bce6791893e9a57bb952f80fd536e93"  # of `git hash-object`
+    (tmp_path / "tokenizer.json").symlink_to(blob)
+    assert not is_damaged(tmp_path / "tokenizer.json")
+    blob.write_bytes(b"{ \n")
+    assert is_damaged(tmp_path / "tokenizer.json")
 
 
 def test_a_gated_repository_says_what_to_do(hub: Hub) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.errors import DataError
+from harness.pretrained import Published
 from harness.records import PartInfo
 from harness.registry import Registry
 from harness.schema import Label, Plugin
@@ -91,6 +92,10 @@ class Dataset(Plugin):
 
     def fetch(self, paths: Mapping[str, Path]) -> None:  # most data sets have nothing to fetch
         """Brings absent files into their folder, where the study asks for that; the launcher calls it once."""
+
+    def on_hub(self) -> tuple[Published, ...]:
+        """Files of a hub that are read from its client's cache; `harness fetch` alone brings them."""
+        return ()
 
     @abstractmethod
     def load(self, paths: Mapping[str, Path], config: OwnInput, workers: int = 0) -> Data:

@@ -15,8 +15,9 @@ from harness.datasets.documents import LAYOUT, Document, Rule, check_apart, give
 from harness.datasets.places import data_folder, fault, where
 from harness.datasets.splits import Splits, takes
 from harness.datasets.stretches import TextPart
-from harness.datasets.tokenizing import Encoder, Tokenizer, Tokens, encoder_of
+from harness.datasets.tokenizing import Encoder, Tokenizer, Tokens, encoder_of, on_hub
 from harness.errors import DataError
+from harness.pretrained import Published
 from harness.schema import Label
 from harness.tasks.base import Description
 from harness.tasks.language_modelling import LanguageModelling
@@ -43,7 +44,7 @@ class Text(Dataset):
     separator: str | None = Field(None, min_length=1, description="text between two documents of a file; null: no rule")
     heading: str | None = Field(None, min_length=1, description="a document begins at each line that starts with this")
     tokenizer: Tokenizer = Field(
-        "bytes", description="bytes, ORG/NAME in the hub's cache, or {label: L}: tokenizer.json of the folder paths[L]"
+        "bytes", description="bytes, ORG/NAME of the hub (@REVISION), or {label: L}: tokenizer.json of paths[L]"
     )
     begin: str | None = Field(None, min_length=1, description="a token of the tokenizer put before each document")
     context: int = Field(256, ge=2, le=1_000_000, description="most tokens of an item")
@@ -70,6 +71,10 @@ class Text(Dataset):
         self._first(encoder, place)
         self._documents(paths, place)
         return self._description(encoder)
+
+    def on_hub(self) -> tuple[Published, ...]:
+        found = on_hub(self.tokenizer)
+        return () if found is None else (found,)
 
     def load(self, paths: Mapping[str, Path], config: TextInput, workers: int = 0) -> Data:
         place = where(self.name, self.title)

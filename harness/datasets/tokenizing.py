@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 
 from harness.datasets.places import data_folder, fault
 from harness.errors import DataError, MissingExtraError, Problem, short
+from harness.pretrained import Published
 from harness.schema import Label, Schema
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ FILE = "tokenizer.json"
 OPTION = "tokenizer"
 OWN = "bytes"
 BYTES = 256
-HUB_NAME = r"[\w-][\w.-]{0,100}(/[\w-][\w.-]{0,100})?"
+PIECE = r"[A-Za-z0-9_](?:[A-Za-z0-9_]|[.-](?![.-]))*(?<![.-])"  # as the hub names owners and repositories
+HUB_NAME = re.compile(rf"(?!.{{201}})(?:{PIECE}/)?{PIECE}(?:@{PIECE})?")
 
 
 class TokenizerFolder(Schema):
@@ -37,7 +39,7 @@ def _tokenizer(value: Any) -> Any:
     """Picks the shape by what is written, so that a problem is told about what was meant."""
     if isinstance(value, Mapping):
         return TokenizerFolder.model_validate(value)
-    if isinstance(value, TokenizerFolder) or (isinstance(value, str) and re.fullmatch(HUB_NAME, value)):
+    if isinstance(value, TokenizerFolder) or (isinstance(value, str) and HUB_NAME.fullmatch(value)):
         return value
     raise ValueError("must be bytes, the name of a repository (ORG/NAME), or {label: L}")
 
@@ -120,6 +122,13 @@ def encoder_of(tokenizer: str | TokenizerFolder, paths: Mapping[str, Path], plac
     return LibraryEncoder(library)
 
 
+def on_hub(tokenizer: str | TokenizerFolder) -> Published | None:
+    """The tokenizer.json of a repository; None for what is no repository."""
+    if isinstance(tokenizer, TokenizerFolder) or tokenizer == OWN:
+        return None
+    return Published(f"tokenizer {tokenizer}", tokenizer, (FILE,), None)
+
+
 def _file(tokenizer: str | TokenizerFolder, paths: Mapping[str, Path], place: str) -> tuple[Path, str]:
     """The tokenizer.json, and what to call it."""
     if isinstance(tokenizer, TokenizerFolder):
@@ -127,13 +136,12 @@ def _file(tokenizer: str | TokenizerFolder, paths: Mapping[str, Path], place: st
         if not (folder / FILE).is_file():
             raise DataError(fault(place, f"the folder of tokenizer {tokenizer.label!r} holds no {FILE}", OPTION))
         return folder / FILE, f"tokenizer {tokenizer.label!r}"
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(tokenizer, FILE)
-    if not isinstance(found, str):
-        remedy = f"bring it with: hf download {tokenizer} {FILE}"
-        raise DataError(fault(place, f"{FILE} of {tokenizer} is not in the hub's cache; {remedy}", OPTION))
-    return Path(found), f"tokenizer {tokenizer}"
+    published = on_hub(tokenizer)
+    found = None if published is None else published.found()
+    if found is None:
+        message = f"{FILE} of {tokenizer} is not on this machine; `harness fetch STUDY.yaml` brings it"
+        raise DataError(fault(place, message, OPTION))
+    return found, f"tokenizer {tokenizer}"
 
 
 def _damaged(place: str, called: str, error: Exception) -> DataError:

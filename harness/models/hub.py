@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.errors import DataError, Problem, SpecError
 from harness.models.configs import FILE, HUB, INDEX, SAFE_FILES
 from harness.models.weights import safe_files
-from harness.pretrained import is_damaged
+from harness.pretrained import is_damaged, refusal
 
 # Nothing that would be run: neither pickles nor Python. Tokenizers come along.
 WANTED = (FILE, "generation_config.json", SAFE_FILES, INDEX, "tokenizer*", "*.txt", "*.model")
@@ -52,7 +52,7 @@ def fetched_folder(architecture: str) -> Path:
     try:
         found = Path(snapshot_download(name, revision=revision, allow_patterns=[*WANTED], force_download=is_broken))
     except (OSError, offline, ValueError) as error:
-        raise DataError(f"{architecture} cannot be fetched: {str(error).strip().partition(chr(10))[0]}") from None
+        raise DataError(f"{architecture} cannot be fetched: {refusal(error)}") from None
     if _is_broken(found):  # without a connection the client gives what it has
         raise DataError(f"{architecture} cannot be fetched: what the cache holds is damaged, and the hub is not asked")
     return found

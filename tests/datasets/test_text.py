@@ -286,9 +286,12 @@ def test_a_folder_without_texts_says_what_it_should_hold(tmp_path: Path) -> None
         ({"separator": "x", "heading": "y"}, "'separator' and 'heading' both say where a document ends"),
         ({"context": 8, "stride": 9}, "a stride of 9 would leave tokens out; at most the context, 8"),
         ({"begin": "<s>"}, "its tokenizer has no token '<s>'; leave it out"),
-        ({"tokenizer": "nobody/nothing"}, r"not in the hub's cache; bring it with: hf download nobody/nothing"),
+        ({"tokenizer": "nobody/nothing"}, r"json of nobody/nothing is not on this machine; `harness fetch STUDY.yaml`"),
         ({"tokenizer": 5}, r"tokenizer: must be bytes, the name of a repository \(ORG/NAME\), or \{label: L\}"),
-        ({"tokenizer": "../nothing"}, r"tokenizer: must be bytes, the name of a repository"),
+        *(
+            ({"tokenizer": name}, r"tokenizer: must be bytes, the name of a repository")
+            for name in ("../nothing", "no--body/nothing", "a/b/c", "nobody/nothing.", "a/b@../c", "x" * 201)
+        ),
         ({"tokenizer": {"labl": "x"}}, r"tokenizer.label: is required"),
         ({"tokenizer": {"label": "none"}}, r"no folder is known; say it in the site file: paths: \{none: DIR\}"),
         ({"tokenizer": {"label": "mine"}}, r"the folder of tokenizer 'mine' holds no tokenizer.json"),

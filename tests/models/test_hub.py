@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from decoders import decoder
-from hub_files import COMMIT, put_into_cache
+from hub_files import COMMIT, Hub, put_into_cache, reachable
 
 from harness.errors import DataError
 from harness.fetching import Need, fetched
@@ -66,6 +66,27 @@ def test_what_is_not_here_or_damaged_is_asked_for(cache: Path, tmp_path: Path) -
     (folder / "model.safetensors").resolve().write_bytes(b"damaged")
     with pytest.raises(DataError, match="cannot be fetched: what the cache holds is damaged"):
         fetched_folder(NAME)
+
+
+def test_a_repository_comes_whole_without_what_would_be_run(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder().save_pretrained(tmp_path / "small")  # type: ignore[operator]  # transformers'
+    files = {file.name: file.read_bytes() for file in (tmp_path / "small").iterdir()}
+    others = {"tokenizer.json": b"{}", "modeling_small.py": b"1 / 0", "pytorch_model.bin": b"pickled"}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    hub = Hub({f"owner/small/{name}": content for name, content in {**files, **others}.items()}, gated={"owner/small"})
+    need = Need(NAME, {}, {"pretrained": None}, DATA)
+    with reachable(hub, monkeypatch):
+        found = next(iter(fetched([need], {})))
+        assert found.state == "absent"
+        assert found.detail.startswith("hf:owner/small cannot be fetched: its owners ask for an agreement: accept it")
+        hub.gated.clear()
+        assert next(iter(fetched([need], {}))).state == "came"
+        assert next(iter(fetched([need], {}))).state == "here"
+    folder = cached_folder(NAME)
+    assert folder is not None
+    assert {file.name for file in folder.iterdir()} == {*files, "tokenizer.json"}
 
 
 def test_a_configuration_needs_nothing_from_a_hub() -> None:
