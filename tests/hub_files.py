@@ -42,17 +42,26 @@ class Hub:
     asked: list[str] = field(default_factory=list)
     address: str = ""
 
-    def tree(self, repository: str) -> list[dict[str, object]]:
-        """The files of a repository, as the hub lists them."""
-        whole = {
-            name.removeprefix(f"{repository}/"): content
+    def file(self, name: str) -> tuple[int, dict[str, str], bytes]:
+        """Code, headers and body of the answer to `REPOSITORY/FILE`."""
+        if name.rpartition("/")[0] in self.gated:
+            return 403, GATED, b""
+        if name not in self.files:
+            return 404, NO_FILE, b""
+        tag = f'"{hashlib.sha256(self.files[name]).hexdigest()}"'
+        return 200, {"X-Repo-Commit": COMMIT, "ETag": tag, "X-Linked-Etag": tag}, self.files[name]
+
+    def told(self, address: str) -> bytes:
+        """A repository's commit, or the files of it; the hub tells both of guarded ones too."""
+        repository, what, _ = re.split("/(revision|tree)/", address, maxsplit=1)
+        if what == "revision":
+            return json.dumps({"id": repository, "sha": COMMIT, "siblings": []}).encode()
+        found = [
+            {"type": "file", "path": name.rpartition("/")[2], "size": len(content), "oid": git_name(content)}
             for name, content in self.files.items()
-            if name.startswith(f"{repository}/")
-        }
-        return [
-            {"type": "file", "path": path, "size": len(content), "oid": git_name(content)}
-            for path, content in whole.items()
+            if name.rpartition("/")[0] == repository
         ]
+        return json.dumps(found).encode()
 
 
 @contextmanager
@@ -97,21 +106,11 @@ def _answers_of(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def _head(self) -> bytes:
             """Answers without a body, and gives that."""
             if self.path.startswith("/api/models/"):
-                return self._sent(200, {}, self._listing())
+                return self._sent(200, {}, hub.told(self.path.removeprefix("/api/models/")))
             repository, _, rest = self.path.lstrip("/").partition("/resolve/")
             name = f"{repository}/{rest.partition('/')[2]}"
             hub.asked.append(f"{self.command} {name}")
-            content = b"" if repository in hub.gated else hub.files.get(name, b"")
-            tag = f'"{hashlib.sha256(content).hexdigest()}"'
-            good = {"X-Repo-Commit": COMMIT, "ETag": tag, "X-Linked-Etag": tag}
-            code, headers = (200, good) if content else (403, GATED) if repository in hub.gated else (404, NO_FILE)
-            return self._sent(code, headers, content)
-
-        def _listing(self) -> bytes:
-            """A repository's commit, or the files of it; the hub tells both of guarded ones too."""
-            name, what, _ = re.split("/(revision|tree)/", self.path.removeprefix("/api/models/"), maxsplit=1)
-            told = hub.tree(name) if what == "tree" else {"id": name, "sha": COMMIT, "siblings": []}
-            return json.dumps(told).encode()
+            return self._sent(*hub.file(name))
 
         def _sent(self, code: int, headers: dict[str, str], content: bytes) -> bytes:
             self.send_response(code)
