@@ -12,8 +12,8 @@ from harness.jobs import EventTail, Job, JobFolder, events_path, read_job
 from harness.live import live_jobs
 from harness.schema import Json
 
-NEWEST = 8  # jobs of a launcher that is at work, among which those are that speak
-SILENT_S = 120.0  # a job of such a launcher that says nothing for this long is not taken to run
+SILENT_S = 120.0  # a job of a launcher that is at work and says nothing for this long is not taken to run
+APART_S = 600.0  # as much may the clock of a file system differ from this machine's
 HERE = "running here"
 
 
@@ -40,7 +40,7 @@ class Activity:
 
 
 def activity(folder: JobFolder, now: float) -> Activity:
-    """Of the jobs that run without a launcher, and of those among the newest that spoke a moment ago."""
+    """Of the jobs that run without a launcher, and of all others that spoke a moment ago."""
     found = Activity()
     running = [one for one in live_jobs(folder) if one.handle.is_running()]
     for one in running:
@@ -49,10 +49,19 @@ def activity(folder: JobFolder, now: float) -> Activity:
         trials = _waiting_in(one.job)
         _take(found, _heard(events_path(one.file)), trials, state)
     known = {events_path(one.file) for one in running}
-    for path in sorted(folder.jobs.glob("*.events.jsonl"))[-NEWEST:]:
+    for path in _spoken_in(folder.jobs, now - SILENT_S - APART_S):
         heard = _heard(path) if path not in known else None
         if heard is not None and not heard.is_over and heard.last > now - SILENT_S:
             _take(found, heard, _trials_of(path), HERE)
+    return found
+
+
+def _spoken_in(jobs: Path, since: float) -> list[Path]:
+    """What jobs said, of those to which a word was added since a moment."""
+    found = []
+    for path in sorted(jobs.glob("*.events.jsonl")):
+        with suppress(OSError):
+            found += [path] if path.stat().st_mtime > since else []
     return found
 
 

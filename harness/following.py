@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from harness.executors.base import POLL_S, stop
@@ -15,6 +16,7 @@ from harness.live import Live, forget
 from harness.records import Record
 from harness.runs import failed_record, run_id_at
 from harness.schema import Json
+from harness.shared_failures import SharedFailures
 from harness.store import Store
 from harness.wording import counted
 
@@ -76,6 +78,11 @@ class _Followed:
         if not is_own:
             self.news()  # what was said before somebody listened is in records
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether later jobs of its chain wait for what it is to make."""
+        return not self.job.is_last and not self.has_finished
+
     def news(self) -> list[dict[str, Json]]:
         """What was said since the last look."""
         found = list(self._tail.new())
@@ -132,11 +139,28 @@ class Following:
     def listen(self) -> None:
         """Takes in what was said since the last time."""
         for one in self._jobs:
+            # Asked before it is heard, so that it is heard to its end.
+            is_gone = one.is_waited_for and not one.handle.is_running()
             for event in one.news():
                 if event["event"] == "ended":
                     self._note(str(event["trial"]), event["status"] == "ok", str(event.get("message", "")))
                 self.watcher.hears(event)
+            if is_gone and one.is_waited_for and one.at is not None and not self.summary.is_interrupted:
+                self._pass_on(one, one.at)
         self.watcher.ticks()
+
+    def _pass_on(self, one: _Followed, at: str) -> None:
+        """A job that others wait for died at a trial: they are told by what, where whoever ran it knows that."""
+        one.at = None
+        failure = one.handle.failure()
+        if failure is None:
+            return
+        assignment = next(each for each in one.job.assignments if each.trial.id == at)
+        failure = failure.model_copy(update={"log": f"logs/{at}.log"})
+        with lease(self._closing(one.job)):
+            if self._record_since(one.job, assignment.trial.id) is None:
+                self.store.write_record(failed_record(one.job, assignment, failure))
+        SharedFailures(one.job).settle(assignment, failure)
 
     def _note(self, trial: str, is_ok: bool, message: str) -> None:
         """The last word counts: a worker that was queued again says once more what was done before."""
@@ -156,9 +180,9 @@ class Following:
                     continue
             elif one.waiting:
                 # Another launcher may see the same end: one of them writes it down.
-                with lease(self.store.root / ".leases" / f"close-{one.job.id}.lease"):
+                with lease(self._closing(one.job)):
                     self._bury(one)
-            elif not one.job.is_last and not one.has_finished:
+            elif one.is_waited_for:
                 # Whoever waited for it says in a record that it was not made.
                 self._tell_death(one, "not all was made that others wait for")
             forget(one.file)
@@ -179,6 +203,10 @@ class Following:
         if never_begun:
             self.summary.left += never_begun
             self._tell_death(one, f"{counted(never_begun, 'trial')} not begun")
+
+    def _closing(self, job: Job) -> Path:
+        """The lease of whoever writes down the end of a job."""
+        return self.store.root / ".leases" / f"close-{job.id}.lease"
 
     def _tell_death(self, one: _Followed, left: str) -> None:
         told = one.handle.failure()

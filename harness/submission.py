@@ -9,7 +9,7 @@ from itertools import count
 
 from harness.device_queue import spread
 from harness.errors import SpecError
-from harness.executors.base import Handle
+from harness.executors.base import Handle, end_all
 from harness.jobs import Assignment, Job, JobFolder
 from harness.live import Live, remember
 from harness.models import needs
@@ -121,7 +121,6 @@ def started(store: Store, study: str, routes: Sequence[Sequence[Batch]], is_deta
                     for one in own:
                         remember(one.file, load.executor, one.handle)
     except BaseException:
-        for one in reversed(found):  # those that wait for others would begin else
-            one.handle.end(now=False)
+        end_all([one.handle for one in found], now=False)
         raise
     return found

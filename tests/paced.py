@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+HELD = 10  # the step at which a fine-tune waits to be warned, where a file `hold` lies beside it
 PACED = '''"""Fine-tuning with a pause before every step, which is noted beside this file."""
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ def _paced(options, recovering, keeps_end):
         if rank == 1 and step == 3 and deadly.exists():
             deadly.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+        hold = HERE / "hold"
+        if rank == 0 and step == HELD and hold.exists():
+            hold.unlink()
+            halt = signal.getsignal(signal.SIGTERM).__self__
+            while not halt.is_asked:
+                time.sleep(0.05)
         time.sleep(options.pause_s)
 
     def train_paced():
@@ -53,7 +60,7 @@ def _paced(options, recovering, keeps_end):
         return train(recovering.net, recovering.task, part, options, recovering.device, seed, tell, course)
 
     return train_paced()
-'''.replace("\\\\n", "\\n")
+'''.replace("\\\\n", "\\n").replace("HELD", str(HELD))
 
 
 def steps(folder: Path, rank: int = 0) -> list[int]:

@@ -93,6 +93,15 @@ def test_jobs_side_by_side_are_added_up(folder: JobFolder) -> None:
     assert found.begun == 90.0
 
 
+def test_every_job_that_spoke_a_moment_ago_is_heard(folder: JobFolder) -> None:
+    for number in range(20):
+        spoken(folder, f"j{number:02}", *BEGUN, said("finished", 112.0))
+    spoken(folder, "a-first", *BEGUN)
+    now = events_path(folder.jobs / "a-first.json").stat().st_mtime
+    assert len(at(folder, 115.0).doing) == 1
+    assert at(folder, now + 3600.0) == Activity()
+
+
 def test_a_job_begun_anew_has_forgotten_what_ran_when_its_node_died(folder: JobFolder) -> None:
     spoken(folder, "j1", *BEGUN, said("worker", 120.0))
     found = at(folder, 121.0)

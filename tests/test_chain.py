@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from small_studies import Silent, records, small, written
 
-from harness.executors.base import worker_command
+from harness.executors.base import Handle, worker_command
 from harness.following import Following, Summary
-from harness.jobs import EventTail, Job, JobFolder, events_path
+from harness.jobs import EventLog, EventTail, Job, JobFolder, events_path
 from harness.launch import launch
 from harness.live import Live
 from harness.pending import assignments, standings
 from harness.place import Orders, place_of
 from harness.plan import make_plan
+from harness.records import Failure
 from harness.store import Store
 from harness.study_file import load_study
 from harness.submission import batches_of
@@ -126,8 +127,11 @@ def test_what_nobody_made_is_lost_and_asked_again(tmp_path: Path) -> None:
         assert "prepare was not made" in run.reason
 
 
-class Gone:
-    """A job that is over."""
+class Gone(Handle):
+    """A job that is over, of which somebody may know why."""
+
+    def __init__(self, why: Failure | None = None) -> None:
+        self.why = why
 
     def is_running(self) -> bool:
         return False
@@ -141,8 +145,8 @@ class Gone:
     def log(self) -> str:
         return "logs/there"
 
-    def failure(self) -> None:
-        return None
+    def failure(self) -> Failure | None:
+        return self.why
 
     def where(self) -> dict[str, Any]:
         return {}
@@ -159,3 +163,21 @@ def test_the_end_of_a_job_that_made_not_all_is_told(tmp_path: Path) -> None:
     (told,) = summary.deaths
     assert "not all was made that others wait for; see logs/there" in told
     assert summary.left == 0
+
+
+def test_those_who_wait_are_told_by_what_a_job_died(tmp_path: Path) -> None:
+    (prepare,), (last,) = legs(tmp_path, {"prepare": {"cpus_per_task": 2}}, counts=[1, 2])
+    file = JobFolder(tmp_path / "results", "small").write(prepare)
+    at = prepare.assignments[0].trial.id
+    EventLog(events_path(file)).add("started", trial=at)
+    why = Failure(**{"class": "oom_host"}, message="Slurm ended its job: OUT_OF_MEMORY, exit code 0", retry=False)
+    following = Following(Store(tmp_path / "results"), [], Silent(), Summary("small", 3, 0))
+    following.add([Live(prepare, file, Gone(why))])
+    following.listen()
+    done(tmp_path, last)
+    found = records(tmp_path / "results", "small")
+    assert len(found) == 3
+    for trial, (run,) in found.items():
+        assert run.failure is not None
+        assert (run.failure.kind, run.failure.retry) == ("oom_host", False)
+        assert run.reason == ("" if trial == at else f"prepare failed in {at}: ") + why.message

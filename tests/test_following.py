@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from small_studies import Silent, launched, records, small, written
 
+from harness.executors.base import Handle
 from harness.following import Following, Summary
 from harness.jobs import EventLog, Job, JobFolder, events_path, read_job
 from harness.live import Live
@@ -19,7 +20,7 @@ from harness.store import Store
 pytestmark = pytest.mark.slow
 
 
-class Gone:
+class Gone(Handle):
     """A job that has ended, of which somebody may know why."""
 
     def __init__(self, why: Failure | None) -> None:

@@ -7,8 +7,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from harness.device import pieces
 from harness.records import Failure
@@ -29,6 +30,12 @@ class Handle(Protocol):
 
     def end(self, now: bool) -> None:
         """Asks the worker to end its children and itself, or ends it now; does not wait."""
+
+    @classmethod
+    def end_all(cls, handles: Sequence[Any], now: bool) -> None:
+        """`end` of several of this kind, in this order; one command where that ends them all."""
+        for handle in handles:
+            handle.end(now)
 
     def state(self) -> str:
         """Whether it waits or runs, and where, in words; jobs in the same state say the same."""
@@ -76,14 +83,16 @@ class Executor(Plugin, ABC):
 
 def stop(handles: Sequence[Handle], patience_s: float) -> None:
     """Asks all to end, waits, and ends those that have not by then; a second Ctrl-C ends the patience."""
-    # The last first: jobs that wait for others to end would begin else.
-    for handle in reversed(handles):
-        handle.end(now=False)
+    end_all(handles, now=False)
     _wait(handles, patience_s)
-    for handle in reversed(handles):
-        if handle.is_running():
-            handle.end(now=True)
+    end_all([handle for handle in handles if handle.is_running()], now=True)
     _wait(handles, BURIAL_S)
+
+
+def end_all(handles: Sequence[Handle], now: bool) -> None:
+    """Asks all to end, or ends them now, the last first: jobs that wait for others to end would begin else."""
+    for kind, alike in groupby(reversed(handles), type):
+        kind.end_all([*alike], now)
 
 
 def _wait(handles: Sequence[Handle], limit_s: float) -> None:

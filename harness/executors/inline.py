@@ -17,7 +17,7 @@ from harness.resources import Resources
 from harness.schema import Options
 
 
-class Process:
+class Process(Handle):
     """A worker in a session of its own: the launcher's child, or one that another launcher left behind."""
 
     def __init__(self, job_file: Path, found: Options, child: subprocess.Popen[bytes] | None = None) -> None:

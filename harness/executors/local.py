@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WEEK_MIN = 7 * 24 * 60  # the worker keeps to each trial's own limit; submitit's default of 2 minutes would end a study
 
 
-class SubmittedJob:
+class SubmittedJob(Handle):
     """A worker inside a submitit job."""
 
     def __init__(self, job: submitit.Job[int], log: str) -> None:

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +17,7 @@ import harness
 from harness.errors import DeviceError
 from harness.executors.base import Executor, Handle, T, executors, gpus_for, worker_command
 from harness.executors.element import Element
-from harness.executors.slurm_queue import Queue, end_of, run
+from harness.executors.slurm_queue import Queue, base_of, end_of, run
 from harness.jobs import EventTail, events_path, read_job
 from harness.records import Failure
 from harness.resources import Resources, only_trains
@@ -35,7 +36,7 @@ LARGEST_ARRAY = 1_000  # what Slurm allows unless it says otherwise
 COMMANDS = ("sbatch", "srun", "squeue", "scancel")
 
 
-class ArrayElement:
+class ArrayElement(Handle):
     """A job in Slurm's queue."""
 
     def __init__(self, job_id: str, job_file: Path, queue: Queue, folder: str) -> None:
@@ -51,8 +52,14 @@ class ArrayElement:
         return not self._has_finished and self._queue.holds(self.job_id)
 
     def end(self, now: bool) -> None:
+        self.end_all([self], now)
+
+    @classmethod
+    def end_all(cls, handles: Sequence[ArrayElement], now: bool) -> None:
         # The worker ends its children and itself when it is told; Slurm ends whoever does not, in its own time.
-        run(["scancel", *(["--signal=KILL", "--full"] if now else []), self.job_id])
+        how = ["--signal=KILL", "--full"] if now else []
+        for queue, alike in groupby(handles, lambda one: one._queue):
+            run(["scancel", *how, *queue.in_short([one.job_id for one in alike])])
 
     def where(self) -> Options:
         return {"job_id": self.job_id, "folder": self._folder}
@@ -172,7 +179,7 @@ class Slurm(SlurmOptions, Executor):
 
     def _behind(self, after: Sequence[str]) -> dict[str, Any]:
         others = self.slurm_additional_parameters or {}
-        arrays = dict.fromkeys(job_id.partition("_")[0] for job_id in after)
+        arrays = dict.fromkeys(map(base_of, after))
         stated = [str(others["dependency"])] if "dependency" in others else []
         return {**others, "dependency": ",".join([*stated, ":".join(["afterany", *arrays])])}
 

@@ -52,7 +52,7 @@ class Queue:
         is_known: bool = True,
     ) -> None:
         """`is_known`: the jobs were handed over just now; else Slurm is asked before anything is said."""
-        self._bases = sorted({job_id.partition("_")[0] for job_id in job_ids})
+        self._bases = sorted({base_of(job_id) for job_id in job_ids})
         self._ask = ask
         self._now = now
         self._begun = self._asked = now()
@@ -72,6 +72,11 @@ class Queue:
         """What was told last, in words: `running on node1`, `pending (Priority)`; empty for a job that is gone."""
         return self._held.get(job_id, "")
 
+    def in_short(self, job_ids: Sequence[str]) -> list[str]:
+        """The same jobs, an array by its own number where nothing else of it is held; Slurm ends that in one step."""
+        others = {base_of(job_id) for job_id in self._held.keys() - {*job_ids}}
+        return [*dict.fromkeys(one if base_of(one) in others else base_of(one) for one in job_ids)]
+
     def _look(self) -> None:
         wanted = ["--array", "--jobs", ",".join(self._bases), "--format", "%i|%T|%N|%r"]
         answer = self._ask(["squeue", "--noheader", *wanted])
@@ -80,6 +85,11 @@ class Queue:
             self._held = {row[0].strip(): _in_words(*row[1:]) for row in rows if len(row) == 4}
         elif any(words in answer.stderr.lower() for words in UNKNOWN_IDS):
             self._held = {}
+
+
+def base_of(job_id: str) -> str:
+    """The number of the array that an element belongs to."""
+    return job_id.partition("_")[0]
 
 
 def _in_words(state: str, node: str, reason: str) -> str:

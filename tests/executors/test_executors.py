@@ -17,7 +17,7 @@ from harness.schema import Json
 HERE = [name for name, member in executors.members().items() if member.is_here]
 
 
-class Told:
+class Told(Handle):
     """A job that is over, and tells when it was asked to end."""
 
     def __init__(self, name: str, order: list[str]) -> None:

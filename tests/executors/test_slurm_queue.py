@@ -36,6 +36,18 @@ def test_a_job_is_held_until_an_answer_lacks_it(clock: FakeClock) -> None:
     assert slurm.asked[0][:5] == ["squeue", "--noheader", "--array", "--jobs", "7"]
 
 
+def test_an_array_is_ended_by_its_own_number_unless_it_holds_another(clock: FakeClock) -> None:
+    slurm = Played()
+    queue = Queue(["7_0", "7_1", "8_0", "9"], slurm, clock.now)
+    assert queue.in_short(["9", "8_0", "7_1", "7_0"]) == ["9", "8", "7"]
+    assert queue.in_short(["8_0", "7_1"]) == ["8", "7_1"]
+    slurm.answer = ("7_1|RUNNING|node2|None\n", "", 0)
+    clock.advance(2.0)
+    assert queue.holds("7_1")
+    assert queue.in_short(["7_1"]) == ["7"]  # the other is gone
+    assert queue.in_short([]) == []
+
+
 def test_who_waits_long_asks_seldom(clock: FakeClock) -> None:
     slurm = Played()
     slurm.answer = ("7|PENDING||Priority\n", "", 0)
