@@ -15,6 +15,7 @@ from harness.schema import file_digest
 
 # What the hubs' clients ask before they reach out. A worker sets them, and so does whatever it starts.
 OFFLINE_SWITCHES = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
+SILENCE = "HF_HUB_DISABLE_TELEMETRY"  # its client tells by itself what it runs on, and in whose hands
 SAFE = "model.safetensors"
 PICKLED = "pytorch_model.bin"  # read with weights_only by timm, where nothing safer is published
 SHA256_NAME = re.compile(r"[0-9a-f]{64}")  # the hub's client names a large file after its hash
@@ -26,6 +27,11 @@ def go_offline() -> None:
     """From here on the hubs' clients answer from their caches, in this process and its children; before they load."""
     for switch in OFFLINE_SWITCHES:
         os.environ[switch] = "1"
+
+
+def stay_silent() -> None:
+    """From here on the hub's client asks for what it is told to bring and for nothing else; before it loads."""
+    os.environ[SILENCE] = "1"
 
 
 def tags(architecture: str) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hub_files import Hub, put_into_cache, reachable, served
 from safetensors.torch import save
-from small_studies import TINY_MODEL, launched, records, small, written
+from small_studies import TINY_MODEL, called, launched, records, small, written
 from text_files import write_texts, write_tokenizer
 
 from harness.cli import main
@@ -150,6 +150,16 @@ def test_a_tokenizer_comes_by_this_command_alone(
         assert told(text_study)[0] == (f"tokenizer {TOKENIZER}", "here", f"tokenizer.json, SHA-256 {file_sha256(file)}")
         assert make_plan(load_study(text_study), tmp_path / "results").trials
         assert len(hub.asked) == asked
+
+
+def test_the_command_asks_the_hub_for_nothing_else(tmp_path: Path, text_study: Path) -> None:
+    file = write_tokenizer(tmp_path / "words") / "tokenizer.json"
+    with served(Hub({f"{TOKENIZER}/tokenizer.json": file.read_bytes()})) as hub:
+        place = {"HF_ENDPOINT": hub.address, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "0"}
+        done = called(tmp_path, "fetch", text_study, **place)
+    assert done.stdout.startswith(f"came    tokenizer {TOKENIZER}: tokenizer.json, SHA-256 {file_sha256(file)}\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert hub.asked == [f"{method} {TOKENIZER}/tokenizer.json" for method in ("HEAD", "GET")]
 
 
 def test_a_tokenizer_that_its_owners_guard_is_told_so(

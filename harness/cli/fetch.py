@@ -9,6 +9,7 @@ import typer
 from harness.cli.exits import FINE, USER
 from harness.errors import HarnessError
 from harness.fetching import Need, fetched, needs_of_record, needs_of_study
+from harness.pretrained import stay_silent
 from harness.record_file import read_record
 from harness.site import Site
 from harness.site_file import read_site
@@ -20,6 +21,7 @@ RECORD = ".json"
 
 def fetch_all(source: Path, site: Path | None, overrides: list[str]) -> int:
     """One line for each thing that a study or a record needs; what cannot come is exit 2."""
+    stay_silent()
     needs, where = _asked(source, site, overrides)
     paths = {label: Path(folder) for label, folder in where.paths.items()}
     lacking = 0
