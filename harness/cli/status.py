@@ -110,7 +110,7 @@ def _lines(
     width = max((len(one.trial) for one in found.doing), default=0)
     for one in sorted(found.doing, key=lambda one: one.since):
         doing = f"{one.stage} {one.note}".strip() or "starting"
-        yield f"running {one.trial:<{width}}  {one.where}, for {lasting(now - one.since)}: {doing}"
+        yield f"running {one.trial:<{width}}  {one.where}, for {lasting(max(now - one.since, 0.0))}: {doing}"
     failed = [trial for trial, state in states.items() if state == "failed"]
     for trial in failed[:SHOWN]:
         yield f"failed  {trial}: {newest[trial].reason}"

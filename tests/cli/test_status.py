@@ -17,7 +17,7 @@ PLAN = Plan(seeds=(0,), criteria=("entropy",), contrast=None, counts=(2, 3, 4, 5
 RECORDS = records_of(PLAN)
 
 
-def study(results: Path, done: int, spent: float | None = None) -> None:
+def study(results: Path, done: int, spent: float | None = None, ago_s: float = 30.0) -> None:
     """The first trials are done, the next has failed, and a job holds the others and is at the first of them."""
     store = Store(results)
     store.write_index(index_of(PLAN))
@@ -32,8 +32,8 @@ def study(results: Path, done: int, spent: float | None = None) -> None:
     now = time.time()
     events = [
         {"event": "worker", "time": now - 40},
-        {"event": "started", "time": now - 30, "trial": trials[0].id},
-        {"event": "stage", "time": now - 20, "trial": trials[0].id, "stage": "cost", "note": "latency"},
+        {"event": "started", "time": now - ago_s, "trial": trials[0].id},
+        {"event": "stage", "time": now - ago_s + 10, "trial": trials[0].id, "stage": "cost", "note": "latency"},
     ]
     events_path(path).write_text("".join(json.dumps(event) + "\n" for event in events))
 
@@ -51,6 +51,13 @@ def test_every_state_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert f"running {running}  here, for 30 s: cost latency\n" in out
     assert f"failed  {RECORDS[1].trial.id}: " in out
     assert out.splitlines()[-1] == "estimated end: no estimate before 3 trials have ended"
+
+
+def test_nothing_runs_for_less_than_no_time_where_a_nodes_clock_is_ahead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study(tmp_path, done=1, ago_s=-30.0)
+    assert f"running {RECORDS[2].trial.id}  here, for 0 s: cost latency\n" in shown(tmp_path, capsys)
 
 
 def test_past_runs_tell_when_it_will_have_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
