@@ -69,7 +69,7 @@ def steps(folder: Path, rank: int = 0) -> list[int]:
     return [int(line.split()[0]) for line in notes.read_text().splitlines() if line] if notes.exists() else []
 
 
-def wait_for_steps(folder: Path, more_than: int, limit_s: float = 120.0) -> list[int]:
+def wait_for_steps(folder: Path, more_than: int, limit_s: float = 600.0) -> list[int]:
     """Returns once so many steps were begun."""
     deadline = time.monotonic() + limit_s
     while len(found := steps(folder)) <= more_than:

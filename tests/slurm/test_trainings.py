@@ -29,7 +29,7 @@ def held_study(folder: Path, resources: dict[str, Any], **options: Any) -> Path:
     (folder / "hold").touch()
     paced = {"name": "paced", "steps": STEPS, "batch": 13, "pause_s": 0.01}
     changes: dict[str, Any] = {"data": FEW, "recoveries": [paced], "plugins": ["./paced.py"], "collectors": ["params"]}
-    given = {"default": {"mem_gb": 1, "timeout_min": 3}, **resources}
+    given = {"default": {"mem_gb": 1, "timeout_min": 8}, **resources}
     return written(folder, small(executor=on_slurm(**options), resources=given, **changes))
 
 
@@ -56,7 +56,7 @@ def are_as_at_home(path: Path, results: Path) -> bool:
 
 def test_a_fine_tune_of_two_processes_is_preempted_and_goes_on_from_where_it_was(tmp_path: Path) -> None:
     # Under ten minutes submitit takes every warning for a time-out.
-    path = held_study(tmp_path, {"recover": {"tasks_per_node": 2}}, slurm_partition="spare", timeout_min=5)
+    path = held_study(tmp_path, {"recover": {"tasks_per_node": 2}}, slurm_partition="spare", timeout_min=9)
     results = tmp_path / "r"
 
     def preempt() -> None:
@@ -78,7 +78,7 @@ def test_a_fine_tune_of_two_processes_is_preempted_and_goes_on_from_where_it_was
 
 def test_a_fine_tune_that_outlasts_its_job_goes_on_in_the_next(tmp_path: Path) -> None:
     # Two minutes less seventy seconds, and Slurm warns early: after 20 to 50 seconds.
-    needs = {"default": {"mem_gb": 1, "timeout_min": 1}, "recover": {"cpus_per_task": 2, "timeout_min": 4}}
+    needs = {"default": {"mem_gb": 1, "timeout_min": 1}, "recover": {"cpus_per_task": 2, "timeout_min": 8}}
     path = held_study(tmp_path, needs, timeout_min=2, slurm_signal_delay_s=70)
     summary = launched(path, tmp_path / "r")
     assert (len(summary.ok), summary.failed) == (3, {})
