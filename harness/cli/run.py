@@ -20,6 +20,7 @@ from harness.study_file import load_study
 from harness.wording import counted
 
 SHOWN_FAILURES = 10
+RETRY = "--retry-failed"
 
 
 def run_study(
@@ -39,7 +40,8 @@ def run_study(
         typer.echo(f"interrupted: finished trials are kept; go on with: {_typed()}")
         return INTERRUPTED
     page = written_report(summary, results, reports)
-    _say_failures(summary)
+    again = _typed() if RETRY in sys.argv else f"{_typed()} {RETRY}"
+    say_failures(summary, f"go on with: {_typed()}", f"run them again with: {again}")
     if page is not None:
         typer.echo(f"report: {page}")
     return FAILED if summary.failed or summary.held_back or summary.left else FINE
@@ -84,16 +86,16 @@ def _typed() -> str:
     return shlex.join(["python", "-m", "harness", *sys.argv[1:]])
 
 
-def _say_failures(summary: Summary) -> None:
+def say_failures(summary: Summary, go_on: str, retry: str) -> None:
+    """How jobs died, what is left and what failed, and what to do about either."""
     for sentence in summary.deaths[:SHOWN_FAILURES]:
         typer.echo(sentence, err=True)
     if summary.left:
-        typer.echo(f"{counted(summary.left, 'trial')} left; go on with: {_typed()}", err=True)
+        typer.echo(f"{counted(summary.left, 'trial')} left; {go_on}", err=True)
     failed = summary.failed | summary.held_back
     for trial, message in list(failed.items())[:SHOWN_FAILURES]:
         typer.echo(f"failed: {trial}: {message.splitlines()[0] if message else 'no message'}", err=True)
     if len(failed) > SHOWN_FAILURES:
         typer.echo(f"... and {len(failed) - SHOWN_FAILURES} more", err=True)
     if failed:
-        again = _typed() if "--retry-failed" in sys.argv else f"{_typed()} --retry-failed"
-        typer.echo(f"{counted(len(failed), 'trial')} failed; run them again with: {again}", err=True)
+        typer.echo(f"{counted(len(failed), 'trial')} failed; {retry}", err=True)

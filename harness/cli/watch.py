@@ -10,7 +10,7 @@ import typer
 from harness.cli.exits import FAILED, FINE, INTERRUPTED
 from harness.cli.progress import watcher_for
 from harness.cli.report import study_name
-from harness.cli.run import say, written_report
+from harness.cli.run import RETRY, say, say_failures, written_report
 from harness.errors import StoreError
 from harness.executors.base import stop
 from harness.following import PATIENCE_S
@@ -21,6 +21,7 @@ from harness.store import Store
 from harness.wording import counted
 
 TAIL_LINES = 40
+AGAIN = "run the study again"
 
 
 def watch_study(study: str, results: Path, reports: Path) -> int:
@@ -33,10 +34,7 @@ def watch_study(study: str, results: Path, reports: Path) -> int:
         return INTERRUPTED
     say(summary)
     typer.echo(f"report: {written_report(summary, results, reports)}")
-    for sentence in summary.deaths:
-        typer.echo(sentence, err=True)
-    if summary.left:
-        typer.echo(f"{counted(summary.left, 'trial')} left; run the study again", err=True)
+    say_failures(summary, AGAIN, f"{AGAIN}; what would only fail again waits for {RETRY}")
     return FAILED if summary.failed or summary.left else FINE
 
 
