@@ -57,12 +57,19 @@ def failure_of(error: BaseException, stage: str | None, log: str | None) -> Fail
     )
 
 
-def failure_of_exit(exit_code: int, stage: str | None, log: str | None, timeout_s: float | None = None) -> Failure:
-    """A child that ended without a word: killed by a signal, out of time, or gone with an exit code."""
+def failure_of_exit(
+    exit_code: int, stage: str | None, log: str | None, timeout_s: float | None = None, lacked_memory: bool = False
+) -> Failure:
+    """A child that ended without a word: killed by a signal, out of time, or gone with an exit code.
+
+    `lacked_memory`: the kernel has ended a process of its control group meanwhile.
+    """
     number = -exit_code if exit_code < 0 else None
     if timeout_s is not None:
         kind: FailureClass = "timeout"
         message = f"stopped after {timeout_s:g} s; resources.default.timeout_min gives it more"
+    elif number == signal.SIGKILL and lacked_memory:
+        kind, message = "oom_host", "the kernel killed it, for memory did not suffice (resources: mem_gb)"
     elif number is not None:
         kind = "killed"
         message = (

@@ -12,6 +12,7 @@ from harness.child import follow_child
 from harness.children import Children
 from harness.failures import failure_of_exit
 from harness.jobs import Job
+from harness.memory_kills import memory_kills
 from harness.training.halting import ABANDONED, HALTED
 
 POLL_S = 0.2
@@ -25,6 +26,7 @@ class Follower:
         self.job, self.path, self.board, self.children = job, path, board, children
         self._child: ForkServerProcess | None = None
         self._call: Call | None = None
+        self._kills: int | None = None
 
     def run(self, heed: Callable[[], None]) -> None:
         """Until the leader has done all of its trials; `heed` is called often and may raise."""
@@ -45,6 +47,7 @@ class Follower:
             self._call = call
             assignment = next(one for one in self.job.assignments if one.trial.id == call.trial)
             head = self.job.model_copy(update={"assignments": ()})
+            self._kills = memory_kills()
             self._child = self.children.start(follow_child, head, assignment, str(self.path), call, self.board.member)
         if self._child is not None and self._call is not None and not self._child.is_alive():
             self._tell_end(self._child.exitcode or 0, self._call)
@@ -53,4 +56,6 @@ class Follower:
     def _tell_end(self, exit_code: int, call: Call) -> None:
         if exit_code not in QUIET:
             log = f"logs/{call.trial}.rank-{self.board.member.rank}.log"
-            self.board.report(call.token, failure_of_exit(exit_code, call.stage, log))
+            self.board.report(
+                call.token, failure_of_exit(exit_code, call.stage, log, None, memory_kills() != self._kills)
+            )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from harness.cpu_time import CpuTime, cpu_time, foreign_cpus
-from harness.kernel_files import number_of, text_of
+from harness.kernel_files import control_groups, number_of, text_of
 from harness.schema import Json
 
 Quality: TypeAlias = Literal["ok", "noisy", "tainted"]
@@ -122,21 +122,9 @@ def _risen(before: int | None, after: int | None) -> int | None:
 
 def _quota_stops(root: Path) -> int | None:
     """How often the process's control group was out of CPU quota, by either generation of control groups."""
-    texts = (text_of(folder / "cpu.stat") for folder in _groups(root))
+    texts = (text_of(folder / "cpu.stat") for folder in control_groups("cpu", root))
     found = re.search(r"^nr_throttled (\d+)$", next(filter(None, texts), ""), re.MULTILINE)
     return int(found[1]) if found else None
-
-
-def _groups(root: Path) -> Iterator[Path]:
-    """Where the counters of this process may lie: in its own group, which a container shows as the topmost."""
-    top = root / "sys/fs/cgroup"
-    for line in (text_of(root / "proc/self/cgroup") or "").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            yield top / path.lstrip("/")
-        elif "cpu" in controllers.split(","):
-            yield top / "cpu" / path.lstrip("/")
-    yield from (top, top / "cpu")
 
 
 def _thermal_stops(cpus: Path) -> int | None:

@@ -24,6 +24,7 @@ from harness.failures import FAILED_RECORD, abandoned, failure_of_exit, halted
 from harness.follower import Follower
 from harness.jobs import Assignment, EventLog, Job, events_path, read_job
 from harness.leases import lease
+from harness.memory_kills import memory_kills
 from harness.own_code import code_digest
 from harness.pretrained import go_offline
 from harness.records import STAGES, Failure
@@ -174,6 +175,7 @@ class Worker:
     def _run(self, turn: Turn) -> tuple[Failure | None, bool]:
         """How the child failed, None where it did not, and whether it wrote that down itself."""
         trial = turn.assignment.trial.id
+        kills = memory_kills()
         child = self._start(turn.assignment, False)
         deadline = time.monotonic() + turn.left_s
         is_late = is_let_down = False
@@ -190,7 +192,8 @@ class Worker:
                 return (self._told(trial) if exit_code else None), True
             if is_let_down or exit_code in (HALTED, ABANDONED):
                 return self._failure_of_others(exit_code, log), False
-            return failure_of_exit(exit_code, None, log, turn.limit_s if is_late else None), False
+            limit_s = turn.limit_s if is_late else None
+            return failure_of_exit(exit_code, None, log, limit_s, memory_kills() != kills), False
         finally:
             self.board.dismiss()
 

@@ -30,7 +30,7 @@ FLOORS = (
         "bulk",
         "rendering",
     ),
-    ("schema", "topology", "containers"),
+    ("schema", "topology", "containers", "memory_kills"),
     ("slurm_options",),
     ("registry", "process_mark", "network_size", "kinds", "bounds"),
     ("records", "recipes", "runtimes", "assurance"),

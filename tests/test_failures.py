@@ -51,6 +51,16 @@ def test_a_silent_end_has_a_class(exit_code: int, timeout_s: float | None, kind:
     assert failure.signal == (signal.SIGKILL if exit_code < 0 else None)
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "timeout_s", "kind"), [(-9, None, "oom_host"), (-9, 60.0, "timeout"), (-15, None, "killed")]
+)
+def test_a_child_that_the_kernel_ends_for_its_memory_is_told_from_others(
+    exit_code: int, timeout_s: float | None, kind: str
+) -> None:
+    failure = failure_of_exit(exit_code, None, None, timeout_s, lacked_memory=True)
+    assert (failure.kind, failure.retry) == (kind, kind == "killed")
+
+
 def test_a_lost_trial_may_be_tried_again() -> None:
     assert lost("logs/a.log").retry
 
