@@ -64,9 +64,12 @@ class Place:
 
 
 def place_of(site: Site, orders: Orders) -> Place:
-    """Where a site file and the command line want the trials; raises where that device is not there."""
+    """Where a site file and the command line want the trials; raises where that device is not there.
+
+    An executor that the command line names as the site does keeps the site's options.
+    """
     changes = {"device": orders.device} if orders.device else {}
-    executor = {"executor": {"name": orders.executor}} if orders.executor else {}
+    executor = {"executor": {"name": orders.executor}} if orders.executor not in (None, site.executor["name"]) else {}
     try:
         asked = Site.model_validate({**site.model_dump(), **changes, **executor})
     except ValidationError as error:

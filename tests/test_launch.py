@@ -21,6 +21,12 @@ def test_the_command_line_overrides_the_site() -> None:
     assert (place.device, place.executor.name) == ("cpu", "local")
 
 
+def test_an_executor_that_is_named_again_keeps_its_options() -> None:
+    site = Site(executor={"name": "slurm", "trials_per_job": 3})
+    assert place_of(site, Orders(device="cpu", executor="slurm")).executor.options() == {"trials_per_job": 3}
+    assert place_of(site, Orders(device="cpu", executor="local")).executor.options() == {}
+
+
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert place_of(Site(), Orders()).device == "cpu"

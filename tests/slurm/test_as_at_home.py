@@ -20,7 +20,7 @@ ON_SLURM = (
 
 def test_a_shipped_study_gives_on_nodes_what_it_gives_at_home(tmp_path: Path) -> None:
     study, there, home = STUDIES / "smoke.yaml", tmp_path / "there", tmp_path / "home"
-    summary = launched(study, there, *ON_SLURM, executor="slurm")
+    summary = launched(study, there, *ON_SLURM)
     assert (len(summary.ok), summary.failed, summary.left) == (5, {}, 0)
     arrays = sorted((there / "smoke/logs").glob("submitit-*"))
     assert [len(list(array.glob("*_submission.sh"))) for array in arrays] == [1, 1, 1]
@@ -29,4 +29,4 @@ def test_a_shipped_study_gives_on_nodes_what_it_gives_at_home(tmp_path: Path) ->
     assert {run.run.executor for runs in found.values() for run in runs} == {"slurm"}
     launched(study, home, executor="inline")
     assert exact(found) == exact(records(home, "smoke"))
-    assert launched(study, there, *ON_SLURM, executor="slurm").done_before == 5
+    assert launched(study, there, *ON_SLURM).done_before == 5
