@@ -12,9 +12,11 @@ from test_cluster import (
 )
 
 pytestmark = [pytest.mark.slurm_brief, pytest.mark.usefixtures("cluster")]
+EXACT = "collectors=[accuracy, macs, params]"
 ON_SLURM = (
-    "executor={name: slurm, trials_per_job: 2, timeout_min: 30}",
-    "resources={default: {mem_gb: 1, timeout_min: 4}, cost: {cpus_per_task: 2}}",
+    EXACT,
+    "executor={name: slurm, trials_per_job: 3, timeout_min: 30}",
+    "resources={default: {mem_gb: 1, timeout_min: 8}, cost: {cpus_per_task: 2}}",
 )
 
 
@@ -24,9 +26,9 @@ def test_a_shipped_study_gives_on_nodes_what_it_gives_at_home(tmp_path: Path) ->
     assert (len(summary.ok), summary.failed, summary.left) == (5, {}, 0)
     arrays = sorted((there / "smoke/logs").glob("submitit-*"))
     assert [len(list(array.glob("*_submission.sh"))) for array in arrays] == [1, 1, 1]
-    assert sorted(len(list(array.glob("*_submitted.pkl"))) for array in arrays) == [1, 3, 3]  # the training first
+    assert sorted(len(list(array.glob("*_submitted.pkl"))) for array in arrays) == [1, 2, 2]  # the training first
     found = records(there, "smoke")
     assert {run.run.executor for runs in found.values() for run in runs} == {"slurm"}
-    launched(study, home, executor="inline")
+    launched(study, home, EXACT, executor="inline")
     assert exact(found) == exact(records(home, "smoke"))
     assert launched(study, there, *ON_SLURM).done_before == 5
