@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -38,15 +38,18 @@ HARMLESS = re.compile(r"[A-Za-z0-9_.,:;=+()\[\]{} -]{0,200}")  # no slash of eit
 GIT_TIMEOUT_S = 5
 
 
-def environment_of(device: str, threads: int) -> Environment:
-    """Everything that may explain a difference between two records; `device` is `cpu` or `cuda:N`."""
+def environment_of(device: str, threads: int, libraries: Sequence[str] = ()) -> Environment:
+    """Everything that may explain a difference between two records; `device` is `cpu` or `cuda:N`.
+
+    `libraries` build the network of the trial, beside those that every trial needs.
+    """
     found = versions()
     return Environment(
         harness={"version": harness.__version__, **_state(_own_root())},
         project=_state(_root_above(Path.cwd())),
         machine_class=machine_class(device),
         machine=_machine(device),
-        software_class=software_class(),
+        software_class=class_of_software(found, libraries),
         versions=found,
         device=device,
         threads=threads,
@@ -59,11 +62,6 @@ def _machine(device: str) -> dict[str, Json]:
     address = gpu_address(device)
     uuid, bus_id = (None, None) if address is None else (address.uuid, address.bus_id)
     return {**machine_fields(), **machine_details(uuid, bus_id)}
-
-
-def software_class() -> str:
-    """Ten hex digits over what decides numbers and speed: Python's minor version, torch, timm, numpy, CUDA."""
-    return class_of_software(versions())
 
 
 def versions() -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from harness.schema import Json, digest
 
 OF_CPUS = ("system", "architecture", "cpu", "cores_physical", "cores_logical", "memory_gib")
 OF_GPUS = ("gpus", "gpu_capabilities", "gpu_memory_gib", "driver")
 OF_SOFTWARE = ("torch", "timm", "numpy", "cuda")
+OF_LANGUAGE_MODELS = ("transformers",)  # counted beside it where the network is built by it
 DIGITS = 10
 
 
@@ -19,7 +20,10 @@ def class_of_machine(facts: Mapping[str, Json], device: str) -> str:
     return digest({**counted, "device": "cpu" if is_cpu else "gpu"}, DIGITS)
 
 
-def class_of_software(versions: Mapping[str, str]) -> str:
-    """Ten hex digits over what decides numbers and speed: Python's minor version, torch, timm, numpy, CUDA."""
+def class_of_software(versions: Mapping[str, str], libraries: Sequence[str] = ()) -> str:
+    """Ten hex digits over what decides numbers and speed: Python's minor version, torch, timm, numpy, CUDA.
+
+    `libraries` are counted beside them: OF_LANGUAGE_MODELS for networks of transformers.
+    """
     python = ".".join(versions.get("python", "").split(".")[:2])
-    return digest([python, *(versions.get(name) for name in OF_SOFTWARE)], DIGITS)
+    return digest([python, *(versions.get(name) for name in (*OF_SOFTWARE, *libraries))], DIGITS)

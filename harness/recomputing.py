@@ -156,7 +156,7 @@ class Recomputer:
         raise SpecError("its weights are not here")
 
     def _bench(self, record: Record) -> Bench:
-        environment = environment_of("cpu", 1)
+        environment = environment_of("cpu", 1, models.libraries(str(record.trial.spec["architecture"])))
         job = Job(
             id="verify",
             study="verify",

@@ -16,6 +16,7 @@ from harness.environment import environment_of
 from harness.errors import DeviceError
 from harness.failures import failure_of
 from harness.jobs import Assignment, Job
+from harness.models import libraries
 from harness.numerics import fault
 from harness.questions import Scene, answers
 from harness.records import (
@@ -123,16 +124,17 @@ def join_trial(
 
 def prepare_only(job: Job, assignment: Assignment, progress: Progress) -> None:
     """Makes the first stage of a trial ahead of its turn; a failure is left to the trial to meet and record."""
-    prepare(bench_of(job, assignment, _environment(job), new_run_id(), progress))
+    prepare(bench_of(job, assignment, _environment(job, assignment), new_run_id(), progress))
 
 
-def _environment(job: Job) -> Environment:
-    return environment_of(devices.resolve(job.device), torch.get_num_threads())
+def _environment(job: Job, assignment: Assignment) -> Environment:
+    own = libraries(str(assignment.trial.spec["architecture"]))
+    return environment_of(devices.resolve(job.device), torch.get_num_threads(), own)
 
 
 def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress, company: Company) -> None:
     times = found.times
-    found.environment = environment = _environment(job)
+    found.environment = environment = _environment(job, assignment)
     if not {"evaluate", "cost"}.isdisjoint(job.stages):  # no earlier stage runs in the trial's own runtime
         reason = fault(TrialSpec.model_validate(assignment.trial.spec).runs_in(), environment.device)
         if reason:

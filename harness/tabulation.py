@@ -14,6 +14,7 @@ from harness.checks import DRAWS
 from harness.criteria.base import Criterion
 from harness.environment import environment_of
 from harness.jobs import Assignment, Job
+from harness.models import libraries
 from harness.place import Place
 from harness.plan import Plan
 from harness.plugins import blamed
@@ -75,8 +76,9 @@ def tabulated(
         workers=place.site.workers,
         submitted=time.time(),
     )
-    environment = environment_of(devices.resolve(job.device), torch.get_num_threads())
+    device, threads = devices.resolve(job.device), torch.get_num_threads()
     for name, trial in _subjects(plan).items():
+        environment = environment_of(device, threads, libraries(str(trial.spec["architecture"])))
         bench = bench_of(job, Assignment(trial=trial, asked=()), environment, job.id, progress)
         prepared, _, _ = prepare(bench)
         network = transformed(bench, prepared, "select")

@@ -18,9 +18,10 @@ from fake_nvml import Card, play
 import harness
 from harness import environment
 from harness.device import GpuAddress
-from harness.environment import environment_of, software_class, variables, versions
+from harness.environment import environment_of, variables, versions
 from harness.gpu_state import uuid_digest
 from harness.hardware import machine_details, machine_fields
+from harness.models import libraries
 
 GIT = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
 
@@ -31,6 +32,10 @@ def git(folder: Path, *words: str) -> str:
         capture_output=True, text=True, check=True, env={**os.environ, **GIT},
     )  # fmt: skip
     return found.stdout.strip()
+
+
+def software_class(libraries: tuple[str, ...] = ()) -> str:
+    return environment_of("cpu", 1, libraries).software_class
 
 
 @pytest.fixture
@@ -146,10 +151,18 @@ def test_versions_are_those_of_the_loaded_packages() -> None:
 def test_the_software_class_ignores_what_does_not_change_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     held = versions()
     before = software_class()
-    monkeypatch.setattr(environment, "_versions", lambda: {**held, "pandas": "0", "driver": "1"})
+    monkeypatch.setattr(environment, "_versions", lambda: {**held, "pandas": "0", "driver": "1", "transformers": "0"})
     assert software_class() == before
     monkeypatch.setattr(environment, "_versions", lambda: {**held, "timm": "0"})
     assert software_class() != before
+
+
+def test_the_software_class_of_a_language_model_counts_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, own = versions(), libraries("hf-config:llama")
+    before = software_class(own)
+    assert before != software_class(libraries("deit_tiny_patch16_224"))
+    monkeypatch.setattr(environment, "_versions", lambda: {**held, "transformers": "0"})
+    assert software_class(own) != before
 
 
 def test_no_torch_is_loaded_to_describe_the_machine() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -17,8 +17,25 @@ from harness.tasks.language_modelling import LanguageModelling
 if TYPE_CHECKING:
     from torch import Tensor
 
+Keeping: TypeAlias = Literal["dynamic", "static"]
 CACHE_WORDS = ("cache", "past_key_values")  # what transformers calls it: its newer name, and that of version 4
 SEED = 0
+
+
+class Lengths(Plugin):
+    """Options of a collector of texts that are written: how many side by side, and how long they are."""
+
+    batch: int = Field(1, ge=1, description="texts that are written side by side")
+    prompt: int = Field(128, ge=1, description="tokens of the prompt, drawn with a seed from the whole vocabulary")
+    new: int = Field(32, ge=0, description="tokens after it, all of them read")
+
+    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
+        """Why no text of these lengths can be written."""
+        return too_long(self.prompt + self.new, limits.get("context"))
+
+    def lengths(self) -> Options:
+        """The `at` of what is measured of these texts."""
+        return at_lengths(self, self.batch, self.prompt, self.new)
 
 
 class Writing(Plugin):
@@ -78,6 +95,29 @@ def too_long(tokens: int, context: int | None) -> str:
     return f"a text of {tokens:,} tokens, prompt included, and the network takes {context:,} at most"
 
 
+def no_room(subject: Subject, keeping: Keeping) -> str | None:
+    """Why these networks cannot write over such a cache, in a sentence; None where they can."""
+    net: Any = subject.baseline
+    # Falcon's slopes of distance are made for the tokens that there are, not for those that there is room for.
+    has_room = getattr(net, "_can_compile_fullgraph", False) and not getattr(net.config, "alibi", False)
+    if keeping == "dynamic" or has_room:
+        return None
+    return f"static_cache: {type(net).__name__} of transformers does not read a cache of one size; leave `cache` out"
+
+
+def cache_for(net: Any, tokens: int, keeping: Keeping) -> Any:
+    """An empty cache with room for `tokens` of a text, in memory that is taken once; None: the network makes its own.
+
+    `reset` empties it again, and its memory stays where it is, as graphs of a GPU want it. What a removed attention
+    would keep there takes no byte.
+    """
+    if keeping == "dynamic":
+        return None
+    from transformers import StaticCache
+
+    return StaticCache(config=net.config, max_cache_len=tokens)
+
+
 def prompts(subject: Subject, batch: int, length: int) -> Tensor:
     """Token ids (batch, length) on the subject's device, always the same; what they say matters to no cost."""
     import torch
@@ -89,11 +129,21 @@ def prompts(subject: Subject, batch: int, length: int) -> Tensor:
 
 @dataclass
 class Reader:
-    """Reads tokens after those that it read before, which stand in a cache that the network made itself."""
+    """Reads tokens after those that it read before, which stand in a cache: `room`, or one that the network makes."""
 
     net: Callable[..., Any]
+    room: Any = None
     cache: Any = None
     _word: str = CACHE_WORDS[0]
+
+    def __post_init__(self) -> None:
+        self.cache = self.room
+
+    def begin(self) -> None:
+        """Another text, of which nothing has been read."""
+        self.cache = self.room
+        if self.room is not None:
+            self.room.reset()
 
     def read(self, tokens: Tensor) -> Tensor:
         """The likeliest token after `tokens` (n, length), (n, 1); the first on equal terms."""
@@ -105,11 +155,11 @@ class Reader:
         return likeliest
 
 
-def generate(net: Callable[..., Any], prompt: Tensor, new: int) -> Tensor:
+def generate(net: Callable[..., Any], prompt: Tensor, new: int, keeping: Keeping = "dynamic") -> Tensor:
     """`new` tokens after a prompt (n, length), each the likeliest, (n, new); the last is never read itself."""
     import torch
 
-    reader, token = Reader(net), prompt
+    reader, token = Reader(net, cache_for(net, prompt.shape[1] + new, keeping)), prompt
     found = []
     for _ in range(new):
         token = reader.read(token)

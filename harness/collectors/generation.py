@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from statistics import median
 from typing import ClassVar
 
 from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
-from harness.collectors.generating import at_lengths, misfit, prompts, too_long
+from harness.collectors.generating import Lengths, misfit, no_room, prompts
 from harness.collectors.guard import nulls
 from harness.collectors.paired import paired, percentiles
 from harness.collectors.written import TurnOptions, Written, write_in_turn
@@ -22,7 +22,7 @@ FIRST, PREFILL, DECODE = "first_token_s", "prefill_tokens_per_s", "decode_tokens
 
 
 @collectors.register("generation")
-class Generation(TurnOptions, CostCollector):
+class Generation(TurnOptions, Lengths, CostCollector):
     """Seconds to the first token, tokens read per second before it and written per second after it.
 
     Greedy, over the network's own cache, to a stated length; baseline and candidate write in turn. A clock is read
@@ -32,19 +32,13 @@ class Generation(TurnOptions, CostCollector):
     tasks: ClassVar[tuple[str, ...]] = (LanguageModelling.name,)
     is_timed: ClassVar[bool] = True
 
-    batch: int = Field(1, ge=1, description="texts that are written side by side")
-    prompt: int = Field(128, ge=1, description="tokens of the prompt, drawn with a seed from the whole vocabulary")
     new: int = Field(32, ge=2, description="tokens generated after it, greedily; none ends the text")
 
     def asked(self) -> tuple[Asked, ...]:
-        at = at_lengths(self, self.batch, self.prompt, self.new)
-        return tuple(Asked(metric=metric, at=at) for metric in (PREFILL, DECODE, FIRST))
-
-    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
-        return too_long(self.prompt + self.new, limits.get("context"))
+        return tuple(Asked(metric=metric, at=self.lengths()) for metric in (PREFILL, DECODE, FIRST))
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
-        reason = misfit(subject, self.prompt + self.new)
+        reason = misfit(subject, self.prompt + self.new) or no_room(subject, self.cache)
         if reason is not None:
             return nulls(self.asked(), "noisy", reason)
         prompt = prompts(subject, self.batch, self.prompt)

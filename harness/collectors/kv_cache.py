@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from pydantic import Field
 
 from harness.collectors.base import Clock, CostCollector, Subject, collectors
 from harness.collectors.cached_bytes import expected_bytes, held_bytes
-from harness.collectors.generating import Reader, at_lengths, misfit, prompts, too_long
+from harness.collectors.generating import Lengths, Reader, misfit, prompts
 from harness.collectors.guard import nulls
 from harness.collectors.metrics import answer
 from harness.records import Asked, Measurement
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @collectors.register("kv_cache")
-class KvCache(CostCollector):
+class KvCache(Lengths, CostCollector):
     """Bytes of keys and values after a prompt and what is written after it, in the precision of the weights.
 
     Of the cache that the network itself makes and fills, run without values, as MACs are counted; beside it stands the
@@ -31,15 +29,8 @@ class KvCache(CostCollector):
     tasks: ClassVar[tuple[str, ...]] = (LanguageModelling.name,)
     kind: ClassVar[Literal["exact", "noisy"]] = "exact"
 
-    batch: int = Field(1, ge=1, description="texts that are written side by side")
-    prompt: int = Field(128, ge=1, description="tokens of the prompt")
-    new: int = Field(32, ge=0, description="tokens after it, all of them read")
-
     def asked(self) -> tuple[Asked, ...]:
-        return (Asked(metric="kv_cache_bytes", at=at_lengths(self, self.batch, self.prompt, self.new)),)
-
-    def unfit(self, task: str, limits: Mapping[str, int]) -> str:
-        return too_long(self.prompt + self.new, limits.get("context"))
+        return (Asked(metric="kv_cache_bytes", at=self.lengths()),)
 
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
         reason = misfit(subject, self.prompt + self.new)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from harness import heap
 from harness.collectors.base import Clock, Subject
-from harness.collectors.generating import Reader, generate
+from harness.collectors.generating import Keeping, Reader, cache_for, generate
 from harness.collectors.pairs import FEWEST, SETTLED, Pairs
 from harness.device import Timing, timed
 from harness.schema import Schema
@@ -20,15 +20,19 @@ from harness.schema import Schema
 if TYPE_CHECKING:
     from torch import Tensor
 
+Step = Callable[[], object]
 Write = Callable[[], tuple[Timing, ...]]
 
 
 class TurnOptions(Schema):
-    """How often texts are written."""
+    """How often texts are written, and over which cache."""
 
     rounds: int = Field(3, ge=1, description="groups of texts; every second begins with the candidate")
     pairs: int = Field(3, ge=2, description="texts of each network in a round")
     warmup: int = Field(2, ge=1, description="unmeasured texts of each network at least")
+    cache: Keeping = Field(
+        "dynamic", description="dynamic: it grows with the text; static: of one size, as CUDA graphs need it"
+    )
     warmup_limit_s: float = Field(10.0, gt=0, description="warm-up ends after so long, with a warning if unsteady")
     noisy_above: float = Field(
         0.1, gt=0, description="largest interquartile range of the paired ratios, as a share of their median"
@@ -69,12 +73,16 @@ def write_in_turn(subject: Subject, prompt: Tensor, new: int, clock: Clock, opti
     import torch
 
     is_held = heap.hold()
-    nets = [subject.compiled(net) for net in (subject.baseline, subject.candidate)]
-    writes: list[Write] = [partial(_times, net, prompt, new, subject.device, clock) for net in nets]
+    timer = partial(timed, device=subject.device, clock=clock)
+    tokens = prompt.shape[1] + new
+    writes: list[Write] = [
+        partial(_times, Reader(subject.compiled(net), cache_for(net, tokens, options.cache)), prompt, new, timer)
+        for net in (subject.baseline, subject.candidate)
+    ]
     with torch.inference_mode():
         cold = [[token.wall_s for token in write()] for write in writes]
         texts, is_settled = _warmed_up(writes, clock, options)
-        eager = partial(generate, subject.candidate, prompt, 2)
+        eager = partial(generate, subject.candidate, prompt, 2, options.cache)
         first, later = (
             Pairs((writes[0], writes[1]), eager, (cold[0][which], cold[1][which]), texts, is_settled, 1, is_held)
             for which in (0, 1)
@@ -99,15 +107,16 @@ def _warmed_up(writes: list[Write], clock: Clock, options: TurnOptions) -> tuple
     return texts, is_settled
 
 
-def _times(net: Callable[..., Any], prompt: Tensor, new: int, device: str, clock: Clock) -> tuple[Timing, ...]:
+def _times(reader: Reader, prompt: Tensor, new: int, timer: Callable[[Step], Timing]) -> tuple[Timing, ...]:
     """How long each token of a text took, from the whole prompt or the token before to itself."""
-    reader, token = Reader(net), prompt
+    token = prompt
+    reader.begin()
 
     def read() -> None:
         nonlocal token
         token = reader.read(token)
 
-    return tuple(timed(read, device, clock) for _ in range(new))
+    return tuple(timer(read) for _ in range(new))
 
 
 def _mean(tokens: tuple[Timing, ...]) -> Timing:

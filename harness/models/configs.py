@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Problem, SpecError
+from harness.kinds import OF_LANGUAGE_MODELS
 from harness.schema import Json, Options
 
 HUB = "hf:"  # a repository of the Hugging Face hub, `hf:NAME` or `hf:NAME@REVISION`, or a folder, `hf:./DIR`
@@ -39,6 +40,11 @@ def is_language_model(architecture: str) -> bool:
 def needs(architecture: str) -> tuple[str, ...]:
     """Modules that take seconds to import and are wanted in every trial of such a network, beside timm and torch."""
     return ("transformers.modeling_utils",) if is_language_model(architecture) else ()
+
+
+def libraries(architecture: str) -> tuple[str, ...]:
+    """Packages whose version decides what such a network gives, beside those of every trial."""
+    return OF_LANGUAGE_MODELS if is_language_model(architecture) else ()
 
 
 def place_of(architecture: str) -> str | None:

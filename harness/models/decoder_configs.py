@@ -23,6 +23,10 @@ FOREIGN = (
     "architectures", "chunk_size_feed_forward", "dtype", "id2label", "is_encoder_decoder", "label2id",
     "output_hidden_states", "problem_type", "return_dict", "transformers_version",
 )  # fmt: skip
+# What other sorts of language models lack, and what would be right.
+ONE_TEXT = "which writes a second text after reading one, and a study has documents of a single text"
+NO_NEXT = "which fills gaps in a text and tells no next token"
+ADDRESSED = "only decoders are addressed, such as llama, mistral, qwen2 or gpt2; `harness list models` ends with them"
 ROTARY = ("rope_theta", "rope_scaling")  # older words for `rope_parameters`, which transformers still takes
 
 
@@ -33,6 +37,7 @@ def config_of(architecture: str, options: Options) -> PreTrainedConfig:
 
     kind, content = _content(architecture, options)
     types: Any = CONFIG_MAPPING
+    _check_is_decoder(kind)
     if kind not in DECODERS or kind not in types:
         raise UnknownNameError(unknown("type of decoder", kind, DECODERS, "architecture"))
     if content.get("quantization_config") is not None:
@@ -53,6 +58,16 @@ def config_of(architecture: str, options: Options) -> PreTrainedConfig:
     if dropped:
         raise SpecError(dropped)
     return found
+
+
+def _check_is_decoder(kind: str) -> None:
+    """Raises SpecError for the two other sorts of language models, by the library's own lists of them."""
+    from transformers.models.auto import modeling_auto as lists
+
+    if kind in lists.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
+        raise SpecError(Problem("architecture", f"{kind} is an encoder-decoder, {ONE_TEXT}; {ADDRESSED}"))
+    if kind in lists.MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise SpecError(Problem("architecture", f"{kind} is an encoder, {NO_NEXT}; {ADDRESSED}"))
 
 
 def _named(kind: Any, options: Options) -> Options:

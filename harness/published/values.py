@@ -68,6 +68,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in HOME.glob("*.yaml")))
 
 
+def plain_name(architecture: object) -> str:
+    """What publications call a network by: a name of timm's less its tag, a repository of a hub less its revision."""
+    name = str(architecture)
+    return name.partition("@" if ":" in name else ".")[0]
+
+
 @lru_cache
 def publication(name: str) -> Publication:
     """A publication by name; raises UnknownNameError with the known ones."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from harness.published import Group, Publication, Value, names, publication
+from harness.published import Group, Publication, Value, names, plain_name, publication
 from harness.schema import Options, canonical
 from harness.tables.cells import NONE, between, number, scale, significant
 from harness.tables.facts import NETWORK, RECIPE, TRANSFORMS
@@ -147,7 +147,7 @@ def _ours(value: Value, facts: pd.DataFrame, table: pd.DataFrame) -> Own:
 def _known(rows: pd.DataFrame) -> pd.DataFrame:
     """What decides whether a trial stands beside a published value, and how that trial came about."""
     transforms = rows[TRANSFORMS].astype(object).fillna("[]")
-    architectures = {told: str(json.loads(told)[0]).partition(".")[0] for told in rows[NETWORK].unique()}
+    architectures = {told: plain_name(json.loads(told)[0]) for told in rows[NETWORK].unique()}
     changes = {told: canonical(_changes(told)) for told in transforms.unique()}
     trained = rows["recovery"].where(rows["recovery"] != "none", "no training")
     how = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.published import Value, names, publication
+from harness.published import Value, names, plain_name, publication
 from harness.schema import Options
 from harness.tables.columns import OUTCOME
 from harness.tables.facts import NETWORK
@@ -30,7 +30,7 @@ def published_accuracies(references: Sequence[Options], rows: pd.DataFrame) -> t
     """Those of the publications that a study names whose network it removes from, on the same kind of data."""
     like = rows[(rows["status"] == "ok") & rows["data"].astype(str).str.lower().str.startswith(DATA)]
     told = like[["model", NETWORK]].drop_duplicates().itertuples(index=False, name=None)
-    ours = {(model, str(json.loads(network)[0]).partition(".")[0]) for model, network in told}
+    ours = {(model, plain_name(json.loads(network)[0])) for model, network in told}
     known = (name for name in wanted(references) if name in names())
     return tuple(dict.fromkeys(one for name in known for one in _of(name, sorted(ours))))
 

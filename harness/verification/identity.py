@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.briefs import moment
-from harness.kinds import class_of_machine, class_of_software
+from harness.kinds import OF_LANGUAGE_MODELS, class_of_machine, class_of_software
 from harness.records import Environment, Record, Run, TrialInfo
 from harness.schema import digest
 from harness.trials import Labels, trial_info, unremoved, untouched
@@ -59,7 +59,8 @@ def of_environment(made: Environment | None) -> Iterator[str]:
     machine, software = class_of_machine(made.machine, made.device), class_of_software(made.versions)
     if made.machine_class != machine:
         yield f"environment.machine_class is {made.machine_class}, and that of its machine is {machine}"
-    if made.software_class != software:
+    # That of a language model counts transformers, in records of this version and later.
+    if made.software_class not in (software, class_of_software(made.versions, OF_LANGUAGE_MODELS)):
         yield f"environment.software_class is {made.software_class}, and that of its versions is {software}"
 
 

@@ -11,6 +11,7 @@ from conftest import FakeClock
 from text_subjects import paced, text_subject
 
 from harness.collectors.generation import Generation
+from harness.device import IdleClock
 from harness.records import Measurement
 
 OPTIONS: dict[str, Any] = {"batch": 2, "prompt": 6, "new": 4, "rounds": 2, "pairs": 3}
@@ -72,6 +73,12 @@ def test_the_at_states_batch_and_lengths_even_at_their_defaults() -> None:
         for metric in ("prefill_tokens_per_s", "decode_tokens_per_s", "first_token_s")
     }
     assert Generation(rounds=4).asked()[0].at == {"batch": 1, "prompt": 128, "new": 32, "rounds": 4}
+
+
+def test_the_cache_is_told_where_it_is_not_the_usual_one() -> None:
+    found = Generation(**{**OPTIONS, "cache": "static"}).collect(text_subject(1), IdleClock("cpu"))
+    assert found[0].at == {"batch": 2, "prompt": 6, "new": 4, "rounds": 2, "cache": "static"}
+    assert all(one.value for one in found)
 
 
 def test_a_text_that_does_not_fit_the_context_is_null_with_the_reason(clock: FakeClock) -> None:

@@ -189,6 +189,9 @@ def test_a_cache_without_weights_is_told_from_one_without_the_model(cache: Path,
 @pytest.mark.parametrize(
     ("architecture", "options", "kind", "said"),
     [
+        ("hf-config:t5", {}, SpecError, r"architecture: t5 is an encoder-decoder, .* only decoders are addressed"),
+        ("hf-config:bart", {}, SpecError, r"architecture: bart is an encoder-decoder, "),
+        ("hf-config:bert", {}, SpecError, r"architecture: bert is an encoder, which fills gaps .* only decoders are"),
         ("hf-config:lama", {}, UnknownNameError, r"architecture: unknown type of decoder 'lama'; did you mean 'llama'"),
         ("hf:a/b/c", {}, SpecError, r"architecture: 'a/b/c' cannot be the name of a repository"),
         (LLAMA, {"num_hiden_layers": 3}, SpecError, r"options\.num_hiden_layers: no such option of llama; did you"),
@@ -200,7 +203,7 @@ def test_a_cache_without_weights_is_told_from_one_without_the_model(cache: Path,
         (LLAMA, {"config": {"quantization_config": {"bits": 4}}}, SpecError, r"architecture: .* are quantised"),
         (LLAMA, {"config": {"hidden_size": 33}}, SpecError, r"architecture: .* refuses \{its configuration\}: "),
     ],
-    ids=["type", "repository", "option", "foreign", "text", "heads", "large", "content", "quantised", "file"],
+    ids=["t5", "bart", "bert", "type", "repository", "option", "foreign", "text", "heads", "large", "content", "quantised", "file"],
 )
 def test_what_cannot_be_built_is_refused(
     cache: Path, architecture: str, options: Options, kind: type[HarnessError], said: str

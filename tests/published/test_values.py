@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UnknownNameError
-from harness.published import Value, names, publication
+from harness.published import Value, names, plain_name, publication
 
 
 def values(name: str) -> list[Value]:
@@ -37,6 +37,12 @@ def test_a_count_is_that_of_its_set() -> None:
 
 def test_shares_are_shares() -> None:
     assert all(0 < v.value < 1 for name in names() for v in values(name) if v.unit == "1")
+
+
+def test_a_network_goes_by_its_name_without_tag_or_revision() -> None:
+    assert plain_name("deit_base_patch16_224.fb_in1k") == "deit_base_patch16_224"
+    assert plain_name("hf:owner/Small-7B-v0.1@main") == "hf:owner/Small-7B-v0.1"
+    assert plain_name("hf-config:llama") == "hf-config:llama"
 
 
 def test_an_unknown_list_names_the_known_ones() -> None:
