@@ -124,4 +124,9 @@ def _text(path: Path, place: str) -> str:
         raise DataError(fault(place, f"is no text in UTF-8 ({found}); convert it, with iconv for example")) from None
     if "\0" in text:
         raise DataError(fault(place, "holds zero bytes: it is a binary file, and a text is needed"))
+    return same_line_ends(text)
+
+
+def same_line_ends(text: str) -> str:
+    """The text with every line end as one character."""
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -13,6 +13,7 @@ from harness.datasets.base import PARTS, Data, Dataset, datasets
 from harness.datasets.carving import carve
 from harness.datasets.documents import LAYOUT, Document, Rule, check_apart, given_documents
 from harness.datasets.places import data_folder, fault, where
+from harness.datasets.rows import Rows
 from harness.datasets.splits import Splits, takes
 from harness.datasets.stretches import TextPart
 from harness.datasets.tokenizing import Encoder, Tokenizer, Tokens, encoder_of, on_hub
@@ -43,6 +44,7 @@ class Text(Dataset):
     splits: Splits = {}
     separator: str | None = Field(None, min_length=1, description="text between two documents of a file; null: no rule")
     heading: str | None = Field(None, min_length=1, description="a document begins at each line that starts with this")
+    rows: Rows | None = Field(None, description="documents are rows of a table, of a hub by name or of a folder")
     tokenizer: Tokenizer = Field(
         "bytes", description="bytes, ORG/NAME of the hub (@REVISION), or {label: L}: tokenizer.json of paths[L]"
     )
@@ -57,6 +59,12 @@ class Text(Dataset):
     def _has_one_rule(self) -> Text:
         if self.separator is not None and self.heading is not None:
             raise ValueError("'separator' and 'heading' both say where a document ends; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_are_of_files(self) -> Text:
+        if self.rows is not None and (self.separator is not None or self.heading is not None):
+            raise ValueError("'separator' and 'heading' cut files, and a row is a document; leave them out")
         return self
 
     @model_validator(mode="after")
@@ -94,16 +102,24 @@ class Text(Dataset):
             parts[part] = TextPart(tokens, self.context, stride, is_packed, self._words(len(tokens), stride, is_packed))
         return Data(description, parts)
 
+    def fetch(self, paths: Mapping[str, Path]) -> None:
+        if self.rows is not None and not self.is_here(paths):
+            self.rows.fetch()
+
     def _documents(self, paths: Mapping[str, Path], place: str) -> dict[str, list[Document]]:
         """The four parts, disjoint."""
-        given = given_documents(
-            data_folder(paths, self.title, place, LAYOUT), Rule(self.separator, self.heading), place
-        )
+        given = self._given(paths, place)
         found = takes({part: len(documents) for part, documents in given.items()}, self.splits, place)
         carved = carve({part: np.zeros(len(documents), dtype=np.int64) for part, documents in given.items()}, found)
         parts = {part: [given[at.source][index] for index in at.indices] for part, at in carved.items()}
         check_apart(parts, place)
         return {part: parts[part] for part in PARTS}
+
+    def _given(self, paths: Mapping[str, Path], place: str) -> dict[str, tuple[Document, ...]]:
+        if self.rows is not None:
+            return self.rows.documents(paths, self.title, place)
+        rule = Rule(self.separator, self.heading)
+        return given_documents(data_folder(paths, self.title, place, LAYOUT), rule, place)
 
     def _first(self, encoder: Encoder, place: str) -> int | None:
         """The id of the token that is put before each document."""
@@ -122,7 +138,8 @@ class Text(Dataset):
         tokenizer = self.tokenizer if isinstance(self.tokenizer, str) else self.tokenizer.label
         begun = "" if self.begin is None else f", each after {self.begin}"
         cut = f"packed into contexts of {self.context}" if is_packed else f"contexts of {self.context}, stride {stride}"
-        return f"{documents} documents{begun}, {Rule(self.separator, self.heading).told()}; tokens {tokenizer}; {cut}"
+        rule = Rule(self.separator, self.heading) if self.rows is None else self.rows
+        return f"{documents} documents{begun}, {rule.told()}; tokens {tokenizer}; {cut}"
 
 
 def _tokens(encoder: Encoder, document: Document, first: int | None) -> Tokens:

@@ -11,8 +11,8 @@ from text_subjects import text_subject, without_attention
 from tiny_decoder import CONTEXT, tiny_decoder
 from torch import Tensor, nn
 
-from harness.collectors.energy import Energy
 from harness.collectors.cached_bytes import held_bytes
+from harness.collectors.energy import Energy
 from harness.collectors.generating import Reader, cache_for, generate, misfit, no_room, prompts
 from harness.models import create
 from harness.schema import Options

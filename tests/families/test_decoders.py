@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from decoders import BLOCKS, DECODERS, VOCABULARY, WIDE, decoder, logits, token_ids
+from decoders import BLOCKS, DECODERS, VOCABULARY, decoder, logits, token_ids
 from torch import Tensor, nn
 
 from harness.counting import count_macs

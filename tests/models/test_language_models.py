@@ -203,7 +203,21 @@ def test_a_cache_without_weights_is_told_from_one_without_the_model(cache: Path,
         (LLAMA, {"config": {"quantization_config": {"bits": 4}}}, SpecError, r"architecture: .* are quantised"),
         (LLAMA, {"config": {"hidden_size": 33}}, SpecError, r"architecture: .* refuses \{its configuration\}: "),
     ],
-    ids=["t5", "bart", "bert", "type", "repository", "option", "foreign", "text", "heads", "large", "content", "quantised", "file"],
+    ids=[
+        "t5",
+        "bart",
+        "bert",
+        "type",
+        "repository",
+        "option",
+        "foreign",
+        "text",
+        "heads",
+        "large",
+        "content",
+        "quantised",
+        "file",
+    ],
 )
 def test_what_cannot_be_built_is_refused(
     cache: Path, architecture: str, options: Options, kind: type[HarnessError], said: str
