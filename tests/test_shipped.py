@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from given_files import npz_folder, write_images
+from hub_files import put_into_cache
+from text_files import write_rows, write_tokenizer
 
 from harness.editor import study_schema
 from harness.lint import findings
@@ -15,13 +17,15 @@ from harness.study_file import load_study, read_yaml
 
 ROOT = Path(__file__).parent.parent
 STUDIES = sorted(ROOT.glob("studies/**/*.yaml"))
-# The rules of the linter that each shipped study breaks: small studies rightly break some, and none by accident.
+# Repositories that a full-size study names, and where their configuration stands.
+DECODERS = {"mistralai/Mistral-7B-v0.1": "mistral_7b.json", "meta-llama/Llama-2-13b-hf": "llama_2_13b.json"}
 # What stands for a model of the hub, which is not here.
 ANY_DECODER = (
     "models.0.architecture=hf-config:llama",
     "models.0.options={num_hidden_layers: 30, hidden_size: 32, intermediate_size: 64, num_attention_heads: 2}",
     "models.0.weights=random",
 )
+# The rules of the linter that each shipped study breaks: small studies rightly break some, and none by accident.
 WARNINGS = read_yaml(ROOT / "tests" / "golden" / "shipped_warnings.yaml")
 
 
@@ -44,16 +48,24 @@ def planned_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("train", "val"):
         write_images(home / "imagenet" / part, 2, seed=0)
     npz_folder(home / "fashion_mnist", (28, 28))
+    write_rows(home / "c4", 3600)
+    tokenizer = (write_tokenizer(home / "tokenizer") / "tokenizer.json").read_bytes()
+    for repository, config in DECODERS.items():
+        own = ROOT / "studies" / "full" / "configs" / config
+        put_into_cache(home / "hub", repository, "config.json", own.read_bytes())
+        put_into_cache(home / "hub", repository, "tokenizer.json", tokenizer)
     npz_folder(home / "openclipart64", (64, 64, 3))
     return home
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: "-".join(path.relative_to(ROOT / "studies").parts))
-def test_a_shipped_study_is_planned_whole(study: Path, planned_in: Path) -> None:
+def test_a_shipped_study_is_planned_whole(study: Path, planned_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(planned_in / "hub"))
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", planned_in / "datasets")
     text = study.read_text()
-    labels = ("imagenet", "fashion_mnist", "openclipart64")
+    labels = ("imagenet", "fashion_mnist", "openclipart64", "c4")
     overrides = [f"paths.{label}={planned_in / label}" for label in labels]
-    overrides += ["data.tokenizer=bytes", *ANY_DECODER] if "architecture: hf:" in text else []
+    overrides += ["data.tokenizer=bytes", *ANY_DECODER] if "architecture: hf:HuggingFaceTB/" in text else []
     overrides += ["data.splits={}"] if "fashion_mnist" in text or "npz" in text else []
     file = load_study(study, overrides)
     if "weights: {file:" in text:

@@ -28,6 +28,14 @@ def write_texts(home: Path, documents: int = 4, lines: int = 3) -> Path:
     return home
 
 
+def write_rows(home: Path, documents: int) -> Path:
+    """A split `validation` of so many rows, as C4 has them, in a file that the datasets library reads."""
+    home.mkdir(parents=True, exist_ok=True)
+    rows = (json.dumps({"text": passage(number), "timestamp": "2019-04-25"}) for number in range(documents))
+    (home / "c4-validation.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    return home
+
+
 def write_tokenizer(home: Path) -> Path:
     """tokenizer.json: every word of LINES is a token, and so is `<s>`; any other word is `<unk>`."""
     from tokenizers import Tokenizer, models, pre_tokenizers

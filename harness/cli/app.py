@@ -72,12 +72,19 @@ def run(
 
 @app.command()
 def plan(
-    study: StudyFileArgument, site: Site = None, set_: Set = None, as_json: AsJson = False, results: Results = RESULTS
+    study: StudyFileArgument,
+    site: Site = None,
+    set_: Set = None,
+    gpu: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What decoders would take of such a GPU; exit 2 if too much.")
+    ] = None,
+    as_json: AsJson = False,
+    results: Results = RESULTS,
 ) -> None:
     """Show trials and stages, what is done and what is new, without running anything."""
     from harness.cli.plan import show_plan
 
-    raise typer.Exit(show_plan(study, site, set_ or [], as_json, results))
+    raise typer.Exit(show_plan(study, site, set_ or [], as_json, results, gpu))
 
 
 @app.command()

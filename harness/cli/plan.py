@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.bulk import in_bulk
-from harness.cli.exits import FINE
+from harness.cards import GIB, Card, card_of
+from harness.cli.exits import FINE, USER
 from harness.estimates import Estimate, estimate
 from harness.pending import Standing, standings, tally
-from harness.place import Orders, place_of
+from harness.place import Orders, Place, place_of
 from harness.plan import Plan, make_plan
+from harness.roots import place_artifacts
 from harness.store import Store
 from harness.study_file import load_study
 from harness.wording import counted, lasting, sized
+
+if TYPE_CHECKING:
+    from harness.sizing import Sizing
 
 SHOWN = 40
 AT_MOST = ("recover", "evaluate", "cost")
 
 
 @in_bulk()
-def show_plan(study: Path, site: Path | None, overrides: list[str], as_json: bool, results: Path) -> int:
-    """Prints the plan; nothing is written but the inventories of models not met before."""
+def show_plan(
+    study: Path, site: Path | None, overrides: list[str], as_json: bool, results: Path, gpu: str | None = None
+) -> int:
+    """Prints the plan; nothing is written but the inventories of models not met before.
+
+    Exit 2 where a model of it does not fit into the memory of the GPU that is named.
+    """
+    card = None if gpu is None else card_of(gpu)
     file = load_study(study, overrides, site)
     place = place_of(file.site, Orders())
     plan = make_plan(file, results)
@@ -33,8 +45,33 @@ def show_plan(study: Path, site: Path | None, overrides: list[str], as_json: boo
     briefs = store.briefs(plan.study.study)
     stand = standings(plan, briefs, place.machine_class)
     found = estimate(plan, stand, briefs, place, store)
-    typer.echo(json.dumps(_as_json(plan, stand, found), indent=1) if as_json else _as_text(plan, stand, found))
-    return FINE
+    taken = () if card is None else _sizings(plan, card, results, place)
+    if as_json:
+        by_formula = {} if card is None else {"by_formula": {"gpu": asdict(card), "models": [*map(asdict, taken)]}}
+        typer.echo(json.dumps({**_as_json(plan, stand, found), **by_formula}, indent=1))
+    else:
+        typer.echo("\n".join([_as_text(plan, stand, found), *(_on_card(card, taken) if card else ())]))
+    return FINE if card is None or all(one.fits(card) for one in taken) else USER
+
+
+def _sizings(plan: Plan, card: Card, results: Path, place: Place) -> tuple[Sizing, ...]:
+    from harness.sizing import sizings  # it builds networks without weights, which takes seconds
+
+    paths = {label: Path(folder) for label, folder in place.site.paths.items()}
+    return sizings(plan, card, place_artifacts(results, paths.get("artifacts")), paths)
+
+
+def _on_card(card: Card, taken: Sequence[Sizing]) -> Iterator[str]:
+    """What each model takes of a card, and whether it fits."""
+    yield from ("", f"by formula, on one {card.told()}:")
+    for one in taken:
+        needed, stage = one.stage_bytes[one.fullest], one.fullest
+        verdict = "fits" if one.fits(card) else f"does NOT fit into {card.memory_gib:.0f} GiB"
+        size = f"{one.params / 1e9:.2f} billion parameters"
+        yield f"  {one.model}: {size}; at most {needed / GIB:.0f} GiB ({stage}): {verdict}"
+        seconds = ", ".join(f"{stage} {lasting(spent)}" for stage, spent in one.stage_s.items())
+        left_out = f", without {', '.join(one.untold)}" if one.untold else ""
+        yield f"  at least {lasting(sum(one.stage_s.values()))} ({seconds}{left_out})"
 
 
 def _state(standing: Standing) -> str:

@@ -110,13 +110,14 @@ def _warmed_up(writes: list[Write], clock: Clock, options: TurnOptions) -> tuple
 def _times(reader: Reader, prompt: Tensor, new: int, timer: Callable[[Step], Timing]) -> tuple[Timing, ...]:
     """How long each token of a text took, from the whole prompt or the token before to itself."""
     token = prompt
-    reader.begin()
 
     def read() -> None:
         nonlocal token
         token = reader.read(token)
 
-    return tuple(timer(read) for _ in range(new))
+    times = tuple(timer(read) for _ in range(new))
+    reader.begin()  # so that only one network's cache is held at a time
+    return times
 
 
 def _mean(tokens: tuple[Timing, ...]) -> Timing:
