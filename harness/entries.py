@@ -173,7 +173,8 @@ def attempt(checked: Checked, where: str, make: Callable[[], P]) -> P | None:
         return None
     missing = [module for module in made.needs if importlib.util.find_spec(module.partition(".")[0]) is None]
     if missing:
-        checked.problems.append(Problem(where, f"{made.name!r} needs {', '.join(missing)}, not installed here"))
+        remedy = f"; pip install 'ablation-harness[{made.extra}]'" if made.extra else ""
+        checked.problems.append(Problem(where, f"{made.name!r} needs {', '.join(missing)}, not installed here{remedy}"))
         return None
     return made
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from harness.briefs import Brief
-from harness.collectors.base import CostCollector, OutcomeCollector
+from harness.collectors.base import CostCollector, ExamCollector, OutcomeCollector
 from harness.executors.base import gpus_for
 from harness.past_runs import REST, WORDS, PastRuns, bytes_of_artifacts, bytes_of_records
 from harness.pending import Standing
@@ -84,7 +84,7 @@ class _Work:
         self.made: dict[str, int] = dict.fromkeys(STAGES, 0)
         self._past = past
         self._keys = dict(plan.sharing.keys)
-        for stage, kind in (("evaluate", OutcomeCollector), ("cost", CostCollector)):
+        for stage, kind in (("evaluate", (OutcomeCollector, ExamCollector)), ("cost", CostCollector)):
             if not any(isinstance(collector, kind) for collector in plan.collectors):
                 del self._keys[stage]
         self._met: dict[str, set[Hashable]] = {stage: {*map(key, done)} for stage, key in self._keys.items()}

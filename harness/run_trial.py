@@ -10,7 +10,14 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from harness import device as devices
-from harness.collectors.base import Collector, CostCollector, OutcomeCollector, SelectionCollector, collectors
+from harness.collectors.base import (
+    Collector,
+    CostCollector,
+    ExamCollector,
+    OutcomeCollector,
+    SelectionCollector,
+    collectors,
+)
 from harness.datasets.base import Data
 from harness.environment import environment_of
 from harness.errors import DeviceError
@@ -38,6 +45,7 @@ from harness.stages.bench import bench_of
 from harness.stages.cost import cost
 from harness.stages.errands import Alone
 from harness.stages.evaluate import evaluate
+from harness.stages.examine import examine
 from harness.stages.joining import Joined, Lent
 from harness.stages.prepare import prepare
 from harness.stages.recover import ProofError, proved, recover, without
@@ -197,12 +205,15 @@ def _measure(bench: Bench, whole: Network, recovered: Network, found: Findings) 
     wanted = _wanted(bench)
     shown = transformed(bench, recovered, "evaluate")
     outcome_collectors = [c for c in wanted if isinstance(c, OutcomeCollector)]
-    if outcome_collectors:
+    exams = [c for c in wanted if isinstance(c, ExamCollector)]
+    if outcome_collectors or exams:
         with times.timing("evaluate", progress) as used:
             measured, artifacts = evaluate(bench, shown, outcome_collectors)
             found.measurements += measured.measurements
             found.outcomes += measured.outcomes
-            used += artifacts
+            answered, others = examine(bench, shown, exams)
+            found.measurements += answered
+            used += [*artifacts, *others]
     cost_collectors = [c for c in wanted if isinstance(c, CostCollector)]
     if cost_collectors and not _ends_with(bench.job, "evaluate"):
         with times.timing("cost", progress) as used:

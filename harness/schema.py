@@ -51,6 +51,7 @@ class Plugin(Schema):
     name: ClassVar[str]
     revision: ClassVar[int] = 1  # raised when the numbers change; enters every identity that uses the plug-in
     needs: ClassVar[tuple[str, ...]] = ()  # modules that must be importable; the worker loads them once
+    extra: ClassVar[str] = ""  # of this package: what brings them
     code: ClassVar[str] = ""  # of a class from a user's own file: the digest of that file, part of every identity
 
     @classmethod

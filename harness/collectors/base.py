@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from harness.records import Asked, Measurement, Outcome
 from harness.registry import Registry
+from harness.runtimes import DType, Runtime
 from harness.schema import Json, Options, Plugin
 from harness.tasks.base import Batch, OwnInput, Task
 
@@ -145,6 +147,29 @@ class CostCollector(Collector):
 
     @abstractmethod
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:
+        """One measurement for each that was asked for."""
+
+
+@dataclass(frozen=True)
+class Examinee:
+    """A network in eval mode on `device`, and the tokenizer.json that its data is told by; None: bytes."""
+
+    net: nn.Module
+    tokenizer: Path | None
+    device: str
+
+    def cast(self, dtype: DType) -> nn.Module:
+        """The network with weights of this type."""
+        from harness.numerics import cast
+
+        return cast(self.net, Runtime(dtype=dtype))
+
+
+class ExamCollector(Collector):
+    """Puts questions of its own to the network: a benchmark that brings its items, outside of any split."""
+
+    @abstractmethod
+    def collect(self, examinee: Examinee) -> tuple[Measurement, ...]:
         """One measurement for each that was asked for."""
 
 

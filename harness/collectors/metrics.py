@@ -15,6 +15,8 @@ METRICS: dict[str, tuple[str, Better]] = {
     "ece": ("1", "lower"),
     "perplexity": ("1", "lower"),
     "bits_per_byte": ("bit/B", "lower"),
+    "lm_eval": ("1", "higher"),
+    "lm_eval_mean": ("1", "higher"),  # over tasks, each counted once
     "macs": ("MAC", "lower"),
     "flops": ("FLOP", "lower"),
     "params": ("1", "lower"),

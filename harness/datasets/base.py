@@ -90,6 +90,10 @@ class Dataset(Plugin):
             return False
         return True
 
+    def tokenizer_file(self, paths: Mapping[str, Path]) -> Path | None:
+        """The tokenizer.json of a text; None where there is none: for bytes, and for what is no text."""
+        return None
+
     def fetch(self, paths: Mapping[str, Path]) -> None:  # most data sets have nothing to fetch
         """Brings absent files into their folder, where the study asks for that; the launcher calls it once."""
 

@@ -16,7 +16,7 @@ from harness.datasets.places import data_folder, fault, where
 from harness.datasets.rows import Rows
 from harness.datasets.splits import Splits, takes
 from harness.datasets.stretches import TextPart
-from harness.datasets.tokenizing import Encoder, Tokenizer, Tokens, encoder_of, on_hub
+from harness.datasets.tokenizing import Encoder, Tokenizer, Tokens, encoder_of, on_hub, tokenizer_file
 from harness.errors import DataError
 from harness.pretrained import Published
 from harness.schema import Label
@@ -101,6 +101,9 @@ class Text(Dataset):
             stride = self.context if part in LEARNT_FROM else self.stride or self.context
             parts[part] = TextPart(tokens, self.context, stride, is_packed, self._words(len(tokens), stride, is_packed))
         return Data(description, parts)
+
+    def tokenizer_file(self, paths: Mapping[str, Path]) -> Path | None:
+        return tokenizer_file(self.tokenizer, paths, where(self.name, self.title))
 
     def fetch(self, paths: Mapping[str, Path]) -> None:
         if self.rows is not None and not self.is_here(paths):

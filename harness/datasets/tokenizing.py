@@ -129,6 +129,11 @@ def on_hub(tokenizer: str | TokenizerFolder) -> Published | None:
     return Published(f"tokenizer {tokenizer}", tokenizer, (FILE,), None)
 
 
+def tokenizer_file(tokenizer: str | TokenizerFolder, paths: Mapping[str, Path], place: str) -> Path | None:
+    """The tokenizer.json that a study names, None for bytes; raises DataError where it is absent."""
+    return None if tokenizer == OWN else _file(tokenizer, paths, place)[0]
+
+
 def _file(tokenizer: str | TokenizerFolder, paths: Mapping[str, Path], place: str) -> tuple[Path, str]:
     """The tokenizer.json, and what to call it."""
     if isinstance(tokenizer, TokenizerFolder):

@@ -12,7 +12,14 @@ from subjects import MovingClock, example, subject_of
 from tiny_decoder import tiny_decoder
 from torch import nn
 
-from harness.collectors.base import CostCollector, OutcomeCollector, SelectionCollector, collectors
+from harness.collectors.base import (
+    CostCollector,
+    ExamCollector,
+    Examinee,
+    OutcomeCollector,
+    SelectionCollector,
+    collectors,
+)
 from harness.records import Measurement
 from harness.spec import COLLECTORS
 from harness.tasks.classification import Classification
@@ -29,6 +36,8 @@ def answers(name: str, candidate: nn.Module, baseline: nn.Module) -> tuple[Measu
         return collector.collect(subject_of(candidate, baseline), MovingClock())
     if isinstance(collector, SelectionCollector):
         return (collector.answer(0.5, None, {"sets": 3}),)
+    if isinstance(collector, ExamCollector):
+        return collector.collect(Examinee(tiny_decoder(), None, "cpu"))
     assert isinstance(collector, OutcomeCollector)
     if collector.tasks == ("language_modelling",):
         return answers_of_text(collector)
