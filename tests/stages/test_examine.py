@@ -23,7 +23,6 @@ from harness.stages.examine import examine
 from harness.stages.prepare import prepare
 from harness.study_file import load_study
 
-
 DATA = {"name": "text", "label": "texts", "separator": "\n\n\n", "context": 16}
 
 
