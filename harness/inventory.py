@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
-from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, units
+from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, outermost, units
 from harness.models.hub import made_with
 from harness.record_file import why
 from harness.schema import Json, Options, Schema, digest, sealed, unsealed
@@ -72,8 +72,8 @@ class Inventory(Schema):
 
     def saved(self, names: Iterable[str]) -> tuple[int, int]:
         """Parameters, and MACs per item, that go with these sublayers, and with blocks of which none is left."""
-        gone = self.chosen(names)
-        blocks = emptied((s.block, s.frame) for s in gone)
+        gone = outermost(self.chosen(names))
+        blocks = emptied(gone)
         empty = {s.block: s for s in gone if s.block in blocks}
         params = sum(s.params for s in gone) + sum(s.block_params for s in empty.values())
         return params, sum(s.macs for s in gone) + sum(s.block_macs for s in empty.values())
@@ -211,7 +211,7 @@ def _described(net: nn.Module, sublayer: Sublayer, macs: dict[str, int]) -> Subl
 
 def _loose_macs(net: nn.Module, sublayer: Sublayer, macs: dict[str, int]) -> int:
     """What a block multiplies in its own code, outside its modules: the only branch's, if it has one."""
-    if len(sublayer.frame.heads) > 1:
+    if len(sublayer.frame.heads) > 1 or sublayer.branch.within:
         return 0
     children = (f"{sublayer.block}.{name}" for name, _ in net.get_submodule(sublayer.block).named_children())
     return macs.get(sublayer.block, 0) - sum(macs.get(path, 0) for path in children)

@@ -50,6 +50,8 @@ def layouts() -> dict[str, Standing]:
     """The same, found anew."""
     import timm
 
+    import harness.architectures  # noqa: F401  # registers the networks of this package
+
     found = {name: standing(name, module) for module in timm.list_modules() for name in timm.list_models(module=module)}
     return dict(sorted(found.items()))
 

@@ -8,6 +8,7 @@ import safetensors.torch  # noqa: F401
 import timm  # noqa: F401
 import torch.utils.flop_counter  # noqa: F401
 
+import harness.architectures
 import harness.run_trial
 import harness.stages.alone  # noqa: F401
 from harness.collectors.base import collectors

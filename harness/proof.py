@@ -58,7 +58,7 @@ def _left(net: nn.Module, sublayers: tuple[Sublayer, ...], removal: str) -> int:
     """Parameters of the network less those that only the sublayers own; what others hold too stays, and counts once."""
     owned = {f"{s.block}.{name}" for s in sublayers for name in (*s.modules, *s.branch.parameters)}
     if removal == "skip":
-        owned |= emptied((s.block, s.frame) for s in sublayers)
+        owned |= emptied(sublayers)
     named = net.named_parameters(remove_duplicate=False)
     return sum({id(p): p.numel() for name, p in named if not owned.intersection(_ancestors(name))}.values())
 

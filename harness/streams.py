@@ -120,6 +120,9 @@ class _BranchTap:
         if self._window:
             changed = self._seen(self._unit, x, _joined(output, x.shape, self._window))
             return None if changed is None else _cut(changed, self._window)
+        if branch.hands_on:
+            changed = self._seen(self._unit, x, output - x)
+            return None if changed is None else x + changed
         return self._seen(self._unit, x, output)
 
 

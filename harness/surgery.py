@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import SpecError, UnknownNameError, unknown
-from harness.families.base import Sublayer, Unit
+from harness.families.base import Sublayer, Unit, outermost
 from harness.stand_ins import Absent, Lenient, Through
 from harness.streams import tapped
 
@@ -22,7 +22,7 @@ REMOVALS = ("skip", "identity")  # u = x; u = 2x, the attention's output replace
 @contextmanager
 def removed(net: nn.Module, sublayers: Iterable[Sublayer], removal: str) -> Iterator[None]:
     """Within it `net` runs without the sublayers, which are swapped out and back in; no weight is copied."""
-    sublayers = tuple(sublayers)
+    sublayers = outermost(sublayers)
     _check(sublayers, removal)
     edits = _edits(net, sublayers, removal)
     try:
@@ -45,7 +45,7 @@ def masked(net: nn.Module, sublayers: Iterable[Sublayer], removal: str) -> Itera
     What `removed` and `remove` must equal: zeros for `skip`, the input of the branch for `identity`. Where all of a
     block is skipped, the block as a whole adds zeros.
     """
-    sublayers = tuple(sublayers)
+    sublayers = outermost(sublayers)
     _check(sublayers, removal)
     with tapped(net, _replaced_units(net, sublayers, removal), _echo if removal == "identity" else _zeros):
         yield
@@ -132,7 +132,7 @@ def _edit(edits: _Edits, net: nn.Module, sublayer: Sublayer, removal: str) -> No
     layer = _cached_as(net.get_submodule(f"{block}.{head}")) if head in sublayer.modules else None
     end = (
         Absent(passes, onto, layer)
-        if removal == "skip"
+        if removal == "skip" and not sublayer.branch.hands_on
         else Through(returns=(0, *passes) if passes else (), onto=onto, layer_idx=layer)
     )
     edits.modules |= {f"{block}.{name}": end if name == head else Through() for name in sublayer.modules}

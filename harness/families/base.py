@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness.families.layout import BARE, NO_BRANCH, Branch, Frame, Layout, Refusal
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Branch", "Family", "Frame", "Layout", "Refusal", "Sublayer", "Unit", "class_name", "emptied", "units"]
+__all__ = [
+    "Branch",
+    "Family",
+    "Frame",
+    "Layout",
+    "Refusal",
+    "Sublayer",
+    "Unit",
+    "class_name",
+    "emptied",
+    "outermost",
+    "units",
+]
 
 JOINT = ("attention", "mlp")  # kinds that the target `joint` puts in one list
 
@@ -132,14 +144,37 @@ def units(sublayers: tuple[Sublayer, ...], target: str) -> tuple[Unit, ...]:
     if target != "block":
         kinds = JOINT if target == "joint" else (target,)
         return tuple(s.unit for s in sublayers if s.kind in kinds)
-    blocks = dict.fromkeys(s.block for s in sublayers if s.frame.is_whole)
-    members = {block: tuple(s for s in sublayers if s.block == block) for block in blocks}
+    whole = tuple(s for s in sublayers if s.frame.is_whole and not s.branch.within)
+    members = {block: tuple(s for s in whole if s.block == block) for block in dict.fromkeys(s.block for s in whole)}
     return tuple(Unit(block, target, owned[0].depth, owned) for block, owned in members.items())
 
 
-def emptied(gone: Iterable[tuple[str, Frame]]) -> set[str]:
-    """Blocks of which no branch is left, from the block and the frame of each sublayer that goes."""
-    counts = Counter(gone)
+class _InBlock(Protocol):
+    """What is known of a sublayer wherever it is kept."""
+
+    @property
+    def block(self) -> str: ...
+
+    @property
+    def branch(self) -> Branch: ...
+
+    @property
+    def frame(self) -> Frame: ...
+
+
+S = TypeVar("S", bound=_InBlock)
+
+
+def outermost(gone: Iterable[S]) -> tuple[S, ...]:
+    """Those that are no part of another of them: what goes with another sublayer goes once."""
+    gone = tuple(gone)
+    cores = {(one.block, one.branch.core) for one in gone}
+    return tuple(one for one in gone if (one.block, one.branch.within) not in cores)
+
+
+def emptied(gone: Iterable[_InBlock]) -> set[str]:
+    """Blocks of which no branch is left when these sublayers go."""
+    counts = Counter((one.block, one.frame) for one in gone if not one.branch.within)
     return {block for (block, frame), count in counts.items() if frame.is_whole and count == len(frame.heads)}
 
 
@@ -155,7 +190,7 @@ def _offered(path: str, depth: int, block: nn.Module, layout: Layout) -> Iterato
     present = tuple(_present(block, layout))
     is_whole = not refused and _is_covered(block, present, layout.shared)
     shared = tuple(name for name in layout.shared if _holds(block, name) or hasattr(block, name))
-    heads = tuple(branch.head or branch.modules[0] for branch in present)
+    heads = tuple(branch.head or branch.modules[0] for branch in present if not branch.within)
     frame = Frame(layout.stream, layout.returns, shared, heads, is_whole)
     for branch in present:
         if branch.core not in refused:

@@ -32,6 +32,10 @@ class Branch:
     and `is_folded` says that its first axis runs over parts of items, all parts of an item in turn.
 
     Where what `core` is decides the kind, `of` are the classes that it is one of.
+
+    `within` is the core of the branch that this one is a part of, and goes with; x is then not the block's stream, but
+    what enters the part. With `hands_on` the head is a step of its block that nothing is added to, f(x) of x's shape:
+    where it is gone x goes on in its place, and what it adds is f(x) - x.
     """
 
     kind: str
@@ -49,6 +53,8 @@ class Branch:
     is_folded: bool = False
     parameters: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
+    within: str = ""
+    hands_on: bool = False
 
     def at(self, child: str) -> Branch:
         """The same for one child of a container: `*` becomes its name."""

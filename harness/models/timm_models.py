@@ -37,12 +37,16 @@ def architectures() -> list[str]:
     """Every architecture that can be built, sorted."""
     import timm
 
+    import harness.architectures  # noqa: F401  # registers the networks of this package
+
     return sorted(timm.list_models())
 
 
 def check_architecture(architecture: str, options: Options, where: str = "") -> None:
     """Raises for a name or an option that no network could be built from; `where` is the place of the model."""
     import timm
+
+    import harness.architectures  # noqa: F401  # registers the networks of this package
 
     # timm would take `hf-hub:` and `local-dir:` here, and follow them to wherever they point.
     if not re.fullmatch(r"[\w.]+", architecture) or not timm.is_model(architecture):
@@ -66,6 +70,8 @@ _FOREIGN_SENTENCE = "is no option of an architecture; weights are asked for by '
 def built(architecture: str, options: Options, task_options: Options) -> nn.Module:
     """The network with whatever weights its own initialisation draws."""
     import timm
+
+    import harness.architectures  # noqa: F401  # registers the networks of this package
 
     with _refusals(architecture, {**options, **task_options}):
         net: nn.Module = timm.create_model(architecture, **_arguments(options, task_options))

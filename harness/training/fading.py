@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from harness.families.base import Sublayer, Unit
+from harness.families.base import Sublayer, Unit, outermost
 from harness.streams import tapped
 from harness.surgery import removed
 
@@ -67,6 +67,7 @@ def faded(x: Tensor, added: Tensor, factor: float, removal: str) -> Tensor:
 
 def faded_units(sublayers: tuple[Sublayer, ...], removal: str) -> Iterator[Unit]:
     """The sublayers; and instead of all those of a block that has nothing else, the block."""
+    sublayers = outermost(sublayers)
     blocks = dict.fromkeys(s.block for s in sublayers)
     for block in blocks:
         gone = tuple(s for s in sublayers if s.block == block)

@@ -8,15 +8,18 @@ from typing import Any, TypeAlias
 from torch import nn
 
 from harness.errors import Problem, SpecError
+from harness.training.declared import with_learning_rate_factors
 
 Groups: TypeAlias = list[dict[str, Any]]
 
 
 def parameter_groups(net: nn.Module, weight_decay: float, layer_decay: float | None) -> Groups:
-    """Groups for AdamW; with a layer decay each carries an `lr_scale` of its own."""
+    """Groups for AdamW; with a layer decay, or rates that the network declares, each has an `lr_scale` of its own."""
     if layer_decay is None:
-        return weight_decay_groups(net, weight_decay)
-    return layer_decay_groups(net, weight_decay, layer_decay)
+        groups = weight_decay_groups(net, weight_decay)
+    else:
+        groups = layer_decay_groups(net, weight_decay, layer_decay)
+    return with_learning_rate_factors(net, groups)
 
 
 def weight_decay_groups(net: nn.Module, weight_decay: float) -> Groups:

@@ -26,6 +26,7 @@ from harness.tasks.base import Batch, Task
 from harness.training.averaging import Average
 from harness.training.checkpoints import Checkpoints, Position
 from harness.training.circle import ALONE, Circle, Share
+from harness.training.declared import with_auxiliary_losses
 from harness.training.groups import parameter_groups
 from harness.training.halting import Halt, Halted, halting
 from harness.training.losses import REMEDY, Losses
@@ -228,8 +229,10 @@ class _Training:
 
     def _loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         if self.course.loss is not None:
-            return self.course.loss(outputs, batch)
-        return self.task.loss(outputs, batch, self.options.label_smoothing)
+            loss = self.course.loss(outputs, batch)
+        else:
+            loss = self.task.loss(outputs, batch, self.options.label_smoothing)
+        return with_auxiliary_losses(self.net, loss)
 
 
 def _mixing(options: TrainOptions, course: Course, device: str) -> Mixing | None:

@@ -1,0 +1,41 @@
+"""What every entry point of this folder does: timm's builder is given a class and what a table of a paper says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, TypeVar
+
+from timm.models import build_model_with_cfg
+from torch import nn
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def configuration(size: int, first_conv: str, classifier: str, **others: Any) -> dict[str, Any]:
+    """timm's configuration of a network without weights, for square inputs of `size` and ImageNet's classes.
+
+    `first_conv` and `classifier` are paths of modules. ImageNet's mean and deviation, and timm's other defaults, unless
+    `others` say otherwise.
+    """
+    return {
+        "url": "",
+        "num_classes": 1000,
+        "input_size": (3, size, size),
+        "first_conv": first_conv,
+        "classifier": classifier,
+        **others,
+    }
+
+
+def built(kind: type[N], name: str, table: dict[str, Any], pretrained: bool, options: dict[str, Any]) -> N:
+    """The network `name` by timm's builder: what the paper's `table` says of it, and over that the user's `options`."""
+    if pretrained:
+        raise ValueError(f"no weights are published for {name}; build it without 'pretrained', and train or load it")
+    net: N = build_model_with_cfg(kind, name, False, **{**table, **options})
+    return net
+
+
+def check_choice(option: str, value: object, known: Collection[object]) -> None:
+    """Raises ValueError for a value that an option does not know."""
+    if value not in known:
+        raise ValueError(f"{option} must be one of {', '.join(map(str, known))}, not {value!r}")
