@@ -21,6 +21,7 @@ from harness.errors import Problem, unknown
 from harness.families.catalogue import families
 from harness.model_checks import check_models
 from harness.published.values import names
+from harness.records import STAGES
 from harness.recoveries.base import recoveries
 from harness.searches.base import Search, searches
 from harness.spec import Choice, CriterionChoice, Published, Study, TransformChoice
@@ -128,6 +129,7 @@ def _check_transforms(study: Study, checked: Checked) -> None:
             label = "+".join(label for _, _, label in found)[:64] or "none"
             checked.transforms[index] = TransformEntry(label, tuple((stage, plugin) for stage, plugin, _ in found))
         _check_repeats(checked, plugins, places)
+        _check_starts(checked, chain, plugins, places)
     check_unique(
         checked, ((f"transforms.{i}", entry.label, [*entry.identity]) for i, entry in checked.transforms.items())
     )
@@ -141,6 +143,15 @@ def _check_repeats(checked: Checked, chain: Sequence[Transform | None], places: 
         for number, (name, place) in enumerate(once)
         if name in names[:number]
     ]
+
+
+def _check_starts(
+    checked: Checked, chain: Sequence[TransformChoice], plugins: Sequence[Transform | None], places: Sequence[str]
+) -> None:
+    for choice, plugin, place in zip(chain, plugins, places, strict=True):
+        if plugin and choice.from_ and STAGES.index(choice.from_) < STAGES.index(plugin.earliest):
+            first = f"{plugin.name!r} can start at {plugin.earliest} at the earliest"
+            checked.problems.append(Problem(f"{place}.from", f"{first}, not at {choice.from_}"))
 
 
 def _transform_label(choice: TransformChoice, plugin: Transform) -> str:

@@ -35,6 +35,12 @@ DECODERS = """
 Decoders of transformers by their type, which their configuration calls `model_type`
 ([language_models.md](language_models.md)). Every attention and every MLP may go, down to embedding, last norm and head.
 """
+OWN = """
+## Architectures
+
+Networks of the literature that are built here ([architectures.md](architectures.md)). Some kinds are parts of another:
+a part that is removed is missing there, a step hands on what it is given.
+"""
 EXTRA = """
 ## One's own family
 
@@ -46,7 +52,8 @@ up, and names and values of what remains stay as they were.
 
 def page() -> str:
     """The whole page, for the installed timm."""
-    found = layouts()
+    own = {module for family in _of("harness") for module in family.homes}
+    found = {name: standing for name, standing in layouts().items() if standing.module not in own}
     addressed = sum(1 for standing in found.values() if standing.family)
     counts = f"Of the {len(found):,} names of timm {version('timm')}, {addressed:,} are addressed"
     parts = [
@@ -55,6 +62,7 @@ def page() -> str:
         f"\n{counts} and {len(found) - addressed:,} refused.\n",
         *_addressed(found),
         *_refused(found),
+        *_own(),
         *_decoders(),
         EXTRA,
     ]
@@ -71,6 +79,15 @@ def _addressed(found: dict[str, Standing]) -> list[str]:
             first = (family.name, named) if at == 0 else ("", "")
             remarks = _remarks(layout) + ([f"no chain: {family.no_chain}"] if family.no_chain and at == 0 else [])
             lines.append(_row(*first, f"`{name.rpartition('.')[2]}`", _kinds(layout), "; ".join(remarks)))
+    return lines
+
+
+def _own() -> list[str]:
+    lines = [OWN, "\n| family | block | kinds | never offered, and remarks |\n| --- | --- | --- | --- |\n"]
+    for family in _of("harness"):
+        for name, layout in family.layouts.items():
+            remarks = "; ".join(_remarks(layout))
+            lines.append(_row(family.name, f"`{name.rpartition('.')[2]}`", _kinds(layout), remarks))
     return lines
 
 

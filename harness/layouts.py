@@ -19,7 +19,7 @@ UNCLASSIFIED = "no family describes it yet"
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an architecture stands: `module` is timm's; either a `family` addresses it or there is a `reason`."""
+    """Where an architecture stands: either a `family` addresses it or there is a `reason`; `module` registers it."""
 
     module: str
     family: str = ""
@@ -31,7 +31,7 @@ def kept_layouts(folder: Path) -> dict[str, Standing]:
 
     The first call loads timm and builds what cannot be told from its module alone; later calls import no torch.
     """
-    path = folder / f"layouts-{digest([version('timm'), __version__, written_in()])}.json"
+    path = folder / f"layouts-{digest([version('timm'), __version__, written_in(), _own()])}.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         return {name: Standing(**fields) for name, fields in kept.items()}
@@ -39,6 +39,11 @@ def kept_layouts(folder: Path) -> dict[str, Standing]:
         found = layouts()
         write_kept(path, json.dumps({name: asdict(standing) for name, standing in found.items()}, indent=0))
     return found
+
+
+def _own() -> list[str]:
+    """The text of the networks that are built here, read without the libraries that they stand on."""
+    return [path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parent / "architectures").glob("*.py"))]
 
 
 def decoders() -> list[str]:

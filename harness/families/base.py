@@ -84,7 +84,7 @@ class Family:
 
     @property
     def library(self) -> str:
-        """What builds its models: `timm` or `transformers`, or another package."""
+        """What builds its models: `timm`, `transformers`, `harness` for those of this package, or another package."""
         return self.model_classes[0].partition(".")[0]
 
     @property

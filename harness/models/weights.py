@@ -63,7 +63,11 @@ def load_file(net: nn.Module, path: Path) -> None:
 
 
 def put_state(net: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Puts tensors into a network that has exactly their names and shapes; raises DataError otherwise."""
+    """Puts tensors into a network that has exactly their names and shapes; raises DataError otherwise.
+
+    A network that has been published under other names may say by `from_published` what these are called here.
+    """
+    state = getattr(net, "from_published", dict)(state)
     problems = list(_misfits(net.state_dict(), state))
     if problems:
         raise DataError(Problem(where, f"these weights belong to another network: {text}") for text in problems)

@@ -17,6 +17,7 @@ class Transform(Plugin, ABC):
     """Changes how a network computes; names and values of its weights stay unless a transform says otherwise."""
 
     starts: ClassVar[str] = "evaluate"  # the first stage that sees it, where a study does not say
+    earliest: ClassVar[str] = "prepare"  # the first stage that it may start at
     is_once: ClassVar[bool] = False  # a network that has it cannot have it again
     shares_prefixes: ClassVar[bool] = True  # False: what a block gives out is not all that later blocks need
 

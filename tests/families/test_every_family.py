@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 import torch
+from architecture_cases import CASES as OWN
 from cases import Case
 from hierarchical_cases import CASES as HIERARCHICAL
 from isotropic_cases import CASES as ISOTROPIC
@@ -21,8 +22,8 @@ from harness.surgery import remove, removed
 
 pytestmark = pytest.mark.slow
 
-CASES = (*ISOTROPIC, *HIERARCHICAL)
-OF_TIMM = tuple(family for family in families() if family.library == "timm")
+CASES = (*ISOTROPIC, *HIERARCHICAL, *OWN)
+FAMILIES = tuple(family for family in families() if family.library != "transformers")
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES])
 
 
@@ -81,7 +82,8 @@ def test_what_is_offered_is_what_the_case_says(case: Case) -> None:
 def test_names_are_unique_and_every_module_is_owned_once(case: Case) -> None:
     sublayers = sublayers_of(case)
     assert len({s.name for s in sublayers}) == len(sublayers)
-    owned = [f"{s.block}.{name}" for s in sublayers for name in (*s.modules, *s.branch.parameters)]
+    whole = [sublayer for sublayer in sublayers if not sublayer.branch.within]
+    owned = [f"{s.block}.{name}" for s in whole for name in (*s.modules, *s.branch.parameters)]
     assert len(set(owned)) == len(owned)
     assert not [a for a in owned for b in owned if a.startswith(f"{b}.")]
 
@@ -152,8 +154,11 @@ def test_what_is_seen_is_a_stream_and_what_is_added_to_it(case: Case) -> None:
 @every_case
 def test_what_is_given_back_is_what_is_added(case: Case) -> None:
     net, expected = net_of(case), outputs(net_of(case), case)
-    with tapped(net, singles_of(case), lambda unit, x, added: added.clone()):
+    sums = [unit for unit in singles_of(case) if not unit.sublayers[0].branch.hands_on]
+    with tapped(net, sums, lambda unit, x, added: added.clone()):
         assert torch.equal(outputs(net, case), expected)
+    with tapped(net, singles_of(case), lambda unit, x, added: added.clone()):  # x + (f(x) - x) is f(x) but for rounding
+        torch.testing.assert_close(outputs(net, case), expected, rtol=1e-4, atol=1e-4)
     for unit in (singles_of(case)[0], singles_of(case)[-1]):
         with tapped(net, (unit,), lambda unit, x, added: added + x):
             assert not torch.equal(outputs(net, case), expected)
@@ -181,7 +186,7 @@ def test_a_block_adds_what_its_branches_add(case: Case) -> None:
 
     def add(unit: Unit, x: Tensor, added: Tensor) -> None:
         block = unit.sublayers[0].block
-        if not unit.sublayers[0].frame.is_whole:
+        if not unit.sublayers[0].frame.is_whole or unit.sublayers[0].branch.within:
             return
         sums[block] = sums[block] + added.reshape(sums[block].shape) if block in sums else added
         streams[block] = max(streams.get(block, 1.0), float(x.abs().amax()))
@@ -242,9 +247,9 @@ def _zeroed(kept: object) -> object:
 
 def test_every_kind_of_block_has_a_case() -> None:
     classes = {class_name(module) for case in CASES for module in case.net("meta").modules()}
-    known = {name for family in OF_TIMM for name in family.layouts}
+    known = {name for family in FAMILIES for name in family.layouts}
     assert not known - classes
 
 
 def test_every_family_has_a_case() -> None:
-    assert {family.name for family in OF_TIMM} == {case.family for case in CASES}
+    assert {family.name for family in FAMILIES} == {case.family for case in CASES}
