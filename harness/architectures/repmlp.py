@@ -19,6 +19,9 @@ from harness.architectures.injection import convolution_matrix, folded, merged
 class Normed(nn.Sequential):
     """A convolution without bias and a norm after it, then an activation where one is given."""
 
+    conv: nn.Conv2d
+    norm: nn.BatchNorm2d
+
     def __init__(self, conv: nn.Conv2d, activation: nn.Module | None = None) -> None:
         layers = OrderedDict(conv=conv, norm=nn.BatchNorm2d(conv.out_channels))
         super().__init__(layers if activation is None else OrderedDict(**layers, activation=activation))
@@ -85,7 +88,9 @@ class LocalPerceptron(nn.Module):
 
     def matrix(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """W_conv (s, h w, h w) and bias (s,) of all branches together."""
-        kernel, bias = merged(folded(branch.conv.weight, branch.norm) for branch in self.branches.values())
+        kernel, bias = merged(
+            folded(branch.conv.weight, branch.norm) for branch in self.branches.values() if isinstance(branch, Normed)
+        )
         return convolution_matrix(kernel, size), bias
 
 

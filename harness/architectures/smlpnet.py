@@ -13,7 +13,7 @@ from operator import add
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 from torch.nn.functional import gelu

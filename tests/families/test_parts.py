@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -54,7 +56,7 @@ def net() -> nn.Sequential:
 
 
 @pytest.fixture
-def sublayers(net: nn.Sequential) -> tuple[Sublayer, ...]:
+def sublayers(net: Any) -> tuple[Sublayer, ...]:
     family = Family("pairs", (class_name(net),), {class_name(net[0]): LAYOUT})
     return family.sublayers(net)
 
@@ -77,13 +79,13 @@ def test_a_block_is_made_of_what_is_no_part(sublayers: tuple[Sublayer, ...]) -> 
     assert first.sublayers[0].frame.is_whole
 
 
-def test_a_part_that_is_gone_adds_nothing(net: nn.Sequential, sublayers: tuple[Sublayer, ...]) -> None:
+def test_a_part_that_is_gone_adds_nothing(net: Any, sublayers: tuple[Sublayer, ...]) -> None:
     found = remove(net[:1], named(sublayers, "0.mixer.part"), "skip")(X)
     expected = X + net[0].mixer.step(2 * X)
     torch.testing.assert_close(found, expected + net[0].mlp(expected))
 
 
-def test_a_step_that_is_gone_hands_on_what_it_is_given(net: nn.Sequential, sublayers: tuple[Sublayer, ...]) -> None:
+def test_a_step_that_is_gone_hands_on_what_it_is_given(net: Any, sublayers: tuple[Sublayer, ...]) -> None:
     found = remove(net[:1], named(sublayers, "0.mixer.step"), "skip")(X)
     expected = X + 2 * X + net[0].mixer.part(X)
     torch.testing.assert_close(found, expected + net[0].mlp(expected))
@@ -92,14 +94,14 @@ def test_a_step_that_is_gone_hands_on_what_it_is_given(net: nn.Sequential, subla
 @pytest.mark.parametrize(
     "names", [("0.mixer.part",), ("1.mixer.step",), ("0.mixer.part", "0.mixer.step"), ("0.mixer",)]
 )
-def test_removed_equals_masked(net: nn.Sequential, sublayers: tuple[Sublayer, ...], names: tuple[str, ...]) -> None:
+def test_removed_equals_masked(net: Any, sublayers: tuple[Sublayer, ...], names: tuple[str, ...]) -> None:
     gone = named(sublayers, *names)
     with masked(net, gone, "skip"):
         expected = net(X)
     torch.testing.assert_close(remove(net, gone, "skip")(X), expected)
 
 
-def test_a_part_goes_once_with_what_it_is_a_part_of(net: nn.Sequential, sublayers: tuple[Sublayer, ...]) -> None:
+def test_a_part_goes_once_with_what_it_is_a_part_of(net: Any, sublayers: tuple[Sublayer, ...]) -> None:
     both = named(sublayers, "0.mixer", "0.mixer.step")
     assert [s.name for s in outermost(both)] == ["0.mixer"]
     assert torch.equal(remove(net, both, "skip")(X), remove(net, both[:1], "skip")(X))
@@ -110,7 +112,7 @@ def test_parts_do_not_empty_a_block(sublayers: tuple[Sublayer, ...]) -> None:
     assert emptied(named(sublayers, "0.mixer", "0.mlp", "1.mlp")) == {"0"}
 
 
-def test_a_step_adds_what_it_changes(net: nn.Sequential, sublayers: tuple[Sublayer, ...]) -> None:
+def test_a_step_adds_what_it_changes(net: Any, sublayers: tuple[Sublayer, ...]) -> None:
     seen: list[Tensor] = []
     (step,) = named(sublayers, "0.mixer.step")
     with torch.no_grad(), tapped(net, [step.unit], lambda _, x, added: seen.extend((x, added))):
@@ -119,7 +121,7 @@ def test_a_step_adds_what_it_changes(net: nn.Sequential, sublayers: tuple[Sublay
         torch.testing.assert_close(seen, [x, net[0].mixer.step(x) - x])
 
 
-def test_a_step_fades_into_what_it_is_given(net: nn.Sequential, sublayers: tuple[Sublayer, ...]) -> None:
+def test_a_step_fades_into_what_it_is_given(net: Any, sublayers: tuple[Sublayer, ...]) -> None:
     gone = named(sublayers, "0.mixer.step")
     with torch.no_grad(), Fading(net, gone, "skip") as fading:
         whole = net(X)

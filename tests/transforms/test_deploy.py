@@ -128,7 +128,7 @@ def test_a_study_measures_both_forms_with_and_without_local_perceptrons(tmp_path
     """Deployed, a network without local perceptrons costs what one with them costs, and is as accurate as before."""
     path = study(tmp_path, transforms=["none", "deploy"], collectors=["accuracy", "macs", "params"])
     plan = make_plan(load_study(path), tmp_path)
-    found = {}
+    found: dict[tuple[str, bool], dict[str, Any]] = {}
     for assignment in assignments(plan, standings(plan, (), None)):
         record = run_trial(job_of(plan, tmp_path), assignment, lambda stage, note: None)
         assert record.status == "ok", record.reason
