@@ -7,7 +7,7 @@ MLPs", arXiv 2208.00929. The third form, gates of queries and keys, is in `gi_at
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -163,10 +163,7 @@ class Convolution(nn.Module):
 
 
 class CycleMlp(nn.Module):
-    """Images (n, channels, height, width) of any size to logits (n, classes); the options are CycleMlpOptions.
-
-    Parameters are called as in the published code, whose fixed offsets (`offset`) are no part of this network's state.
-    """
+    """Images (n, channels, height, width) of any size to logits (n, classes); the options are CycleMlpOptions."""
 
     __signature__ = inspect.signature(CycleMlpOptions)
 
@@ -215,7 +212,12 @@ class CycleMlp(nn.Module):
         """Another head, none for no classes; there is one way to pool, the mean."""
         check_choice("global_pool", global_pool, (None, "avg"))
         self.num_classes = num_classes
-        self.head = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+        device = self.norm.weight.device
+        self.head = nn.Linear(self.num_features, num_classes, device=device) if num_classes else nn.Identity()
+
+    def from_published(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors of the papers' own code, where the fixed offsets of a CycleFC are part of the state."""
+        return {name: tensor for name, tensor in state.items() if not name.endswith(".offset")}
 
 
 def _stages(asked: CycleMlpOptions) -> list[nn.Module]:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,9 +19,8 @@ from torch import Tensor, nn
 from harness.architectures.attention import Attention, RelativeAttention
 from harness.architectures.building import built, check_choice, configuration
 from harness.architectures.pyramid import Size, map_sizes
-from harness.architectures.token_merging import LinearMerging, TokenMerging
+from harness.architectures.token_merging import MERGINGS, PatchEmbedding, merging
 
-MERGINGS = ("deformable", "conv2x2", "linear")
 POSITIONS = ("relative", "absolute")
 POOLS = ("avg", "token")
 OFFSET_RATE = 0.01  # share of the learning rate at which the offsets of token merging learn
@@ -123,20 +123,6 @@ class Block(nn.Module):
         return given
 
 
-class PatchEmbedding(nn.Module):
-    """LN(convolution of patches side by side): images (n, channels, height, width) to tokens (n, H*W, width)."""
-
-    def __init__(self, channels: int, width: int, patch: int, eps: float) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(channels, width, patch, patch)
-        self.norm = nn.LayerNorm(width, eps=eps)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As the class says."""
-        found: Tensor = self.norm(self.proj(x).flatten(2).transpose(1, 2))
-        return found
-
-
 class Layer(nn.Module):
     """The blocks of a stage and what merges their tokens; the last stage merges none."""
 
@@ -152,10 +138,7 @@ class Layer(nn.Module):
 
 
 class Lit(nn.Module):
-    """Images (n, channels, height, width) of one size to logits (n, classes); the options are LitOptions.
-
-    Parameters of networks with relative positions (S, M, B) are called as in the published code.
-    """
+    """Images (n, channels, height, width) of one size to logits (n, classes); the options are LitOptions."""
 
     __signature__ = inspect.signature(LitOptions)
 
@@ -225,7 +208,12 @@ class Lit(nn.Module):
         """Another head, none for no classes; a class token belongs to the weights, and stays or stays away."""
         check_choice("global_pool", global_pool, (None, self.global_pool))
         self.num_classes = num_classes
-        self.head = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+        device = self.norm.weight.device
+        self.head = nn.Linear(self.num_features, num_classes, device=device) if num_classes else nn.Identity()
+
+    def from_published(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors of the paper's own code for Ti under this network's names; those of S, M and B are the same there."""
+        return {_own_name(name): tensor for name, tensor in state.items()}
 
     def _start(self) -> None:
         """Linear maps and positions start small; convolutions as torch starts them, norms and biases at rest."""
@@ -238,20 +226,35 @@ class Lit(nn.Module):
                 nn.init.zeros_(module.bias)
 
 
+_NAMES = (
+    (r"^patch_embed1\.", "patch_embed."),
+    (r"^patch_embed(\d)\.", lambda found: f"layers.{int(found[1]) - 2}.downsample."),
+    (r"^pos_embed(\d)$", lambda found: f"pos_embed.{int(found[1]) - 1}"),
+    (r"^block(\d)\.", lambda found: f"layers.{int(found[1]) - 1}.blocks."),
+)
+
+
+def _own_name(name: str) -> str:
+    for published, own in _NAMES:
+        name = re.sub(published, own, name)
+    return name
+
+
 def _layers(asked: LitOptions, stages: Sequence[Stage]) -> list[Layer]:
     count = sum(stage.depth for stage in stages)
     rates = iter([asked.drop_path_rate * at / max(count - 1, 1) for at in range(count)])
     found = []
     for stage, following in zip(stages, [*stages[1:], None], strict=True):
         blocks = [Block(stage, asked.position, next(rates), asked.norm_eps) for _ in range(stage.depth)]
-        found.append(Layer(blocks, None if following is None else _merging(asked, stage, following.width)))
+        found.append(
+            Layer(
+                blocks,
+                None
+                if following is None
+                else merging(asked.merging, stage.grid, (stage.width, following.width), asked.norm_eps),
+            )
+        )
     return found
-
-
-def _merging(asked: LitOptions, stage: Stage, out: int) -> nn.Module:
-    if asked.merging == "linear":
-        return LinearMerging(stage.grid, stage.width, out, asked.norm_eps)
-    return TokenMerging(stage.grid, stage.width, out, asked.merging == "deformable")
 
 
 # Ti differs from the others in position, pooling and MLPs too: the four are no series of sizes.

@@ -1,7 +1,7 @@
-"""Token merging of LIT: four neighbouring tokens become one, each read where an offset of its own says.
+"""Tokens of LIT: made of patches, and merged four to one, each of the four read where an offset of its own says.
 
-"Less is More: Pay Less Attention in Vision Transformers", arXiv 2105.14217: a deformable 2x2 convolution of stride 2,
-in torch alone.
+"Less is More: Pay Less Attention in Vision Transformers", arXiv 2105.14217. Deformable token merging is a deformable
+2x2 convolution of stride 2, here in torch alone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MERGINGS = ("deformable", "conv2x2", "linear")
 TAPS = 4  # of a 2x2 kernel, row by row
 
 
@@ -46,6 +47,20 @@ class DeformableConvolution(nn.Conv2d):
         return super().forward(displaced(x, self.conv_offset(x)))
 
 
+class PatchEmbedding(nn.Module):
+    """LN(convolution of patches side by side): images (n, channels, height, width) to tokens (n, H*W, width)."""
+
+    def __init__(self, channels: int, width: int, patch: int, eps: float) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(channels, width, patch, patch)
+        self.norm = nn.LayerNorm(width, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the class says."""
+        found: Tensor = self.norm(self.proj(x).flatten(2).transpose(1, 2))
+        return found
+
+
 class TokenMerging(nn.Module):
     """GELU(BN(convolution)), the convolution deformable or plain. Tokens (n, H*W, width) to (n, H*W/4, out)."""
 
@@ -75,3 +90,10 @@ class LinearMerging(nn.Module):
         """As the class says."""
         merged: Tensor = self.norm(self.proj(x.transpose(1, 2).unflatten(2, self.grid)).flatten(2).transpose(1, 2))
         return merged
+
+
+def merging(kind: str, grid: tuple[int, int], widths: tuple[int, int], eps: float) -> nn.Module:
+    """What merges the tokens of a map `grid` from the first width to the second; `kind` is one of MERGINGS."""
+    if kind == "linear":
+        return LinearMerging(grid, *widths, eps)
+    return TokenMerging(grid, *widths, is_deformable=kind == "deformable")

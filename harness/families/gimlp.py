@@ -8,21 +8,23 @@ from harness.families.vision_transformer import HOME
 
 _GIMLP = "harness.architectures.gimlp"
 
-# What a gate multiplies goes on as it is where the gate is gone.
+_NOTE = "a `gate` is a factor inside another branch: what it multiplies goes on as it is where it is removed"
 _CYCLE = Layout(
     (
         Branch("token_mixer", "attn", ("norm1", "attn", "drop_path1")),
-        MLP,
         Branch("gate", "mlp.gate", ("mlp.gate",), within="mlp", hands_on=True),
-    )
+        MLP,
+    ),
+    notes=(_NOTE,),
 )
 _GATED = Layout(
     (
-        ATTENTION,
         Branch("gate", "attn.query_gate", ("attn.query_gate",), within="attn", hands_on=True),
         Branch("gate", "attn.key_gate", ("attn.key_gate",), within="attn", hands_on=True),
+        ATTENTION,
         MLP,
-    )
+    ),
+    notes=(_NOTE,),
 )
 
 FAMILIES: tuple[Family, ...] = (
