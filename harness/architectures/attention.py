@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from timm.layers import trunc_normal_
+from timm.layers.weight_init import trunc_normal_
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,7 +36,7 @@ class Attention(nn.Module):
         return None
 
     def _in_heads(self, part: Tensor) -> Tensor:
-        return part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return part.reshape(*part.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class RelativeAttention(Attention):

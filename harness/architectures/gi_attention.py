@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from timm.layers import trunc_normal_
+from timm.layers.weight_init import trunc_normal_
 from timm.models import generate_default_cfgs, register_model
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -83,7 +83,7 @@ class GatedAttention(Attention):
         return query, key, value
 
 
-class GiVisionTransformer(VisionTransformer):  # type: ignore[misc]  # timm's base is Any to mypy
+class GiVisionTransformer(VisionTransformer):
     """timm's vision transformer with gated attention; GateOptions, and timm's options for all else."""
 
     __signature__ = inspect.Signature(
@@ -98,7 +98,7 @@ class GiVisionTransformer(VisionTransformer):  # type: ignore[misc]  # timm's ba
         asked = GateOptions(**{name: options.pop(name) for name in names if name in options})
         super().__init__(**options)
         for at in asked.gated(len(self.blocks)):
-            plain = self.blocks[at].attn
+            plain: Any = self.blocks[at].attn
             if not isinstance(plain.q_norm, nn.Identity):
                 raise ValueError("gates are of plain projections; qk_norm must be false")
             self.blocks[at].attn = GatedAttention(plain, asked)
@@ -120,7 +120,7 @@ def _registered(name: str) -> Callable[..., GiVisionTransformer]:
         return built(GiVisionTransformer, name, TABLE[name], pretrained, options)
 
     entry.__name__ = name
-    return register_model(entry)  # type: ignore[no-any-return]  # timm's gives back what it is given
+    return register_model(entry)
 
 
 ENTRIES = tuple(map(_registered, TABLE))

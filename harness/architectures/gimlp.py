@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from timm.layers import DropPath, trunc_normal_
+from timm.layers.drop import DropPath
+from timm.layers.weight_init import trunc_normal_
 from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 from torch.nn.functional import gelu
@@ -54,9 +55,9 @@ class CycleMlpOptions:
     drop_path_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.inhibition == "attention":
-            raise ValueError("inhibition 'attention' gates queries and keys, and CycleMLP has none; take gi_deit_tiny")
-        check_choice("inhibition", self.inhibition, FORMS)
+        if self.inhibition not in FORMS:
+            known = ", ".join(FORMS)
+            raise ValueError(f"inhibition must be one of {known}, not {self.inhibition!r}; in attention: gi_deit_tiny")
         if (self.inhibition == "none") != (self.inhibition_level is None):
             raise ValueError("inhibition 'figure' and 'code' need an inhibition_level, and 'none' has none")
         lengths = {len(self.embed_dims), len(self.depths), len(self.mlp_ratios)}
@@ -124,7 +125,7 @@ class Cycle(nn.Module):
     def weights(self, mean: Tensor) -> Tensor:
         """Means over positions (n, width) to the branches' weights (n, width, 3), which sum to 1."""
         logits: Tensor = self.reweight(mean)
-        return logits.unflatten(-1, (-1, 3)).softmax(-1)
+        return logits.reshape(*mean.shape, 3).softmax(-1)
 
 
 class Block(nn.Module):
@@ -197,7 +198,7 @@ class CycleMlp(nn.Module):
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """The last map (n, H, W, width) to logits, or to its mean over positions."""
         x = x.mean((1, 2))
-        return x if pre_logits else self.head(x)  # type: ignore[no-any-return]  # a module's
+        return x if pre_logits else self.head(x)
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Which layer a parameter belongs to, for timm's layer decay: stages, or their blocks."""
@@ -254,7 +255,7 @@ def _registered(name: str) -> Callable[..., CycleMlp]:
         return built(CycleMlp, name, TABLE[name], pretrained, options)
 
     entry.__name__ = name
-    return register_model(entry)  # type: ignore[no-any-return]  # timm's gives back what it is given
+    return register_model(entry)
 
 
 ENTRIES = tuple(map(_registered, TABLE))

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from timm.layers import DropPath, Mlp, trunc_normal_
+from timm.layers.drop import DropPath
+from timm.layers.mlp import Mlp
+from timm.layers.weight_init import trunc_normal_
 from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 
@@ -134,7 +136,7 @@ class Layer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (n, H*W, width) to those of the next stage, (n, H*W/4, width there)."""
         given: Tensor = self.blocks(x)
-        return given if self.downsample is None else self.downsample(given)  # type: ignore[no-any-return]  # a module's
+        return given if self.downsample is None else self.downsample(given)
 
 
 class Lit(nn.Module):
@@ -184,7 +186,7 @@ class Lit(nn.Module):
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Normed tokens to logits, or to what the head reads (n, width): the class token or the mean."""
         x = x[:, 0] if self.global_pool == "token" else x.mean(dim=1)
-        return x if pre_logits else self.head(x)  # type: ignore[no-any-return]  # a module's
+        return x if pre_logits else self.head(x)
 
     def learning_rate_factors(self) -> dict[str, float]:
         """The offsets of token merging learn at a hundredth of the rate, in all published networks."""
@@ -288,7 +290,7 @@ def _registered(name: str) -> Callable[..., Lit]:
         return built(Lit, name, TABLE[name], pretrained, options)
 
     entry.__name__ = name
-    return register_model(entry)  # type: ignore[no-any-return]  # timm's gives back what it is given
+    return register_model(entry)
 
 
 ENTRIES = tuple(map(_registered, TABLE))

@@ -14,6 +14,11 @@ MERGINGS = ("deformable", "conv2x2", "linear")
 TAPS = 4  # of a 2x2 kernel, row by row
 
 
+def as_map(x: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Tokens (n, H*W, width) as a map (n, width, H, W), without a copy."""
+    return x.transpose(1, 2).reshape(len(x), -1, *grid)
+
+
 def displaced(x: Tensor, offsets: Tensor) -> Tensor:
     """The map x (n, channels, H, W) with each pixel read elsewhere, bilinearly; outside of the map is zero.
 
@@ -22,7 +27,8 @@ def displaced(x: Tensor, offsets: Tensor) -> Tensor:
     """
     n, _, height, width = x.shape
     exact = torch.promote_types(x.dtype, torch.float32)  # half precision is too coarse for a place on the map
-    moved = offsets.to(exact).unflatten(1, (2, 2, 2)).permute(0, 3, 4, 1, 5, 2).reshape(n, 2, height, width)
+    moved = offsets.to(exact).reshape(n, 2, 2, 2, height // 2, width // 2)  # tap down, tap right, dy and dx
+    moved = moved.permute(0, 3, 4, 1, 5, 2).reshape(n, 2, height, width)
     down = moved[:, 0] + torch.arange(height, device=x.device)[:, None]
     right = moved[:, 1] + torch.arange(width, device=x.device)
     # grid_sample counts from -1 to 1 between the outer edges of the map, and takes the horizontal place first.
@@ -73,7 +79,7 @@ class TokenMerging(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """As the class says."""
-        merged: Tensor = self.act_layer(self.norm_layer(self.dconv(x.transpose(1, 2).unflatten(2, self.grid))))
+        merged: Tensor = self.act_layer(self.norm_layer(self.dconv(as_map(x, self.grid))))
         return merged.flatten(2).transpose(1, 2)
 
 
@@ -88,7 +94,7 @@ class LinearMerging(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """As the class says."""
-        merged: Tensor = self.norm(self.proj(x.transpose(1, 2).unflatten(2, self.grid)).flatten(2).transpose(1, 2))
+        merged: Tensor = self.norm(self.proj(as_map(x, self.grid)).flatten(2).transpose(1, 2))
         return merged
 
 

@@ -95,7 +95,7 @@ def test_fact_8_the_published_rule_leaves_one_layer_out(rule: str, expected: int
 
 @pytest.mark.parametrize("sides", [("query",), ("key",), ("query", "key")])
 def test_fact_9_each_gated_side_of_a_layer_has_two_square_maps(sides: tuple[str, ...]) -> None:
-    options = {f"gi_{side}_side": side in sides for side in ("query", "key")}
+    options: dict[str, Any] = {f"gi_{side}_side": side in sides for side in ("query", "key")}
     with torch.device("meta"):
         net: nn.Module = timm.create_model("gi_deit_tiny", **options)
         without: nn.Module = timm.create_model("deit_tiny_patch16_224")
@@ -111,13 +111,14 @@ def test_gated_attention_is_that_of_the_formula() -> None:
     h, w = torch.randn(2, 5, 12), dict(attention.named_parameters())
 
     def projected(path: str, x: Tensor = h) -> Tensor:
-        return torch.einsum("nic,oc->nio", x, w[f"{path}.weight"]) + w[f"{path}.bias"]
+        found: Tensor = torch.einsum("nic,oc->nio", x, w[f"{path}.weight"]) + w[f"{path}.bias"]
+        return found
 
     def selected(side: str) -> Tensor:
         i = projected(f"{side}_gate.inhibition", F.gelu(projected(f"{side}_gate.gate")))
         return F.gelu(i - 0.3 * i.max()) + 1
 
-    query, key, value = projected("qkv").split(12, -1)
+    query, key, value = projected("qkv").chunk(3, -1)
     query, key = (part.reshape(2, 5, 3, 4) for part in (query * selected("query"), key * selected("key")))
     scores = torch.einsum("nihd,njhd->nhij", query, key) / 2
     mixed = torch.einsum("nhij,njhd->nihd", scores.softmax(-1), value.reshape(2, 5, 3, 4)).reshape(2, 5, 12)

@@ -165,7 +165,7 @@ def test_a_cycle_fc_reads_each_channel_at_its_own_neighbour(axis: int, size: tup
 
 @pytest.mark.parametrize("axis", [1, 2])
 def test_a_cycle_fc_is_a_deformable_convolution_with_fixed_offsets(axis: int) -> None:
-    from torchvision.ops import deform_conv2d
+    from torchvision.ops import deform_conv2d  # type: ignore[import-untyped]  # it has no types
 
     torch.manual_seed(0)
     layer, x = CycleFC(8, axis), torch.randn(2, 5, 6, 8)
@@ -251,8 +251,10 @@ def test_the_activation_at_the_end_of_the_trunk_is_an_option() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"inhibition": "attention", "inhibition_level": 0.3}, "CycleMLP has none; take gi_deit_tiny"),
-        ({"inhibition": "gated"}, "inhibition must be one of none, figure, code, not 'gated'"),
+        (
+            {"inhibition": "attention", "inhibition_level": 0.3},
+            "inhibition must be one of none, figure, code, not 'attention'; in attention: gi_deit_tiny",
+        ),
         ({"inhibition": "code"}, "inhibition 'figure' and 'code' need an inhibition_level, and 'none' has none"),
         ({"inhibition_level": 0.3}, "inhibition 'figure' and 'code' need an inhibition_level, and 'none' has none"),
         (
@@ -275,3 +277,11 @@ def test_options_that_do_not_fit_are_told(options: dict[str, Any], message: str)
 
 def test_maps_of_odd_sides_are_taken() -> None:
     assert logits(built(), torch.zeros(2, 3, 27, 21)).shape == (2, 5)
+
+
+def test_weights_of_the_published_code_are_taken_without_their_fixed_offsets() -> None:
+    net = built()
+    state = dict(net.state_dict())
+    published = {**state, **{name.replace("weight", "offset"): torch.zeros(1) for name in state if ".sfc_" in name}}
+    assert "network.2.1.attn.sfc_h.offset" in published
+    assert list(net.from_published(published)) == list(state)

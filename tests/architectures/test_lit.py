@@ -153,7 +153,7 @@ def test_token_merging_reads_each_tap_where_its_offset_says(scale: float) -> Non
 
 @pytest.mark.parametrize("scale", [0.0, 0.7, 4.0])
 def test_token_merging_equals_the_operator_of_torchvision(scale: float) -> None:
-    from torchvision.ops import deform_conv2d
+    from torchvision.ops import deform_conv2d  # type: ignore[import-untyped]  # it has no types
 
     layer, x, offsets = convolution(16, 8), torch.randn(2, 16, 14, 10), scale * torch.randn(2, 8, 7, 5)
     x.requires_grad_()
@@ -293,7 +293,8 @@ def reference(net: Any, x: Tensor) -> Tensor:
     """Logits from the weights alone, by einsum, with torchvision's deformable convolution."""
     w: Mapping[str, Tensor] = net.state_dict()
     o = net.options
-    x = torch.einsum("ncipjq,dcpq->nijd", x.unflatten(3, (-1, 4)).unflatten(2, (-1, 4)), w["patch_embed.proj.weight"])
+    patches = x.reshape(len(x), 3, 8, 4, 8, 4)
+    x = torch.einsum("ncipjq,dcpq->nijd", patches, w["patch_embed.proj.weight"])
     x = normed(x + w["patch_embed.proj.bias"], w, "patch_embed.norm", o.norm_eps).flatten(1, 2)
     for stage, depth in enumerate(o.depths):
         if stage:
@@ -347,8 +348,8 @@ def merged(x: Tensor, w: Mapping[str, Tensor], path: str) -> Tensor:
         return normed(x, w, f"{path}.norm", 1e-5)
     weight, bias = w[f"{path}.dconv.weight"], w[f"{path}.dconv.bias"]
     if f"{path}.dconv.conv_offset.weight" in w:
-        moved = [w[f"{path}.dconv.conv_offset.{name}"] for name in ("weight", "bias")]
-        x = deform_conv2d(x, F.conv2d(x, *moved, 2), weight, bias, stride=2)
+        where = F.conv2d(x, w[f"{path}.dconv.conv_offset.weight"], w[f"{path}.dconv.conv_offset.bias"], 2)
+        x = deform_conv2d(x, where, weight, bias, stride=2)
     else:
         x = F.conv2d(x, weight, bias, 2)
     mean, var = (w[f"{path}.norm_layer.running_{name}"][:, None, None] for name in ("mean", "var"))
@@ -415,3 +416,34 @@ def test_stochastic_depth_rises_in_equal_steps() -> None:
     assert seen[0] == 0
     assert seen[-1] == pytest.approx(0.1)
     assert [round(rate * 15 / 0.1, 6) for rate in seen] == list(range(16))
+
+
+def test_weights_of_the_published_code_for_ti_are_taken() -> None:
+    net: Any = timm.create_model("lit_ti", **TINY)
+    state = {published(name): tensor for name, tensor in net.state_dict().items()}
+    assert {
+        "patch_embed1.proj.weight",
+        "patch_embed3.dconv.conv_offset.bias",
+        "pos_embed4",
+        "block2.0.mlp.fc1.bias",
+    } <= set(state)
+    assert list(net.from_published(state)) == list(net.state_dict())
+
+
+def published(name: str) -> str:
+    """What the published code calls a parameter of Ti."""
+    head, *rest = name.split(".")
+    if head == "pos_embed":
+        return f"pos_embed{int(rest[0]) + 1}"
+    if head == "patch_embed":
+        return ".".join(("patch_embed1", *rest))
+    if head != "layers":
+        return name
+    number = int(rest[0])
+    return ".".join((f"block{number + 1}" if rest[1] == "blocks" else f"patch_embed{number + 2}", *rest[2:]))
+
+
+def test_weights_of_the_published_code_for_the_others_have_these_names() -> None:
+    net: Any = timm.create_model("lit_s", **SMALL)
+    assert net.from_published(net.state_dict()).keys() == net.state_dict().keys()
+    assert "layers.2.blocks.1.attn.relative_position_index" in net.state_dict()
