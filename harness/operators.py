@@ -43,7 +43,7 @@ ZERO_MACS = frozenset(_ZERO_MACS.split())
 _FRONTS = """
     softmax log_softmax layer_norm group_norm batch_norm instance_norm rms_norm dropout dropout_ feature_dropout
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d max_pool1d max_pool2d max_pool3d pad
-    frobenius_norm linalg_norm meshgrid expand_as reshape_as view_as tile
+    frobenius_norm linalg_norm meshgrid grid_sampler expand_as reshape_as view_as tile
     empty empty_strided zeros ones full arange linspace eye scalar_tensor rand randn randint randperm
 """
 FREE_FRONTS = frozenset(_FRONTS.split())

@@ -35,6 +35,14 @@ def built(kind: type[N], name: str, table: dict[str, Any], pretrained: bool, opt
     return net
 
 
+def check_hidden(option: str, ratio: float, width: int) -> int:
+    """A layer's width inside, the whole part of `ratio` times `width`; raises ValueError where nothing is left of it."""
+    hidden = int(ratio * width)
+    if hidden < 1:
+        raise ValueError(f"{option} leaves no width inside: {ratio} times {width}; take a larger one")
+    return hidden
+
+
 def check_choice(option: str, value: object, known: Collection[object]) -> None:
     """Raises ValueError for a value that an option does not know."""
     if value not in known:

@@ -17,7 +17,7 @@ from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from harness.architectures.building import built, check_choice, configuration
+from harness.architectures.building import built, check_choice, check_hidden, configuration
 from harness.architectures.cycle_fc import CycleFC
 from harness.architectures.inhibition import Gate, Inhibition
 from harness.architectures.pyramid import Size
@@ -94,7 +94,8 @@ class GatedMlp(nn.Module):
         super().__init__()
         self.fc1, self.fc2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
         self.last = nn.GELU() if options.trunk_activation else nn.Identity()
-        self.gate = Gate(width, int(options.gate_ratio * width), options.inhibited(), is_correction=False)
+        inside = check_hidden("gate_ratio", options.gate_ratio, width)
+        self.gate = Gate(width, inside, options.inhibited(), is_correction=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) to the same shape."""
@@ -112,7 +113,7 @@ class Cycle(nn.Module):
         super().__init__()
         self.mlp_c = nn.Linear(width, width, bias=False)
         self.sfc_h, self.sfc_w = CycleFC(width, axis=2), CycleFC(width, axis=1)
-        self.reweight = Mlp(width, width // 4, 3 * width, options)
+        self.reweight = Mlp(width, check_hidden("embed_dims", 1 / 4, width), 3 * width, options)
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -133,7 +134,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, mlp_ratio: float, drop_path: float, options: CycleMlpOptions) -> None:
         super().__init__()
-        hidden = int(mlp_ratio * width)
+        hidden = check_hidden("mlp_ratios", mlp_ratio, width)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attn = Cycle(width, options)  # the published code calls it so; there is no attention in it
         is_gated = options.inhibition == "figure"

@@ -19,7 +19,7 @@ from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 
 from harness.architectures.attention import Attention, RelativeAttention
-from harness.architectures.building import built, check_choice, configuration
+from harness.architectures.building import built, check_choice, check_hidden, configuration
 from harness.architectures.pyramid import Size, map_sizes
 from harness.architectures.token_merging import MERGINGS, PatchEmbedding, merging
 
@@ -115,7 +115,7 @@ class Block(nn.Module):
         if self.attn is not None:
             self.norm1, self.drop_path1 = nn.LayerNorm(stage.width, eps=eps), DropPath(drop_path)
         self.norm2, self.drop_path2 = nn.LayerNorm(stage.width, eps=eps), DropPath(drop_path)
-        self.mlp = Mlp(stage.width, int(stage.mlp_ratio * stage.width))
+        self.mlp = Mlp(stage.width, check_hidden("mlp_ratios", stage.mlp_ratio, stage.width))
 
     def forward(self, x: Tensor) -> Tensor:
         """As the class says."""

@@ -266,6 +266,8 @@ def test_the_activation_at_the_end_of_the_trunk_is_an_option() -> None:
             {"inhibition": "code", "inhibition_level": 0.3, "inhibition_scope": "batch"},
             "inhibition_scope must be one of tensor, sample, token, not 'batch'",
         ),
+        ({"mlp_ratios": (2, 0.01, 2)}, "mlp_ratios leaves no width inside: 0.01 times 12; take a larger one"),
+        ({"embed_dims": (3, 4, 4)}, "embed_dims leaves no width inside: 0.25 times 3"),
         ({"depths": (1, 2)}, "embed_dims, depths and mlp_ratios take one value for each stage"),
         ({"img_size": 2}, "img_size must be at least 3, for one patch with its margin, not 2"),
     ],

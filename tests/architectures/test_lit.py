@@ -376,6 +376,7 @@ def test_logits_are_those_of_the_formulas(name: str, options: dict[str, Any]) ->
     ("options", "message"),
     [
         ({"img_size": 48}, r"img_size must be a multiple of 32"),
+        ({"mlp_ratios": (4, 4, 0.01, 4)}, r"mlp_ratios leaves no width inside: 0.01 times 16; take a larger one"),
         ({"merging": "dtm"}, r"merging must be one of deformable, conv2x2, linear, not 'dtm'"),
         ({"has_msa": (0, 1)}, r"each stage takes one value of each: .*depths has 4, .*has_msa has 2"),
         ({"has_msa": (0, 0, 2, 1)}, r"has_msa must be one of 0, 1, not 2"),
