@@ -36,7 +36,7 @@ def built(kind: type[N], name: str, table: dict[str, Any], pretrained: bool, opt
 
 
 def check_hidden(option: str, ratio: float, width: int) -> int:
-    """A layer's width inside, the whole part of `ratio` times `width`; raises ValueError where nothing is left of it."""
+    """A layer's width inside, the whole part of `ratio` times `width`; raises ValueError where there is none."""
     hidden = int(ratio * width)
     if hidden < 1:
         raise ValueError(f"{option} leaves no width inside: {ratio} times {width}; take a larger one")
