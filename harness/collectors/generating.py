@@ -84,7 +84,7 @@ def misfit(subject: Subject, tokens: int) -> str | None:
     """Why these networks cannot write texts of so many tokens, in a sentence; None where they can."""
     can_write: Any = getattr(subject.baseline, "can_generate", lambda: False)
     if not isinstance(subject.task, LanguageModelling) or not can_write():
-        return "no_decoder: only a network that tells the next token writes text"
+        return "no_decoder: only a network that tells the next token, and caches what it has read, writes text"
     return too_long(tokens, subject.task.input_config(subject.baseline).context) or None
 
 

@@ -56,10 +56,14 @@ def windows(first: int, last: int, context: int, stride: int) -> Iterator[Stretc
 class TextPart(Part):
     """Stretches of documents by length, the longest first and equal ones in the order of the text.
 
-    So a batch holds little padding, and what is scored is the same in every batch size.
+    So a batch holds little padding, and what is scored is the same in every batch size. Of a stretch nothing is told
+    after its first `unscored` tokens; windows that overlap by as many leave no token untold but a document's first.
     """
 
-    def __init__(self, documents: Sequence[Tokens], context: int, stride: int, is_packed: bool, words: str) -> None:
+    def __init__(
+        self, documents: Sequence[Tokens], context: int, stride: int, is_packed: bool, words: str, unscored: int = 0
+    ) -> None:
+        self._unscored = unscored
         self._ids = np.concatenate([document.ids for document in documents])
         self._ends = np.concatenate([document.ends for document in documents])
         self._starts = np.cumsum([0, *(len(document.ids) for document in documents)])
@@ -108,5 +112,5 @@ class TextPart(Part):
 
     def _places(self, one: Stretch) -> NDArray[np.int64]:
         """Where the tokens are that a stretch is to tell: none that was told before, no document's first."""
-        places = np.arange(one.scored + 1, one.stop + 1)
+        places = np.arange(max(one.scored, one.start + self._unscored) + 1, one.stop + 1)
         return places[~self._is_first[places]]

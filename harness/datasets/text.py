@@ -99,7 +99,8 @@ class Text(Dataset):
                 raise DataError(fault(place, f"no document of {part} has two tokens, so there is nothing to tell"))
             is_packed = self.packed and part in LEARNT_FROM
             stride = self.context if part in LEARNT_FROM else self.stride or self.context
-            parts[part] = TextPart(tokens, self.context, stride, is_packed, self._words(len(tokens), stride, is_packed))
+            words = self._words(len(tokens), stride, is_packed, config.unscored)
+            parts[part] = TextPart(tokens, self.context, stride, is_packed, words, config.unscored)
         return Data(description, parts)
 
     def tokenizer_file(self, paths: Mapping[str, Path]) -> Path | None:
@@ -136,11 +137,12 @@ class Text(Dataset):
     def _description(self, encoder: Encoder) -> Description:
         return Description(LanguageModelling.name, encoder.vocabulary, length=self.context)
 
-    def _words(self, documents: int, stride: int, is_packed: bool) -> str:
+    def _words(self, documents: int, stride: int, is_packed: bool, unscored: int) -> str:
         """What became of a part's text."""
         tokenizer = self.tokenizer if isinstance(self.tokenizer, str) else self.tokenizer.label
         begun = "" if self.begin is None else f", each after {self.begin}"
         cut = f"packed into contexts of {self.context}" if is_packed else f"contexts of {self.context}, stride {stride}"
+        cut += f", told after {unscored} more" if unscored else ""
         rule = Rule(self.separator, self.heading) if self.rows is None else self.rows
         return f"{documents} documents{begun}, {rule.told()}; tokens {tokenizer}; {cut}"
 

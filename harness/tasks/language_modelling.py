@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 EXAMPLE = 64  # tokens of a made-up item: enough for a proof, and costs state their own
-LENGTHS = ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len")
+LENGTHS = ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len", "context")
 
 
 class LanguageModelling(Task):
@@ -40,7 +40,8 @@ class LanguageModelling(Task):
             raise SpecError(f"{type(net).__name__} is no language model, and the data is text; ask for hf:NAME")
         config = getattr(net, "config", None)
         lengths = (getattr(config, name, None) for name in LENGTHS)
-        return TextInput(int(embeddings.num_embeddings), next((int(n) for n in lengths if n), None))
+        context = next((int(n) for n in lengths if n), None)
+        return TextInput(int(embeddings.num_embeddings), context, int(getattr(net, "unscored", 0)))
 
     def misfit(self, limits: Mapping[str, int], data: Description) -> str:
         vocabulary, context = limits.get("vocabulary", 0), limits.get("context")
@@ -48,6 +49,10 @@ class LanguageModelling(Task):
             return f"the data's tokenizer has {data.outputs:,} tokens, the network knows {vocabulary:,}; use its own"
         if context is not None and data.length is not None and data.length > context:
             return f"the data's context is {data.length:,} tokens, the network takes {context:,} at most"
+        unscored = limits.get("unscored", 0)
+        if data.length is not None and data.length <= unscored:
+            seen = f"the network sees the first {unscored + 1:,} tokens of an item before it tells any"
+            return f"the data's context is {data.length:,} tokens, and {seen}; a longer context would do"
         return ""
 
     def example(self, config: TextInput, items: int, device: str, seed: int = 0) -> TextBatch:

@@ -16,13 +16,18 @@ UNSCORED = -100  # the target at places where nothing is to be told; torch's own
 
 @dataclass(frozen=True)
 class TextInput(InputConfig):
-    """Token ids below `vocabulary`, of an item at most `context`; None where the network takes any length."""
+    """Token ids below `vocabulary`, of an item at most `context`; None where the network takes any length.
+
+    What follows the first `unscored` tokens of an item is not to be told: the network saw it when it chose its way.
+    """
 
     vocabulary: int
     context: int | None = None
+    unscored: int = 0
 
     def limits(self) -> dict[str, int]:
-        return {"vocabulary": self.vocabulary} | ({} if self.context is None else {"context": self.context})
+        found = {"vocabulary": self.vocabulary, "context": self.context or 0, "unscored": self.unscored}
+        return {name: limit for name, limit in found.items() if limit}
 
     def told(self) -> Options:
         return dict(self.limits())

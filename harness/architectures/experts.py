@@ -1,0 +1,33 @@
+"""Experts that run on the rows routed to them, and on nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def routed(rows: Tensor, chosen: Tensor, experts: nn.ModuleList) -> Tensor:
+    """Every row (m, ...) through the expert that `chosen` (m,) names for it, in the order of the rows; none is dropped.
+
+    An expert without rows is not run. A row's output doesn't depend on what else is routed.
+    """
+    order = chosen.argsort(stable=True)
+    parts = rows[order].split(_shares(chosen, len(experts)))
+    given = torch.cat([expert(part) for expert, part in zip(experts, parts, strict=True) if len(part)])
+    return torch.empty_like(given).index_copy(0, order, given)
+
+
+def _shares(chosen: Tensor, experts: int) -> list[int]:
+    """How many rows each expert has.
+
+    Without values there is nothing to route by, and all rows are dealt evenly: experts are of one size, so that their
+    work together is the same however they share the rows.
+    """
+    if chosen.is_meta:
+        return [len(chosen) // experts + (number < len(chosen) % experts) for number in range(experts)]
+    found: list[int] = torch.bincount(chosen, minlength=experts).tolist()
+    return found
