@@ -16,7 +16,7 @@ def routed(rows: Tensor, chosen: Tensor, experts: nn.ModuleList) -> Tensor:
     An expert without rows is not run. A row's output doesn't depend on what else is routed.
     """
     order = chosen.argsort(stable=True)
-    parts = rows[order].split(_shares(chosen, len(experts)))
+    parts = torch.split(rows[order], _shares(chosen, len(experts)))
     given = torch.cat([expert(part) for expert, part in zip(experts, parts, strict=True) if len(part)])
     return torch.empty_like(given).index_copy(0, order, given)
 

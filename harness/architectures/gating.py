@@ -60,7 +60,8 @@ class Mixture(nn.Module):
         rows = items if top_k == 1 else items.repeat_interleave(top_k, dim=0)
         given = routed(rows, chosen.flatten(), self.experts).view(-1, top_k, x.shape[-1])
         self.auxiliary = balance_loss(plain, noisy, top_k) if self.training else None
-        return (kept.unsqueeze(-1) * given).sum(dim=1).view(x.shape)
+        mixed: Tensor = (kept.unsqueeze(-1) * given).sum(dim=1).view(x.shape)
+        return mixed
 
 
 def balance_loss(plain: Tensor, noisy: Tensor, top_k: int) -> Tensor:
@@ -88,4 +89,5 @@ def chances(plain: Tensor, noisy: Tensor, top_k: int) -> Tensor:
     last_in, first_out = best[..., top_k - 1, None], best[..., top_k, None]
     threshold = torch.where(noisy >= last_in, first_out, last_in)
     deviations = (plain - threshold) * experts  # the noise has a standard deviation of 1 / experts
-    return torch.special.ndtr(deviations)
+    found: Tensor = torch.special.ndtr(deviations)
+    return found

@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from timm.layers import DropPath, Mlp, PatchEmbed
+from timm.layers.drop import DropPath
+from timm.layers.mlp import Mlp
+from timm.layers.patch_embed import PatchEmbed
 from timm.models import register_model
 from torch import Tensor, nn
 
@@ -281,7 +283,7 @@ def _registered(name: str) -> Callable[..., SparseMlp]:
         return built(SparseMlp, name, TABLE[name], pretrained, options)
 
     entry.__name__ = name
-    return register_model(entry)  # type: ignore[no-any-return]  # timm's gives back what it is given
+    return register_model(entry)
 
 
 ENTRIES = tuple(map(_registered, TABLE))

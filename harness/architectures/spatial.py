@@ -40,7 +40,8 @@ class SpatialGate(nn.Module):
 
     def forward(self, z1: Tensor, z2: Tensor) -> Tensor:
         """Both (items, length, channels)."""
-        return z1 * self.positions(self.norm(z2))
+        s: Tensor = z1 * self.positions(self.norm(z2))
+        return s
 
 
 class SpatialMixture(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.families.base import Branch, Family, Layout
 
@@ -24,7 +24,7 @@ _MIXTURES = (
 
 def _keeps_its_shape(block: nn.Module) -> bool:
     """Whether a block's re-represent layers exist and are of one shape within and without."""
-    options = block.options
+    options: Any = block.options
     return bool(options.re_represent and options.inside == options.outside)
 
 
