@@ -60,7 +60,8 @@ def _norm(m: Any, x: Tensor) -> Tensor:
 
 def _mlp(m: Any, z: Tensor) -> Tensor:
     hidden = gelu(torch.einsum("...i,hi->...h", z, m.fc1.weight) + m.fc1.bias)
-    return torch.einsum("...h,oh->...o", hidden, m.fc2.weight) + m.fc2.bias
+    given: Tensor = torch.einsum("...h,oh->...o", hidden, m.fc2.weight) + m.fc2.bias
+    return given
 
 
 def _mixture(m: Any, z: Tensor) -> Tensor:
@@ -97,7 +98,8 @@ def by_einsum(net: Any, inputs: Tensor) -> Tensor:
             x = _steps(block.restore, _mixer(block, _steps(block.represent, x)))
         else:
             x = _mixer(block, x)
-    return torch.einsum("nc,kc->nk", _norm(net.norm, x).mean(1), net.head.weight) + net.head.bias
+    logits: Tensor = torch.einsum("nc,kc->nk", _norm(net.norm, x).mean(1), net.head.weight) + net.head.bias
+    return logits
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_fact_5_re_represent_layers_restore_the_shape_and_nothing_bypasses_them(
 
 
 def test_fact_9_without_sparse_blocks_it_is_the_mixer_of_timm() -> None:
-    options = {"img_size": 32, "in_chans": 1, "num_classes": 5}
+    options: dict[str, Any] = {"img_size": 32, "in_chans": 1, "num_classes": 5}
     theirs: Any = timm.create_model("mixer_s16_224", **options).eval()
     ours: Any = timm.create_model("sparse_mlp_mixer_s", **options).eval()
     ours.load_state_dict(theirs.state_dict())

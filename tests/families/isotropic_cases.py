@@ -17,8 +17,6 @@ SAM |= {"global_attn_indexes": [1], "neck_chans": 16}
 CAIT: Options = {**VIT, "depth": 2}
 XCIT: Options = {"img_size": 32, "embed_dim": 32, "num_heads": 2, "depth": 2}
 MIXING: Options = {"img_size": 32}  # timm fixes the rest of what a mixer is
-SPARSE_MLP: Options = {"img_size": 32, "patch_size": 8, "embed_dim": 32, "tokens_dim": 16, "channels_dim": 48}
-SPARSE_MLP |= {"inner_tokens_dim": 24, "inner_channels_dim": 48, "depth": 1}
 
 CASES: tuple[Case, ...] = (
     Case("vision_transformer", "vit_base_patch16_224", BOTH, options=VIT, blocks=3),
@@ -68,15 +66,6 @@ CASES: tuple[Case, ...] = (
     Case("mlp_mixer", "gmixer_12_224", MIXER, options=MIXING, blocks=12),
     Case("mlp_mixer", "resmlp_12_224", MIXER, options=MIXING, blocks=12),
     Case("mlp_mixer", "gmlp_ti16_224", FUSED, options=MIXING, blocks=30),
-    Case("sparse_mlp", "sparse_mlp_b", (*MIXER, "experts"), options=SPARSE_MLP, blocks=3),
-    Case(
-        "sparse_mlp",
-        "sparse_mlp_s",
-        (*MIXER, "re_represent", "experts"),
-        options={**SPARSE_MLP, "inner_tokens": 16, "inner_dim": 32},
-        blocks=3,
-        note="shape kept",
-    ),
     Case("cait", "cait_xxs24_224", BOTH, options=CAIT, blocks=4, chain=False),
     Case("xcit", "xcit_nano_12_p8_224", ("attention", "convolution", "mlp"), options=XCIT, blocks=2, refused=2),
     Case(

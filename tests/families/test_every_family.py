@@ -23,7 +23,8 @@ from harness.surgery import remove, removed
 pytestmark = pytest.mark.slow
 
 CASES = (*ISOTROPIC, *HIERARCHICAL, *OWN)
-FAMILIES = tuple(family for family in families() if family.library != "transformers")
+OF_TEXTS = {"sparse_all_mlp"}  # test_decoders.py and test_sparse_mlps.py
+FAMILIES = tuple(f for f in families() if f.library != "transformers" and f.name not in OF_TEXTS)
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.label for case in CASES])
 
 
