@@ -138,6 +138,8 @@ class TokenMixture(nn.Module):
     centroids learn through alpha alone. An expert is `depth` layers h + W2 relu(W1 LN(h)), of which W2 starts at zero.
     """
 
+    shares_out = True  # so that a training on several processes is refused: each would balance its part alone
+
     def __init__(self, width: int, hidden: int, experts: int, depth: int) -> None:
         super().__init__()
         self.centroids = nn.Parameter(torch.empty(experts, width))

@@ -14,11 +14,18 @@ from harness.errors import SpecError
 LOSSES = "auxiliary_losses"
 # `learning_rate_factors() -> {name of a parameter: factor}`: parameters that learn at that share of the rate.
 FACTORS = "learning_rate_factors"
+# `shares_out = True` of a module: in training it looks at all items of a batch to decide what becomes of each.
+SHARES_OUT = "shares_out"
 
 
 def has_auxiliary_losses(net: nn.Module) -> bool:
     """Whether a network may add to the loss that it is trained by."""
     return hasattr(net, LOSSES)
+
+
+def shares_out(net: nn.Module) -> bool:
+    """Whether what becomes of an item in training hangs on the others of its batch, by the network's own decision."""
+    return any(getattr(module, SHARES_OUT, False) for module in net.modules())
 
 
 def with_auxiliary_losses(net: nn.Module, loss: Tensor) -> Tensor:

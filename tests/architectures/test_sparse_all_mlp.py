@@ -14,7 +14,7 @@ from torch.nn.functional import gelu, layer_norm
 
 from harness.architectures.sparse_all_mlp import SparseAllMlp, TokenMixture
 from harness.counting import count_macs
-from harness.errors import HarnessError
+from harness.errors import DeviceError, HarnessError
 from harness.models import create
 from harness.plan import make_plan
 from harness.recipes import TrainOptions
@@ -22,6 +22,7 @@ from harness.schema import Options
 from harness.study_file import load_study
 from harness.tasks.language_modelling import LanguageModelling
 from harness.tasks.texts import UNSCORED, TextInput
+from harness.training.circle import Circle
 from harness.training.loop import train
 
 CONTEXT, WIDTH, FFN, VOCABULARY = 12, 8, 20, 30
@@ -233,6 +234,13 @@ def test_options_that_make_no_network_are_refused_in_a_sentence(changes: dict[st
     with pytest.raises(HarnessError) as caught:
         create("sparse_all_mlp", {**SMALL, **changes}, {}, device="meta")
     assert said in str(caught.value)
+
+
+def test_a_balance_over_the_whole_batch_is_for_one_process() -> None:
+    Circle().check(net_of())
+    Circle(0, 2).check(net_of(sparse_depth=0))
+    with pytest.raises(DeviceError, match="SparseAllMlp shares the tokens of a whole batch out among its experts"):
+        Circle(0, 2).check(net_of())
 
 
 def test_it_is_trained_on_text_like_any_decoder(tmp_path: Path) -> None:
