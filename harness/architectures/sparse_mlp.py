@@ -111,15 +111,13 @@ def _check_positive(sizes: dict[str, int | None]) -> None:
             raise ValueError(f"{name} must be 1 or more, and is {size}")
 
 
-class DenseBlock(nn.Module):
-    """A Mixer layer: x + T(MLP_S(T(LN(x)))), then x + MLP_C(LN(x)); equations 1 to 3."""
+class MixerLayer(nn.Module):
+    """x + T(MLP_S(T(LN(x)))), then x + MLP_C(LN(x)); equations 1 to 3, whatever the two MLPs are."""
 
-    def __init__(self, shape: tuple[int, int], hidden: tuple[int, int], drop_path: float) -> None:
+    def __init__(self, channels: int, mlp_tokens: nn.Module, mlp_channels: nn.Module, drop_path: float) -> None:
         super().__init__()
-        tokens, channels = shape
         self.norm1, self.norm2 = nn.LayerNorm(channels, eps=1e-6), nn.LayerNorm(channels, eps=1e-6)
-        self.mlp_tokens: nn.Module = Mlp(tokens, hidden[0])
-        self.mlp_channels: nn.Module = Mlp(channels, hidden[1])
+        self.mlp_tokens, self.mlp_channels = mlp_tokens, mlp_channels
         self.drop_path1, self.drop_path2 = DropPath(drop_path), DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,26 +127,36 @@ class DenseBlock(nn.Module):
         return y
 
 
-class SparseBlock(DenseBlock):
+class DenseBlock(MixerLayer):
+    """A Mixer layer of S x C with plain MLPs."""
+
+    def __init__(self, options: SparseMlpOptions, drop_path: float) -> None:
+        tokens, channels = options.outside
+        super().__init__(channels, Mlp(tokens, options.tokens_dim), Mlp(channels, options.channels_dim), drop_path)
+
+
+class SparseBlock(MixerLayer):
     """R1, then a Mixer layer of S' x C' whose MLPs are mixtures of experts, then R2; nothing bypasses R1 and R2.
 
     MoE_S routes columns, the channels of an item with all its tokens; MoE_C routes rows, its tokens (figure 1).
     """
 
     def __init__(self, options: SparseMlpOptions, drop_path: float) -> None:
-        inside, hidden = options.inside, (options.inner_tokens_dim, options.inner_channels_dim)
-        super().__init__(inside, hidden, drop_path)
+        inner_tokens, inner_dim = options.inside
+        expert = partial(Mlp, inner_tokens, options.inner_tokens_dim)
+        mlp_tokens = Mixture(inner_tokens, options.token_experts, options.token_top_k, expert, options.noise)
+        expert = partial(Mlp, inner_dim, options.inner_channels_dim)
+        mlp_channels = (
+            Mixture(inner_dim, options.channel_experts, options.channel_top_k, expert, options.noise)
+            if options.has_channel_experts
+            else expert()
+        )
+        super().__init__(inner_dim, mlp_tokens, mlp_channels, drop_path)
         self.options = options
-        mixture = partial(Mixture, noise=options.noise)
-        expert: Callable[[], nn.Module] = partial(Mlp, inside[0], hidden[0])
-        self.mlp_tokens = mixture(inside[0], options.token_experts, options.token_top_k, expert)
-        if options.has_channel_experts:
-            expert = partial(Mlp, inside[1], hidden[1])
-            self.mlp_channels = mixture(inside[1], options.channel_experts, options.channel_top_k, expert)
         self.represent: nn.Module = nn.Identity()
         self.restore: nn.Module = nn.Identity()
         if options.re_represent:
-            (tokens, channels), (inner_tokens, inner_dim) = options.outside, inside
+            tokens, channels = options.outside
             self.represent = nn.Sequential(TokenStep(channels, tokens, inner_tokens), ChannelStep(channels, inner_dim))
             self.restore = nn.Sequential(ChannelStep(inner_dim, channels), TokenStep(channels, inner_tokens, tokens))
 
@@ -244,11 +252,8 @@ def _blocks(options: SparseMlpOptions) -> list[nn.Module]:
     is_sparse = [options.sparse_depth > at for at in range(depth)]
     if options.sparse_at == "last":
         is_sparse.reverse()
-    hidden = (options.tokens_dim, options.channels_dim)
-    return [
-        SparseBlock(options, rate) if sparse else DenseBlock(options.outside, hidden, rate)
-        for sparse, rate in zip(is_sparse, rates, strict=True)
-    ]
+    pairs = zip(is_sparse, rates, strict=True)
+    return [SparseBlock(options, rate) if sparse else DenseBlock(options, rate) for sparse, rate in pairs]
 
 
 _S: dict[str, Any] = {"embed_dim": 512, "tokens_dim": 256, "channels_dim": 2048}
