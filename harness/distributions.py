@@ -36,9 +36,9 @@ def t_tail(value: float, freedom: float) -> float:
     return float(normal_tail(value)) if math.isinf(freedom) else float(special.stdtr(freedom, -value))
 
 
-def chi_square_quantile(share: npt.ArrayLike, freedom: float) -> Array:
+def chi_square_quantile(share: Array, freedom: float) -> Array:
     """The values that a chi-square variable stays below with these probabilities."""
-    return np.asarray(2 * special.gammaincinv(freedom / 2, share))
+    return np.asarray(2 * special.gammaincinv(freedom / 2, share), dtype=np.float64)
 
 
 def binomial_below(count: npt.ArrayLike, n: int, share: float) -> Array:

@@ -42,7 +42,7 @@ def test_t_of_endless_freedom_is_normal() -> None:
 
 @pytest.mark.parametrize("freedom", [1, 4, 60])
 def test_chi_square(freedom: float) -> None:
-    assert chi_square_quantile(SHARES, freedom) == pytest.approx(stats.chi2.ppf(SHARES, freedom))
+    assert chi_square_quantile(np.array(SHARES), freedom) == pytest.approx(stats.chi2.ppf(SHARES, freedom))
 
 
 @pytest.mark.parametrize(("n", "share"), [(1, 0.5), (7, 0.5), (40, 0.03), (400, 0.7)])

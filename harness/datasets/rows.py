@@ -25,6 +25,12 @@ FORMATS = ("parquet", "json", "csv", "arrow", "text")  # the library's readers o
 SPLIT = r"[\w.-]{1,100}(\[[\d%:-]{1,40}\])?"
 
 
+def _repository(value: Any) -> Any:
+    if value is None or (isinstance(value, str) and HUB_NAME.fullmatch(value) and "@" not in value):
+        return value
+    raise ValueError("must be the name of a repository (ORG/NAME), or null for files in a folder")
+
+
 def _by_part(value: Any) -> Any:
     for part in value if isinstance(value, Mapping) else ():
         if part not in PARTS:
@@ -35,8 +41,8 @@ def _by_part(value: Any) -> Any:
 class Rows(Schema):
     """A table of documents, one a row: in the datasets library's cache by name, else files in the data's folder."""
 
-    repository: str | None = Field(
-        None, pattern=f"^{HUB_NAME}$", description="ORG/NAME on the hub; null: files in the folder paths[label]"
+    repository: Annotated[str | None, BeforeValidator(_repository)] = Field(
+        None, description="ORG/NAME on the hub; null: files in the folder paths[label]"
     )
     config: str | None = Field(None, pattern=r"^[\w.-]{1,100}$", description="its configuration, where it has several")
     column: str = Field("text", min_length=1, description="the column that holds the text")

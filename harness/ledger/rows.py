@@ -101,7 +101,7 @@ class _Update:
         fresh = {
             trial
             for trial, own, other in tuples_of(table[["id", SOURCES, OF_BASELINE]])
-            if keys.get(trial) == own and keys.get(baselines.get(trial), "") == other
+            if keys.get(trial) == own and keys.get(baselines.get(trial) or "", "") == other
         }
         return baselines.keys() & keys.keys() - fresh
 

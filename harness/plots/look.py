@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -65,8 +65,8 @@ def paper() -> Iterator[None]:
 
 
 @cache
-def _style() -> Mapping[str, Any]:
-    return dict(mpl.rc_params_from_file(STYLE, use_default_template=False))
+def _style() -> Any:  # matplotlib spells all of its keys out in their type
+    return mpl.rc_params_from_file(STYLE, use_default_template=False)
 
 
 @contextmanager
