@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -160,7 +161,8 @@ class Following:
         with lease(self._closing(one.job)):
             if self._record_since(one.job, assignment.trial.id) is None:
                 self.store.write_record(failed_record(one.job, assignment, failure))
-        SharedFailures(one.job).settle(assignment, failure)
+        with suppress(OSError):  # those who wait will say that it is lost
+            SharedFailures(one.job).settle(assignment, failure)
 
     def _note(self, trial: str, is_ok: bool, message: str) -> None:
         """The last word counts: a worker that was queued again says once more what was done before."""
