@@ -65,11 +65,6 @@ def test_a_study_of_costs_alone_says_so_and_misses_no_accuracy() -> None:
     assert not any("no loss can be stated" in line for line in answer(found, None, ()))
 
 
-def test_a_study_of_perplexity_misses_no_accuracy() -> None:
-    asked = index_of(CLEAN).model_copy(update={"collectors": ("perplexity", "macs")})
-    assert not any("not asked for" in line for line in caveats(view_of(asked, Reading(records_of(CLEAN), ()))))
-
-
 def _failed(record: Record) -> Record:
     return failed(record)
 
