@@ -61,9 +61,9 @@ def _of_target(record: Record, target: str, criterion: str) -> Record:
     spec: dict[str, Any] = {
         "target": target,
         "criterion": named.get(criterion, {"name": criterion}),
-        "search": {"name": "iterative" if criterion == "iterative" else "one_shot"},
     }
-    changed = {"search": spec["search"]["name"], "optimum": None, "stability": None}
+    search = "iterative" if criterion == "iterative" else "one_shot"
+    changed = {"search": search, "optimum": None, "stability": None}
     return with_selection(with_trial(record, spec, target=target), **changed)
 
 

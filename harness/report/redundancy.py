@@ -18,6 +18,7 @@ from harness.tables.cells import between, number, p_is, percent
 from harness.tables.columns import MACS_SAVED
 from harness.tables.panels import KEY, UNIT, Panel
 from harness.tables.publications import wanted
+from harness.tables.selections import Selected
 from harness.wording import counted
 
 PAIR = ("attention", "mlp")  # targets whose units stand one beside the other in every block
@@ -122,13 +123,18 @@ def _depth(view: View, panel: Panel) -> str:
     if not held:
         return ""
     found = paired([float(np.mean(places)) / (panel.of - 1) for places in held])
-    interval = f" {between(found.interval, digits=2)}" if found.interval else ""
+    interval = f" {between(_within(found.interval), digits=2)}" if found.interval else ""
     is_sure = found.interval is not None and not found.interval.low <= 0.5 <= found.interval.high
     side = f", the {'deeper' if found.mean > 0.5 else 'shallower'} half" if is_sure else ""
     return (
         f"On {panel.setting} the {panel.amount(panel.middle)} {panel.sublayers} that {criterion} takes lie at a mean "
         f"depth of {number(found.mean, 2)}{interval} (0: the first block, 1: the last{side}){_first(panel, criterion)}."
     )
+
+
+def _within(interval: Interval) -> Interval:
+    """As far as there are depths."""
+    return Interval(max(0.0, interval.low), min(1.0, interval.high))
 
 
 def _first(panel: Panel, criterion: str) -> str:
@@ -148,21 +154,20 @@ def _depths(panel: Panel, criterion: str, level: float) -> list[tuple[int, ...]]
 
 def _variants(view: View) -> Iterator[tuple[str, str, str]]:
     """Pairs of criteria that differ in one thing, and which: the search, or the residual; the usual one first."""
-    kinds = {one.criterion: one.spec for _, chosen in view.chosen for one in chosen}
+    kinds = {one.criterion: one for _, chosen in view.chosen for one in chosen}
     for first, second in permutations(kinds, 2):
-        (mine, my_search), (other, other_search) = map(_parts, (kinds[first], kinds[second]))
-        searches = (my_search.get("name"), other_search.get("name"))
+        mine, other = (_options(kinds[name]) for name in (first, second))
+        searches = (kinds[first].info.search, kinds[second].info.search)
         if mine == other and searches == SEARCHES:
             yield "search", first, second
-        if my_search == other_search and {**mine, "residual": False} == other and mine != other:
+        if searches[0] == searches[1] and {**mine, "residual": False} == other and mine != other:
             yield "residual", first, second
 
 
-def _parts(spec: Options) -> tuple[Options, Options]:
-    """The options of the criterion and of its search."""
-    found = (spec.get("criterion"), spec.get("search"))
-    criterion, search = ({key: value for key, value in one.items()} if isinstance(one, dict) else {} for one in found)
-    return criterion, search
+def _options(chosen: Selected) -> Options:
+    """The options of its criterion."""
+    found = chosen.spec.get("criterion")
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def _ablation(rest: Sequence[Comparison], first: str, second: str) -> str:

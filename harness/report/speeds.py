@@ -76,7 +76,8 @@ def speeds(timed: Sequence[Panel], level: float) -> list[str]:
     for metric, word in TIMED_WORDS.items():
         for column in sizes(timed, metric):
             saving = _saving(timed[0], level, timed[0].saved(column))
-            under = (timed[0].scenario(column), saving if saving != last else "")
+            told_sizes = (timed[0].scenario(column), timed[0].lengths(column))
+            under = (*told_sizes, saving if saving != last else "")
             told = ", ".join(filter(None, under))
             sentence = _sentence(timed, level, column, f"{word} ({told})" if told else word)
             if sentence:

@@ -23,6 +23,7 @@ from harness.tables.panels import COST, Panel, with_values
 from harness.wording import counted
 
 PERPLEXITY = "perplexity"
+NOT_COUNTED = "saves MACs that were not counted"
 AVERAGED = {  # parts of a panel's key that are no networks
     "target": "targets",
     "removal": "forms of removal",
@@ -63,8 +64,8 @@ def _losses(view: View, panel: Panel, timed: Sequence[Panel]) -> str:
     rows = panel.at(level)
     saved = with_values(rows, "macs_saved")["macs_saved"]
     of = "" if panel.key[COST] == "macs" else " of the MACs"
-    more = "".join(_also_saved(rows)) if panel.quality.sign < 0 else ""
-    saves = f"saves {percent(float(saved.mean()))}{of}{more}" if len(saved) else "saves MACs that were not counted"
+    more = list(_also_saved(rows)) if panel.quality.sign < 0 else []
+    saves = joined([f"saves {percent(float(saved.mean()))}{of}", *more]) if len(saved) else NOT_COUNTED
     sentences = [f"On {panel.setting} ({panel.key['data']}), removing {_amount(panel, level)} {saves}."]
     losses = _all_losses(view, panel, level)
     if losses:
@@ -80,8 +81,8 @@ def _also_saved(rows: pd.DataFrame) -> Iterator[str]:
     """What else a decoder needs less of: parameters to hold, keys and values to keep of each text."""
     for column, what in (("params_saved", "parameters"), ("kv_cache_saved", "KV cache")):
         held = with_values(rows, column)[column]
-        if len(held):
-            yield f", {percent(float(held.mean()))} of the {what}"
+        if held.any():
+            yield f"{percent(float(held.mean()))} of the {what}"
 
 
 def _amount(panel: Panel, level: float) -> str:

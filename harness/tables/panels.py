@@ -18,7 +18,7 @@ LEVEL = "level"  # how much is removed: a count, or the share of a cost that a b
 RUNTIME = "runtime"  # of costs alone: outcomes are read in plain fp32, whatever the runtime
 COST = "cost"  # the cost of a budget; empty where counts are asked for
 OF_SELECTIONS = ("model", "data", "target", "removal", "transform", "machine_class")  # what a selection depends on
-SCENARIO = ("batch", "image_size", "prompt", "new")  # conditions that say how large what was timed is
+SIZES, LENGTHS = ("batch", "image_size"), ("prompt", "new")  # conditions that say how large what was timed is
 COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 
 
@@ -76,9 +76,16 @@ class Panel:
         return dict(part.split(" ", 1) for part in bare.split(", ")) if bare else {}
 
     def scenario(self, metric: str) -> str:
-        """The size of what was measured: its batch, images of another size than the network's, lengths of a text."""
+        """The size of what was measured: its batch, and images of another size than the network's own."""
+        return self._stated(metric, SIZES)
+
+    def lengths(self, metric: str) -> str:
+        """The tokens of the text that was measured: those of its prompt, and those after it."""
+        return self._stated(metric, LENGTHS)
+
+    def _stated(self, metric: str, keys: Sequence[str]) -> str:
         at = self.under(metric)
-        return ", ".join(f"{key.replace('_', ' ')} {at[key]}" for key in SCENARIO if key in at)
+        return ", ".join(f"{key.replace('_', ' ')} {at[key]}" for key in keys if key in at)
 
     def saved(self, column: str) -> str:
         """The column of the share of MACs that is gone at the image size of a timed column."""
