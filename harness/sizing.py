@@ -106,7 +106,7 @@ def _sizing(model: str, plan: Plan, trials: Sequence[TrialInfo], card: Card, her
     own = [entry for entry in plan.criteria if entry.label in {trial.criterion for trial in trials}]
     is_evaluated = any(isinstance(one, OutcomeCollector) for one in plan.collectors)
     texts = [one for one in plan.collectors if isinstance(one, Generation)]
-    seconds = {
+    seconds: dict[str, float] = {
         "select": sum(work.selecting_s(entry, trials) for entry in own),
         "evaluate": len(trials) * work.evaluating_s(here.paths) if is_evaluated else 0.0,
         "cost": len(trials) * sum(map(work.writing_s, texts)),

@@ -47,8 +47,10 @@ def show_plan(
     found = estimate(plan, stand, briefs, place, store)
     taken = () if card is None else _sizings(plan, card, results, place)
     if as_json:
-        by_formula = {} if card is None else {"by_formula": {"gpu": asdict(card), "models": [*map(asdict, taken)]}}
-        typer.echo(json.dumps({**_as_json(plan, stand, found), **by_formula}, indent=1))
+        told = _as_json(plan, stand, found)
+        if card is not None:
+            told["by_formula"] = {"gpu": asdict(card), "models": [asdict(one) for one in taken]}
+        typer.echo(json.dumps(told, indent=1))
     else:
         typer.echo("\n".join([_as_text(plan, stand, found), *(_on_card(card, taken) if card else ())]))
     return FINE if card is None or all(one.fits(card) for one in taken) else USER

@@ -99,10 +99,10 @@ class LmEval(ExamCollector):
         from lm_eval.models.huggingface import HFLM
         from transformers import PreTrainedTokenizerFast
 
-        words = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer))
+        reader: Any = PreTrainedTokenizerFast
         network: Any = HFLM(
             pretrained=examinee.cast(self.dtype),
-            tokenizer=words,
+            tokenizer=reader(tokenizer_file=str(tokenizer)),
             backend="causal",
             batch_size=self.batch,
             prefix_token_id=first,

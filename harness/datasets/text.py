@@ -143,8 +143,8 @@ class Text(Dataset):
         begun = "" if self.begin is None else f", each after {self.begin}"
         cut = f"packed into contexts of {self.context}" if is_packed else f"contexts of {self.context}, stride {stride}"
         cut += f", told after {unscored} more" if unscored else ""
-        rule = Rule(self.separator, self.heading) if self.rows is None else self.rows
-        return f"{documents} documents{begun}, {rule.told()}; tokens {tokenizer}; {cut}"
+        found = Rule(self.separator, self.heading).told() if self.rows is None else self.rows.told()
+        return f"{documents} documents{begun}, {found}; tokens {tokenizer}; {cut}"
 
 
 def _tokens(encoder: Encoder, document: Document, first: int | None) -> Tokens:

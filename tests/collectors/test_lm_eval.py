@@ -99,9 +99,8 @@ def right_share(net: nn.Module, tokenizer: Path) -> float:
 
 def test_the_library_asks_the_removed_network_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("lm_eval", reason="lm-eval is not installed (extra lm_eval)")
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    hub = pytest.importorskip("datasets")
+    monkeypatch.setattr(hub.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     tokenizer = write_tokenizer(tmp_path) / "tokenizer.json"
     task, asked = task_in(tmp_path), lm_eval.evaluated
     monkeypatch.setattr(lm_eval, "evaluated", lambda network, _, shots, limit: asked(network, task, shots, limit))

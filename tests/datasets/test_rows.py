@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,9 @@ def home(tmp_path: Path) -> Path:
 
 def keep(cache: Path, home: Path) -> None:
     """What the library keeps of a repository that was fetched once."""
-    from datasets.packaged_modules.json.json import Json
-
+    reader: Any = importlib.import_module("datasets.packaged_modules.json.json").Json
     files = {path.name.partition("-")[0]: str(path) for path in home.glob("data/*.jsonl")}
-    Json(cache_dir=str(cache), dataset_name="small", hash="0", data_files=files).download_and_prepare()
+    reader(cache_dir=str(cache), dataset_name="small", hash="0", data_files=files).download_and_prepare()
     ((kept,),) = ([*place.iterdir()] for place in [cache / "small"])
     kept.rename(kept.with_name("default"))
     (cache / "small").rename(cache / NAME.replace("/", "___"))

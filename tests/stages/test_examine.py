@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from small_studies import written
@@ -49,7 +49,7 @@ Counting.name = "counting"
 def opened(tmp_path: Path) -> tuple[Bench, Network]:
     write_texts(tmp_path / "texts")
     write_tokenizer(tmp_path / "words")
-    study = {
+    study: dict[str, Any] = {
         "study": "exams",
         "data": {
             "name": "text",
