@@ -14,11 +14,13 @@ from harness.cli.arguments import (
     REPORTS,
     RESULTS,
     AsJson,
+    Gpu,
     Keep,
     Reports,
     Results,
     Set,
     Site,
+    SourceArgument,
     StudyArgument,
     StudyFileArgument,
 )
@@ -75,9 +77,7 @@ def plan(
     study: StudyFileArgument,
     site: Site = None,
     set_: Set = None,
-    gpu: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What decoders would take of such a GPU; exit 2 if too much.")
-    ] = None,
+    gpu: Gpu = None,
     as_json: AsJson = False,
     results: Results = RESULTS,
 ) -> None:
@@ -105,13 +105,7 @@ def validate(
 
 
 @app.command()
-def fetch(
-    source: Annotated[
-        Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or a record.", show_default=False)
-    ],
-    site: Site = None,
-    set_: Set = None,
-) -> None:
+def fetch(source: SourceArgument, site: Site = None, set_: Set = None) -> None:
     """Bring weights and data here ahead, for nodes without a network."""
     from harness.cli.fetch import fetch_all
 

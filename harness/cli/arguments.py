@@ -9,11 +9,18 @@ import typer
 
 RESULTS, REPORTS = Path("results"), Path("reports")
 StudyFileArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)]
+SourceArgument = Annotated[
+    Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or a record.", show_default=False)
+]
 StudyArgument = Annotated[
     str, typer.Argument(metavar="STUDY", help="Name of a study, or its file.", show_default=False)
 ]
 Site = Annotated[Path | None, typer.Option("--site", metavar="FILE", help="Where it runs: device, executor, paths.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", help="Overrides a value of the study.")]
+Gpu = Annotated[
+    str | None,
+    typer.Option("--gpu", metavar="NAME", help="What decoders would take of such a GPU; exit 2 if too much."),
+]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records and artifacts are kept.")]
 Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where reports are written.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
