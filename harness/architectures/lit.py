@@ -200,7 +200,7 @@ class Lit(nn.Module):
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Which layer a parameter belongs to, for timm's layer decay: stages, or their blocks."""
         fine = [(r"^layers\.(\d+)\.downsample", (0,)), (r"^layers\.(\d+)\.blocks\.(\d+)", None), (r"^norm", (99999,))]
-        return {"stem": r"^(patch_embed|pos_embed|cls_token)", "blocks": r"^layers\.(\d+)" if coarse else fine}
+        return {"stem": r"^patch_embed|^pos_embed|^cls_token", "blocks": r"^layers\.(\d+)" if coarse else fine}
 
     def get_classifier(self) -> nn.Module:
         """The head."""

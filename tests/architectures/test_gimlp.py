@@ -16,6 +16,7 @@ import harness.architectures  # noqa: F401  # registers CycleMLP
 from harness.architectures.cycle_fc import CycleFC
 from harness.architectures.inhibition import Inhibition
 from harness.counting import count_macs
+from harness.training.groups import parameter_groups
 
 SMALL: dict[str, Any] = {"num_classes": 5, "embed_dims": (8, 12, 16), "depths": (1, 2, 1), "mlp_ratios": (2, 3, 2)}
 LEVELS = (0.0, 0.3, 0.9)
@@ -290,3 +291,11 @@ def test_weights_of_the_published_code_are_taken_without_their_fixed_offsets() -
     published = {**state, **{name.replace("weight", "offset"): torch.zeros(1) for name in state if ".sfc_" in name}}
     assert "network.2.1.attn.sfc_h.offset" in published
     assert list(net.from_published(published)) == list(state)
+
+
+def test_layers_may_learn_at_rates_of_their_own() -> None:
+    net = built()
+    names = {id(parameter): key for key, parameter in net.named_parameters()}
+    rates = {names[id(p)]: group["lr_scale"] for group in parameter_groups(net, 0.05, 0.5) for p in group["params"]}
+    assert [rates[f"{path}.weight"] for path in ("head", "network.4.0.mlp.fc1", "network.3.proj")] == [1, 0.5, 0.25]
+    assert rates["network.2.1.mlp.fc1.weight"] == 2 * rates["network.2.0.mlp.fc1.weight"]

@@ -454,3 +454,14 @@ def test_weights_of_the_published_code_for_the_others_have_these_names() -> None
     net: Any = timm.create_model("lit_s", **SMALL)
     assert net.from_published(net.state_dict()).keys() == net.state_dict().keys()
     assert "layers.2.blocks.1.attn.relative_position_index" in net.state_dict()
+
+
+@pytest.mark.parametrize("name", ["lit_ti", "lit_s"])
+def test_layers_may_learn_at_rates_of_their_own(name: str) -> None:
+    net = weightless(name, depths=(1, 1, 1, 1))
+    names = {id(parameter): key for key, parameter in net.named_parameters()}
+    rates = {names[id(p)]: group["lr_scale"] for group in parameter_groups(net, 0.05, 0.5) for p in group["params"]}
+    assert rates["head.weight"] == 1
+    assert rates["patch_embed.proj.weight"] == 0.5**5
+    assert rates["layers.1.blocks.0.mlp.fc1.weight"] == rates["layers.1.downsample.dconv.weight"] == 0.5**3
+    assert rates["layers.1.downsample.dconv.conv_offset.weight"] == 0.5**3 * 0.01
