@@ -47,12 +47,13 @@ class Shape:
 
     def block_bytes(self, tokens: int) -> float:
         """What one block holds of so many tokens in fp32: the stream, what is read of it, the inside of its MLP."""
-        wide = self.config.hidden_size
-        return FP32_BYTES * tokens * float(8 * wide + 3 * getattr(self.config, "intermediate_size", 4 * wide))
+        wide = int(self.config.hidden_size)
+        inside = int(getattr(self.config, "intermediate_size", 4 * wide))
+        return FP32_BYTES * tokens * (8 * wide + 3 * inside)
 
     def pass_bytes(self, tokens: int) -> float:
         """A forward pass in fp32 at its widest: logits and their logarithms beside one block's own tensors."""
-        return FP32_BYTES * tokens * 2.0 * int(self.config.vocab_size) + self.block_bytes(tokens)
+        return FP32_BYTES * tokens * 2 * int(self.config.vocab_size) + self.block_bytes(tokens)
 
     def cache_bytes(self, item_bytes: int, texts: Generation) -> int:
         """Keys and values at the end of texts."""
