@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from timm.models import build_model_with_cfg
@@ -33,6 +33,17 @@ def built(kind: type[N], name: str, table: dict[str, Any], pretrained: bool, opt
         raise ValueError(f"no weights are published for {name}; build it without 'pretrained', and train or load it")
     net: N = build_model_with_cfg(kind, name, False, **{**table, **options})
     return net
+
+
+def check_stages(**given: object) -> None:
+    """Raises ValueError unless each option is a sequence of one value for each stage."""
+    lengths = {len(values) if isinstance(values, Sequence) else 0 for values in given.values()}
+    if len(lengths) > 1 or not all(lengths):
+        each = (
+            f"{name} has {len(values)}" if isinstance(values, Sequence) else f"{name} is {values}"
+            for name, values in given.items()
+        )
+        raise ValueError(f"each stage takes one value of each: {', '.join(each)}")
 
 
 def check_hidden(option: str, ratio: float, width: int) -> int:

@@ -17,7 +17,7 @@ from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from harness.architectures.building import built, check_choice, check_hidden, configuration
+from harness.architectures.building import built, check_choice, check_hidden, check_stages, configuration
 from harness.architectures.cycle_fc import CycleFC
 from harness.architectures.inhibition import Gate, Inhibition
 from harness.architectures.pyramid import Size
@@ -60,9 +60,7 @@ class CycleMlpOptions:
             raise ValueError(f"inhibition must be one of {known}, not {self.inhibition!r}; in attention: gi_deit_tiny")
         if (self.inhibition == "none") != (self.inhibition_level is None):
             raise ValueError("inhibition 'figure' and 'code' need an inhibition_level, and 'none' has none")
-        lengths = {len(self.embed_dims), len(self.depths), len(self.mlp_ratios)}
-        if len(lengths) > 1 or not self.embed_dims:
-            raise ValueError("embed_dims, depths and mlp_ratios take one value for each stage")
+        check_stages(embed_dims=self.embed_dims, depths=self.depths, mlp_ratios=self.mlp_ratios)
         sides = (self.img_size,) if isinstance(self.img_size, int) else self.img_size
         least = max(1, self.patch_size - 2 * self.patch_padding)
         if min(sides) < least:

@@ -19,7 +19,7 @@ from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 
 from harness.architectures.attention import Attention, RelativeAttention
-from harness.architectures.building import built, check_choice, check_hidden, configuration
+from harness.architectures.building import built, check_choice, check_hidden, check_stages, configuration
 from harness.architectures.pyramid import Size, map_sizes
 from harness.architectures.token_merging import MERGINGS, PatchEmbedding, merging
 
@@ -58,10 +58,7 @@ class LitOptions:
         check_choice("merging", self.merging, MERGINGS)
         check_choice("position", self.position, POSITIONS)
         check_choice("global_pool", self.global_pool, POOLS)
-        lengths = {name: len(getattr(self, name)) for name in _OF_STAGES}
-        if len(set(lengths.values())) > 1 or not all(lengths.values()):
-            found = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-            raise ValueError(f"each stage takes one value of each: {found}")
+        check_stages(**{name: getattr(self, name) for name in _OF_STAGES})
         for flag in self.has_msa:
             check_choice("has_msa", flag, (0, 1))
         if self.global_pool == "token":

@@ -29,7 +29,7 @@ def test_a_network_is_one_graph_to_the_compiler(name: str, options: dict[str, An
     torch.manual_seed(0)
     net: nn.Module = timm.create_model(name, **options).eval()
     x = torch.randn(2, 3, 16, 16)
-    torch._dynamo.reset()
+    torch.compiler.reset()
     with torch.no_grad():
         found = torch.compile(net, backend="eager", fullgraph=True)(x)
         torch.testing.assert_close(found, net(x))

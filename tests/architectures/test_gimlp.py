@@ -272,7 +272,8 @@ def test_the_activation_at_the_end_of_the_trunk_is_an_option() -> None:
         ),
         ({"mlp_ratios": (2, 0.01, 2)}, "mlp_ratios leaves no width inside: 0.01 times 12; take a larger one"),
         ({"embed_dims": (3, 4, 4)}, "embed_dims leaves no width inside: 0.25 times 3"),
-        ({"depths": (1, 2)}, "embed_dims, depths and mlp_ratios take one value for each stage"),
+        ({"depths": (1, 2)}, "each stage takes one value of each: embed_dims has 3, depths has 2"),
+        ({"depths": 2}, "each stage takes one value of each: embed_dims has 3, depths is 2, mlp_ratios has 3"),
         ({"img_size": 2}, "img_size must be at least 3, for one patch with its margin, not 2"),
     ],
 )

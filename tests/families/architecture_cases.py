@@ -8,10 +8,10 @@ from harness.schema import Options
 
 SMLP: Options = {"img_size": 16, "dim": 8, "depths": [1, 2]}
 REPMLP: Options = {"img_size": 32, "patch_size": 2, "dim": 8, "depths": [1, 2], "share_sets": [2, 4]}
-LIT: Options = {"img_size": 32, "embed_dims": [8, 8, 12, 16], "depths": [1, 1, 2, 1], "num_heads": [1, 1, 2, 2]}
-CYCLE: Options = {"embed_dims": [8, 12], "depths": [1, 2], "mlp_ratios": [2, 2]}
+LIT: Options = {"img_size": 32, "embed_dims": [8, 8, 12, 16], "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2]}
+CYCLE: Options = {"embed_dims": [8, 12], "depths": [1, 1], "mlp_ratios": [2, 2]}
 FIGURE: Options = {**CYCLE, "inhibition": "figure", "inhibition_level": 0.3}
-GATED: Options = {"img_size": 32, "patch_size": 8, "embed_dim": 32, "num_heads": 2, "depth": 3, "gi_layer_num": 2}
+GATED: Options = {"img_size": 32, "patch_size": 8, "embed_dim": 32, "num_heads": 2, "depth": 2, "gi_layer_num": 1}
 SPARSE_MLP: Options = {"img_size": 32, "patch_size": 8, "embed_dim": 32, "tokens_dim": 16, "channels_dim": 48}
 SPARSE_MLP |= {"inner_tokens_dim": 24, "inner_channels_dim": 48, "depth": 1}
 
@@ -29,12 +29,11 @@ CASES = (
         blocks=3,
         note="tiles",
     ),
-    Case("lit", "lit_s", ("mlp", "attention"), options=LIT, blocks=5),
-    Case("lit", "lit_ti", ("attention", "mlp"), options={**LIT, "has_msa": [1, 1, 1, 1]}, blocks=5),
-    Case("gimlp", "cyclemlp_b1", ("token_mixer", "mlp"), options=CYCLE, blocks=3),
-    Case("gimlp", "gi_cyclemlp_b1", ("token_mixer", "mlp"), options=CYCLE, blocks=3),
-    Case("gimlp", "gi_cyclemlp_b1", ("token_mixer", "gate", "mlp"), options=FIGURE, blocks=3, note="figure"),
-    Case("gi_attention", "gi_deit_tiny", ("attention", "mlp", "gate"), options=GATED, blocks=3),
+    Case("lit", "lit_s", ("mlp", "attention"), options=LIT, blocks=4),
+    Case("lit", "lit_ti", ("attention", "mlp"), options={**LIT, "has_msa": [1, 1, 1, 1]}, blocks=4),
+    Case("gimlp", "gi_cyclemlp_b1", ("token_mixer", "mlp"), options=CYCLE, blocks=2),
+    Case("gimlp", "gi_cyclemlp_b1", ("token_mixer", "gate", "mlp"), options=FIGURE, blocks=2, note="figure"),
+    Case("gi_attention", "gi_deit_tiny", ("attention", "mlp", "gate"), options=GATED, blocks=2),
     Case("sparse_mlp", "sparse_mlp_b", ("token_mixer", "mlp", "experts"), options=SPARSE_MLP, blocks=3),
     Case(
         "sparse_mlp",
