@@ -82,8 +82,8 @@ def _sublayers(model: nn.Module) -> tuple[Sublayer, ...]:
     from harness.stand_ins import Absent, Through
 
     def is_there(sublayer: Sublayer) -> bool:
-        block = model.get_submodule(sublayer.block)
-        return not any(isinstance(getattr(block, name, None), Absent | Through) for name in sublayer.modules)
+        parts = dict(model.get_submodule(sublayer.block).named_modules())
+        return not any(isinstance(parts.get(name), Absent | Through) for name in sublayer.modules)
 
     return tuple(filter(is_there, family_of(model).sublayers(model)))
 

@@ -20,6 +20,7 @@ from harness.criteria.taylor import Taylor
 from harness.errors import DataError, SpecError, UnknownNameError
 from harness.families.base import units
 from harness.families.catalogue import family_of, sublayers_named
+from harness.models import create
 from harness.surgery import masked, removed
 from harness.tasks.base import Batch
 from harness.tasks.classification import Classification
@@ -176,3 +177,10 @@ def test_what_is_gone_already_is_neither_scored_nor_removed_again(
     ]
     with pytest.raises(UnknownNameError, match=r"blocks\.0\.attn"):
         harness.remove(smaller, "blocks.0.attn")
+
+
+def test_a_part_that_is_gone_already_is_not_removed_again() -> None:
+    net = create("smlpnet_t", {"img_size": 8, "patch_size": 2, "dim": 8, "depths": [1, 1]}, {"num_classes": 3})
+    name = "stages.0.blocks.0.token_mixer.smlp"
+    with pytest.raises(UnknownNameError, match="smlp"):
+        harness.remove(harness.remove(net, name), name)
