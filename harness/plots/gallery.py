@@ -20,8 +20,9 @@ from harness.plots.stability import stability_matrix
 from harness.plots.sublayers import shares_by_depth
 from harness.tables.alone import Apart
 from harness.tables.assurance import agreement
+from harness.tables.cutting import across_runtimes, of_outcomes
 from harness.tables.derived import SPEEDUPS
-from harness.tables.panels import KEY, Panel, across_runtimes, of_outcomes
+from harness.tables.panels import KEY, Panel
 from harness.tables.published_accuracies import Published
 from harness.tables.selections import Selected
 from harness.tables.trainings import Training

@@ -9,8 +9,8 @@ import pandas as pd
 
 from harness.plots.picking import Wish, is_measured
 from harness.stats import spread
+from harness.tables.cutting import units
 from harness.tables.marks import beside, quality, with_word, worst
-from harness.tables.panels import units
 from harness.tables.summaries import measured_structures
 
 AMOUNTS = ("count", "ratio", "budget")

@@ -17,11 +17,12 @@ from harness.store import Damaged, Reading, Store
 from harness.tables.alone import Apart, apart, soundest
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
 from harness.tables.columns import Column, dictionary
+from harness.tables.cutting import across_runtimes, of_outcomes, of_selections, panels
 from harness.tables.documents import DocumentTest, document_tests
 from harness.tables.facts import APART, ENVIRONMENT, counts, tuples_of
 from harness.tables.frame import sheet
 from harness.tables.machines import machine_words
-from harness.tables.panels import Panel, across_runtimes, of_outcomes, of_selections, panels
+from harness.tables.panels import Panel
 from harness.tables.qualities import BITS, Quality, asked_of, quality_of
 from harness.tables.recommended import Recommendation, recommendations
 from harness.tables.selections import Selected, selections

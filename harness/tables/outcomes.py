@@ -9,7 +9,8 @@ import pandas as pd
 from harness.runtimes import OF_OUTCOMES
 from harness.tables.cells import number
 from harness.tables.columns import OUTCOME, OUTCOME_WORD, companion, conditions_of
-from harness.tables.panels import LEVEL, Panel, across_runtimes, of_outcomes, with_values
+from harness.tables.cutting import across_runtimes, of_outcomes
+from harness.tables.panels import LEVEL, Panel, with_values
 from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
 

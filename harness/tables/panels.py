@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
@@ -17,7 +17,6 @@ UNIT = "unit"  # one network with its own weights: what a claim about criteria c
 LEVEL = "level"  # how much is removed: a count, or the share of a cost that a budget asks for
 RUNTIME = "runtime"  # of costs alone: outcomes are read in plain fp32, whatever the runtime
 COST = "cost"  # the cost of a budget; empty where counts are asked for
-OF_SELECTIONS = ("model", "data", "target", "removal", "transform", "machine_class")  # what a selection depends on
 SIZES, LENGTHS = ("batch", "image_size"), ("prompt", "new")  # conditions that say how large what was timed is
 COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 
@@ -201,80 +200,6 @@ class Panel:
         return (float(means.min()), float(means.max()), len(means)) if len(means) > 1 else None
 
 
-def panels(
-    table: pd.DataFrame,
-    criteria: Sequence[str],
-    conditions: Mapping[str, str] | None = None,
-    note: str = "",
-    references: Sequence[str] = (),
-) -> tuple[Panel, ...]:
-    """The panels of a study that have an ok trial with an amount; criteria in the study's order.
-
-    `conditions` says under which ones the bare column of a metric was measured; `references` are labels of models that
-    stand beside the study.
-    """
-    is_ok = table["status"] == "ok"
-    table = table.assign(**{UNIT: units(table), **_amounts(table)})
-    chosen = table[is_ok & table["criterion"].notna() & table[LEVEL].notna()]
-    groups = list(chosen.groupby(list(KEY), dropna=False, sort=False))
-    varying = _varying([key for key, _ in groups], KEY)
-    dense = table[is_ok & table["model"].isin(references) & table["criterion"].isna()]
-    found = []
-    for key, rows in groups:
-        texts = {name: _text(value) for name, value in zip(KEY, key, strict=True)}
-        shown = tuple(name for name in KEY if texts[name] and name in ("model", "target", *varying))
-        baselines = _baselines(table[is_ok], rows, texts["machine_class"])
-        beside = dense[(dense["data"] == texts["data"]) & (dense["machine_class"] == texts["machine_class"])]
-        panel = Panel(shown, texts, rows, baselines, _ordered(rows, criteria), conditions or {}, note, beside)
-        found.append(panel)
-    return tuple(found)
-
-
-def of_selections(found: Sequence[Panel], criteria: Sequence[str]) -> tuple[Panel, ...]:
-    """The panels put together that share their selections: recoveries, runtimes and amounts change none of them."""
-    groups: dict[tuple[str, ...], list[Panel]] = {}
-    for panel in found:
-        groups.setdefault(tuple(panel.key[name] for name in OF_SELECTIONS), []).append(panel)
-    varying = _varying(list(groups), OF_SELECTIONS)
-    return tuple(_together(key, members, varying, criteria) for key, members in groups.items())
-
-
-def across_runtimes(found: Sequence[Panel]) -> tuple[tuple[Panel, ...], ...]:
-    """Panels that differ in nothing but the runtime, together: their outcomes are those of plain fp32, and so equal."""
-    groups: dict[tuple[str, ...], list[Panel]] = {}
-    for panel in found:
-        groups.setdefault(tuple(panel.key[name] for name in KEY if name != RUNTIME), []).append(panel)
-    return tuple(map(tuple, groups.values()))
-
-
-def of_outcomes(found: Sequence[Panel]) -> tuple[Panel, ...]:
-    """Of each family the panel with the most trials, named without its runtime: an outcome is told once."""
-    groups = across_runtimes(found)
-    if len(groups) == len(found):
-        return tuple(found)
-    fullest = (max(members, key=lambda panel: len(panel.candidates)) for members in groups)
-    return tuple(replace(panel, shown=tuple(n for n in panel.shown if n != RUNTIME)) for panel in fullest)
-
-
-def _together(key: tuple[str, ...], members: Sequence[Panel], varying: Sequence[str], criteria: Sequence[str]) -> Panel:
-    texts = dict(zip(OF_SELECTIONS, key, strict=True))
-    shown = tuple(name for name, text in texts.items() if text and name in ("model", "target", *varying))
-    rows = pd.concat([panel.candidates for panel in members], ignore_index=True)
-    return replace(members[0], shown=shown, candidates=rows, criteria=_ordered(rows, criteria))
-
-
-def _varying(keys: Sequence[tuple[object, ...]], names: Sequence[str]) -> list[str]:
-    return [name for i, name in enumerate(names) if len({key[i] for key in keys}) > 1]
-
-
-def _amounts(table: pd.DataFrame) -> dict[str, pd.Series]:
-    """The level of each trial, and the cost that it is a share of."""
-    parts = table["budget"].astype("string").str.extract(r"^([a-z]+)([0-9.e-]+)$")
-    counts = table["count"].astype("Float64").astype(float)
-    shares = parts[1].astype("Float64").astype(float)
-    return {LEVEL: shares.where(parts[0].notna(), counts), COST: parts[0].astype(object).where(parts[0].notna(), "")}
-
-
 def with_values(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """The rows that have a value in a column; none where there is no such column."""
     if column not in rows:
@@ -282,24 +207,3 @@ def with_values(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     present = rows[column].notna()
     held = rows if present.all() else rows[present]  # thousands of rows are not copied for nothing
     return held if held[column].dtype == float else held.assign(**{column: held[column].astype(float)})
-
-
-def _baselines(good: pd.DataFrame, rows: pd.DataFrame, machine_class: str) -> pd.DataFrame:
-    found = good[good["id"].isin(set(rows["baseline"].dropna()))]
-    own = found[found["machine_class"] == machine_class]
-    return own if len(own) else found
-
-
-def _ordered(rows: pd.DataFrame, criteria: Sequence[str]) -> tuple[str, ...]:
-    present = set(rows["criterion"])
-    return (*(name for name in criteria if name in present), *sorted(present - set(criteria)))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def units(table: pd.DataFrame) -> pd.Series:
-    """The network of each trial: its model, data and seed of the weights."""
-    seeds = table["model_seed"].astype("string").fillna("-")
-    return table["model"].astype("string") + "/" + table["data"].astype("string") + "/" + seeds

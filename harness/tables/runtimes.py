@@ -9,9 +9,10 @@ import pandas as pd
 
 from harness.tables.cells import NONE, between, number, percent, scale, significant
 from harness.tables.columns import MACS_SAVED
+from harness.tables.cutting import across_runtimes, of_outcomes
 from harness.tables.derived import SPEEDUPS, TIMED_WORDS
 from harness.tables.marks import absent, mark, partly
-from harness.tables.panels import RUNTIME, Panel, across_runtimes, of_outcomes, with_values
+from harness.tables.panels import RUNTIME, Panel, with_values
 from harness.tables.summaries import doubts, measured_structures, speed_interval
 from harness.tables.table import Table
 from harness.wording import slug

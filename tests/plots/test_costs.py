@@ -13,8 +13,9 @@ from harness.plots.costs import ON_MACHINE, PARAMS, SAVED, baseline_spot, dense_
 from harness.plots.look import looks
 from harness.records import Record
 from harness.results import latest
+from harness.tables.cutting import panels
 from harness.tables.frame import conditions, frame
-from harness.tables.panels import Panel, panels
+from harness.tables.panels import Panel
 from harness.tables.published_accuracies import Published
 
 PLAN = Plan(seeds=(0, 1), criteria=("entropy", "last"), counts=(2, 4))

@@ -16,8 +16,9 @@ from harness.plots.drawing import Drawing
 from harness.plots.files import write_data, write_figures
 from harness.plots.look import SIZES_IN, Size, looks, sized
 from harness.results import latest
+from harness.tables.cutting import panels
 from harness.tables.frame import frame
-from harness.tables.panels import Panel, panels
+from harness.tables.panels import Panel
 
 PLAN = Plan(seeds=(0, 1, 2), criteria=("entropy", "random"), draws=2, counts=(2, 4))
 

@@ -15,8 +15,9 @@ from harness.plots.drawing import Drawing
 from harness.plots.gallery import gallery
 from harness.plots.look import COLOURS, WIDTH_IN, looks
 from harness.results import latest
+from harness.tables.cutting import panels
 from harness.tables.frame import conditions, frame
-from harness.tables.panels import Panel, panels
+from harness.tables.panels import Panel
 
 PLAN = Plan(seeds=(0, 1, 2), criteria=("entropy", "similarity", "random"), draws=2, counts=(2, 3, 4))
 FIVE = ["accuracy_cost", "accuracy_count", "accuracy_machine", "depth", "realised"]

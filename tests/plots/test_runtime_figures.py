@@ -13,7 +13,7 @@ from harness.plots.look import PAPER
 from harness.plots.realised import realised
 from harness.plots.runtimes import PROMISE, runtime_speeds
 from harness.records import Record
-from harness.tables.panels import of_outcomes
+from harness.tables.cutting import of_outcomes
 
 
 def drawn(records: list[Record], metric: str = "latency_s") -> Drawing:

@@ -9,8 +9,9 @@ import pytest
 from builders import Plan, elsewhere, records_of
 
 from harness.results import latest
+from harness.tables.cutting import panels
 from harness.tables.frame import frame
-from harness.tables.panels import Panel, panels
+from harness.tables.panels import Panel
 
 PLAN = Plan(seeds=(0, 1, 2), criteria=("entropy", "random"), draws=3, counts=(2, 4), contrast=None)
 

@@ -8,8 +8,8 @@ import pytest
 from timed_records import at_batch, changed, timed, viewed
 
 from harness.records import Record
+from harness.tables.cutting import across_runtimes, of_outcomes
 from harness.tables.marks import NOISY, OUT_OF_MEMORY
-from harness.tables.panels import across_runtimes, of_outcomes
 from harness.tables.runtimes import runtime_tables, size_tables
 from harness.tables.table import Table
 

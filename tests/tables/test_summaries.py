@@ -12,9 +12,10 @@ from golden_files import assert_golden
 from harness.records import Record
 from harness.results import latest
 from harness.stats import wilson
+from harness.tables.cutting import panels
 from harness.tables.frame import conditions, frame
 from harness.tables.marks import NOISY
-from harness.tables.panels import Panel, panels
+from harness.tables.panels import Panel
 from harness.tables.shares import WILSON
 from harness.tables.summaries import accuracy_table, cost_table, cost_tables
 from harness.tables.table import latex, markdown

@@ -13,9 +13,10 @@ from builders import Plan, records_of
 from harness.results import latest
 from harness.stats import Interval
 from harness.tables.cells import Printed, between, number, percent, plus_minus, significant
+from harness.tables.cutting import panels
 from harness.tables.files import csv_of, write_tables
 from harness.tables.frame import conditions, frame
-from harness.tables.panels import Panel, panels
+from harness.tables.panels import Panel
 from harness.tables.summaries import accuracy_table, cost_table
 from harness.tables.table import MOST_ROWS, Table, latex
 

@@ -9,8 +9,9 @@ import pytest
 from builders import Plan, elsewhere, records_of
 
 from harness.results import latest
+from harness.tables.cutting import panels
 from harness.tables.frame import frame
-from harness.tables.panels import Panel, panels
+from harness.tables.panels import Panel
 from harness.tables.summaries import accuracy_table
 from harness.tables.table import latex, markdown
 from harness.tables.winners import winners
