@@ -12,7 +12,7 @@ from harness.tables.cells import number, percent
 from harness.tables.columns import MACS_SAVED
 from harness.tables.derived import COPIES, FEWEST_PAIRS, TIMED_WORDS
 from harness.tables.marks import OUT_OF_MEMORY, absent, partly, quality
-from harness.tables.panels import RUNTIME, Panel, with_values
+from harness.tables.panels import LENGTHS, RUNTIME, Panel, with_values
 from harness.tables.runtimes import sizes, speed_column
 from harness.tables.summaries import measured_structures, speed_interval
 
@@ -76,7 +76,7 @@ def speeds(timed: Sequence[Panel], level: float) -> list[str]:
     for metric, word in TIMED_WORDS.items():
         for column in sizes(timed, metric):
             saving = _saving(timed[0], level, timed[0].saved(column))
-            told_sizes = (timed[0].scenario(column), timed[0].lengths(column))
+            told_sizes = (timed[0].scenario(column), timed[0].scenario(column, LENGTHS))
             under = (*told_sizes, saving if saving != last else "")
             told = ", ".join(filter(None, under))
             sentence = _sentence(timed, level, column, f"{word} ({told})" if told else word)

@@ -17,7 +17,7 @@ UNIT = "unit"  # one network with its own weights: what a claim about criteria c
 LEVEL = "level"  # how much is removed: a count, or the share of a cost that a budget asks for
 RUNTIME = "runtime"  # of costs alone: outcomes are read in plain fp32, whatever the runtime
 COST = "cost"  # the cost of a budget; empty where counts are asked for
-SIZES, LENGTHS = ("batch", "image_size"), ("prompt", "new")  # conditions that say how large what was timed is
+SIZES, LENGTHS = ("batch", "image_size"), ("prompt", "new")  # conditions that say how large it is; tokens of a text
 COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 
 
@@ -74,15 +74,8 @@ class Panel:
         bare = self.conditions.get(column, "")
         return dict(part.split(" ", 1) for part in bare.split(", ")) if bare else {}
 
-    def scenario(self, metric: str) -> str:
-        """The size of what was measured: its batch, and images of another size than the network's own."""
-        return self._stated(metric, SIZES)
-
-    def lengths(self, metric: str) -> str:
-        """The tokens of the text that was measured: those of its prompt, and those after it."""
-        return self._stated(metric, LENGTHS)
-
-    def _stated(self, metric: str, keys: Sequence[str]) -> str:
+    def scenario(self, metric: str, keys: Sequence[str] = SIZES) -> str:
+        """The size of what was measured: its batch, and images of another size than the network's own; or lengths."""
         at = self.under(metric)
         return ", ".join(f"{key.replace('_', ' ')} {at[key]}" for key in keys if key in at)
 
