@@ -78,6 +78,8 @@ class Abuse:
             kind = self.random.choice(sorted(set(roles.values())))
             self.random.choice([process for process in family if roles[process] == kind]).kill()
             self.killed[kind] += 1
+            if kind == "launcher":
+                launcher.wait()  # else the next blow would fall on a dead one, and count
 
     def finish(self) -> None:
         """The command once more, to its end."""
