@@ -91,7 +91,8 @@ def stop(handles: Sequence[Handle], patience_s: float) -> None:
 
 def end_all(handles: Sequence[Handle], now: bool) -> None:
     """Asks all to end, or ends them now, the last first: jobs that wait for others to end would begin else."""
-    for kind, alike in groupby(reversed(handles), type):
+    kinds: Iterator[tuple[type[Handle], Iterator[Handle]]] = groupby(reversed(handles), type)
+    for kind, alike in kinds:
         kind.end_all([*alike], now)
 
 
