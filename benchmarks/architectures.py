@@ -42,9 +42,11 @@ def channel_perceptron() -> tuple[Run, Run, Tensor]:
     """FC3 of T224's third stage, deployed, and one product for each channel's share-set by einsum."""
     module = ChannelPerceptron(16, (14, 14), deploy=True).eval()
 
+    bias = module.bias if module.bias is not None else torch.zeros(())
+
     def reference(x: Tensor) -> Tensor:
         vectors = x.reshape(len(x), -1, 16, 196)
-        return (torch.einsum("sij,ncsj->ncsi", module.weight, vectors) + module.bias).reshape(x.shape)
+        return (torch.einsum("sij,ncsj->ncsi", module.weight, vectors) + bias).reshape(x.shape)
 
     return module, reference, torch.randn(8, 256, 14, 14)
 
