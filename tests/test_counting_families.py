@@ -112,6 +112,7 @@ MEMBERS = {
     "xception_aligned": "xception41p",
     "xcit": "xcit_nano_12_p8_224",
 }
+OF_TEXTS = {"sparse_all_mlp"}
 SIDES = {"sequencer": 32}  # recurrent layers without data go through their steps one by one
 ATTENDING = ("deit", "swin_transformer", "maxxvit", "xcit", "beit")
 
@@ -128,7 +129,7 @@ def size_of(net: nn.Module, module: str) -> tuple[int, ...]:
     return (2, channels, side or height, side or width)
 
 
-@pytest.mark.parametrize("module", timm.list_modules())
+@pytest.mark.parametrize("module", [name for name in timm.list_modules() if name not in OF_TEXTS])
 def test_every_architecture_of_timm_is_counted_to_the_last_operator(module: str) -> None:
     net = create(member(module), {}, {}, device="meta")
     inputs = torch.empty(size_of(net, module), device="meta")

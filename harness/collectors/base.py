@@ -172,6 +172,10 @@ class ExamCollector(Collector):
     def collect(self, examinee: Examinee) -> tuple[Measurement, ...]:
         """One measurement for each that was asked for."""
 
+    def versions(self) -> Options:
+        """What sets its answers apart beside its options: versions of the libraries that bring the items."""
+        return {}
+
 
 class SelectionCollector(Collector):
     """Asks how good or how sure the selection itself is; one metric, null for a trial with nothing removed."""

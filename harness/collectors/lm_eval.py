@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean
 from typing import Any, ClassVar, Literal
@@ -94,6 +96,11 @@ class LmEval(ExamCollector):
             values = [one.value for one in found if one.value is not None]
             found.append(answer(self.asked()[-1], "exact", fmean(values)))
         return tuple(found)
+
+    def versions(self) -> Options:
+        with suppress(PackageNotFoundError):
+            return {"lm_eval": version("lm_eval")}
+        return {}
 
     def _scores(self, examinee: Examinee, tokenizer: Path, first: int) -> Iterator[Measurement]:
         from lm_eval.models.huggingface import HFLM

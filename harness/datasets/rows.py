@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +21,11 @@ from harness.schema import Schema
 OPTION = "rows"
 MISSING = "rows of a table are read by datasets: pip install 'ablation-harness[datasets]'"
 LAYOUT = "it holds files of rows as the datasets library takes them: data/SPLIT-00000-of-00001.parquet, or .jsonl"
-FORMATS = ("parquet", "json", "csv", "arrow", "text")  # the library's readers of plain rows; none of them runs code
+FORMATS = {  # the library's readers of plain rows; none of them runs code
+    **{".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv"},
+    **{".arrow": "arrow", ".txt": "text"},
+}
+PACKED = ".gz"
 SPLIT = r"[\w.-]{1,100}(\[[\d%:-]{1,40}\])?"
 
 
@@ -71,7 +75,7 @@ class Rows(Schema):
             place = f"{OPTION} of {self.repository}"
             with _quiet(), _told(self, place):
                 builder = _library().load_dataset_builder(self.repository, self.config)
-                _check_format(builder, place)
+                _check(builder, f"hf://datasets/{self.repository}", place)
                 builder.download_and_prepare()
 
     def told(self) -> str:
@@ -87,8 +91,9 @@ class Rows(Schema):
             here = {"repo_id": self.repository, "dataset_name": name, "config_name": self.config}
             return cached(**here, version="auto", hash="auto")
         folder = data_folder(paths, title, place, LAYOUT)
-        builder = library.load_dataset_builder(str(folder), self.config)
-        _check_format(builder, place)
+        kind, files = _files(folder, place)
+        # By its files and not as a folder: what a README there says of places elsewhere is not followed.
+        builder = library.load_dataset_builder(kind, self.config, data_files=files)
         builder.download_and_prepare()  # into the library's cache
         return builder
 
@@ -116,11 +121,42 @@ def _library() -> Any:
     return importlib.import_module("datasets")
 
 
-def _check_format(builder: Any, place: str) -> None:
-    """Raises DataError where the files are not plain rows: others of the library's readers open what they find."""
+def _files(folder: Path, place: str) -> tuple[str, dict[str, list[str]]]:
+    """The library's reader of a folder's files, and the files of each split by the library's rules of names.
+
+    Raises DataError where they are not plain rows: others of the library's readers open what they find.
+    """
+    finding = importlib.import_module("datasets.data_files")
+    patterns = finding.get_data_patterns(str(folder))
+    files = {
+        str(split): sorted({file for one in own for file in _matching(finding, one, folder)})
+        for split, own in patterns.items()
+    }
+    kinds = {Path(file.removesuffix(PACKED)).suffix.lower() for own in files.values() for file in own}
+    for kind in sorted(kinds - FORMATS.keys()):
+        known = ", ".join(dict.fromkeys(FORMATS.values()))
+        raise DataError(fault(place, f"holds {kind[1:] or 'other'} files, no rows of text; known: {known}", OPTION))
+    if len({FORMATS[kind] for kind in kinds}) > 1:
+        raise DataError(fault(place, f"holds files of several kinds ({', '.join(sorted(kinds))}); one is read", OPTION))
+    return FORMATS[kinds.pop()], files
+
+
+def _check(builder: Any, home: str, place: str) -> None:
+    """Raises DataError where what a repository names are no plain rows, or files that are not its own."""
     kind = type(builder).__module__.rpartition(".")[2]
-    if kind not in FORMATS:
-        raise DataError(fault(place, f"holds {kind} files, no rows of text; known: {', '.join(FORMATS)}", OPTION))
+    if kind not in FORMATS.values():
+        raise DataError(fault(place, f"holds {kind} files, no rows of text", OPTION))
+    files = [str(file) for own in (builder.config.data_files or {}).values() for file in own]
+    if any(not file.startswith((f"{home}/", f"{home}@")) for file in files):
+        raise DataError(fault(place, "names files that are not its own", OPTION))
+
+
+def _matching(finding: Any, pattern: str, folder: Path) -> Sequence[str]:
+    """The files of a pattern; of the several that a split has, one may have none."""
+    with suppress(FileNotFoundError):
+        found: Sequence[str] = finding.resolve_pattern(pattern, str(folder))
+        return found
+    return ()
 
 
 @contextmanager
@@ -128,9 +164,9 @@ def _told(rows: Rows, place: str) -> Iterator[None]:
     """What the library raises over data that it does not find or cannot read, in terms of the study."""
     try:
         yield
-    except DataError:
+    except (DataError, MissingExtraError):
         raise
-    except (OSError, ValueError, RuntimeError, LookupError, _library().exceptions.DatasetsError) as error:
+    except Exception as error:  # noqa: BLE001  # its readers raise whatever the libraries below them raise
         why = short(" ".join(str(error).split()))
         remedy = f" is not in this machine's cache, or cannot be read; `harness fetch STUDY.yaml` brings it ({why})"
         called = f"{rows.repository}{remedy}" if rows.repository else f"its files cannot be read: {why}; {LAYOUT}"

@@ -11,7 +11,7 @@ from harness.collectors.base import ExamCollector, Examinee
 from harness.collectors.guard import CollectorFault, guarded, nulls
 from harness.datasets.base import datasets
 from harness.records import Measurement
-from harness.schema import Options
+from harness.schema import Options, file_digest
 from harness.stages.base import Bench, Network, built
 from harness.stages.measured import FILE, Measured, writer
 
@@ -24,12 +24,17 @@ def examine(
     """The answers of each collector; one that raises gives nulls, which are kept nowhere."""
     found: list[Measurement] = []
     used: list[tuple[Artifact, bool]] = []
+    paths = {label: Path(place) for label, place in bench.job.paths.items()}
+    tokenizer = datasets.create(bench.spec.data, "data").tokenizer_file(paths) if collectors else None
     for collector in collectors:
         bench.progress("evaluate", collector.name)
+        examinee = Examinee(recovered.net, tokenizer, bench.device)
+        asked = {
+            **_asked(bench, recovered, collector),
+            "tokenizer": None if tokenizer is None else file_digest(tokenizer),
+        }
         try:
-            artifact, reused = bench.obtain(
-                "evaluate", _asked(bench, recovered, collector), writer(partial(_measured, bench, recovered, collector))
-            )
+            artifact, reused = bench.obtain("evaluate", asked, writer(partial(_measured, collector, examinee)))
         except CollectorFault as fault:
             found += nulls(collector.asked(), "exact", str(fault))
             continue
@@ -38,10 +43,7 @@ def examine(
     return tuple(found), used
 
 
-def _measured(bench: Bench, recovered: Network, collector: ExamCollector) -> Measured:
-    paths = {label: Path(place) for label, place in bench.job.paths.items()}
-    tokenizer = datasets.create(bench.spec.data, "data").tokenizer_file(paths)
-    examinee = Examinee(recovered.net, tokenizer, bench.device)
+def _measured(collector: ExamCollector, examinee: Examinee) -> Measured:
     found = guarded(lambda: collector.collect(examinee))
     if isinstance(found, str):
         raise CollectorFault(found)
@@ -52,8 +54,8 @@ def _asked(bench: Bench, recovered: Network, collector: ExamCollector) -> Option
     return {
         "network": built(bench),
         "recovered": recovered.content,
-        "tokenizer": bench.spec.data.get("tokenizer"),
         "collector": collector.identity(),
+        "versions": collector.versions(),
         "device": bench.device.partition(":")[0],
         "software": bench.maker.software_class,
         "revision": REVISION,

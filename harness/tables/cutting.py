@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from harness.tables.panels import COST, KEY, LEVEL, RUNTIME, UNIT, Panel
+from harness.tables.qualities import quality_of
 
 OF_SELECTIONS = ("model", "data", "target", "removal", "transform", "machine_class")  # what a selection depends on
 
@@ -30,14 +31,15 @@ def panels(
     groups = list(chosen.groupby(list(KEY), dropna=False, sort=False))
     varying = _varying([key for key, _ in groups], KEY)
     dense = table[is_ok & table["model"].isin(references) & table["criterion"].isna()]
+    judged = quality_of(table)
     found = []
     for key, rows in groups:
         texts = {name: _text(value) for name, value in zip(KEY, key, strict=True)}
         shown = tuple(name for name in KEY if texts[name] and name in ("model", "target", *varying))
         baselines = _baselines(table[is_ok], rows, texts["machine_class"])
         beside = dense[(dense["data"] == texts["data"]) & (dense["machine_class"] == texts["machine_class"])]
-        panel = Panel(shown, texts, rows, baselines, _ordered(rows, criteria), conditions or {}, note, beside)
-        found.append(panel)
+        ordered = _ordered(rows, criteria)
+        found.append(Panel(shown, texts, rows, baselines, ordered, conditions or {}, note, beside, judged))
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from harness.tables.columns import MACS_SAVED, conditions_of
-from harness.tables.qualities import Quality, quality_of
+from harness.tables.qualities import ACCURACY, Quality
 from harness.wording import slug
 
 KEY = ("model", "data", "target", "removal", "recovery", "transform", "runtime", "cost", "machine_class")
@@ -26,7 +26,7 @@ class Panel:
     """Candidates and their baselines; `shown` are the words of its key that set it apart from the study's others.
 
     `note` is what every caption and table must say (synthetic data). `references` are whole networks on the same data
-    and machine, to be shown beside.
+    and machine, to be shown beside. `quality` is what criteria are compared by, the same in all panels of a study.
     """
 
     shown: tuple[str, ...]
@@ -37,6 +37,7 @@ class Panel:
     conditions: Mapping[str, str]
     note: str = ""
     references: pd.DataFrame = field(default_factory=pd.DataFrame)
+    quality: Quality = ACCURACY
 
     @property
     def label(self) -> str:
@@ -51,11 +52,6 @@ class Panel:
     def label_without(self, *names: str) -> str:
         """The label without some words of the key: what panels share that differ in these."""
         return ", ".join(self.key[name] for name in self.shown if name not in names)
-
-    @cached_property
-    def quality(self) -> Quality:
-        """What its criteria are compared by."""
-        return quality_of(self.candidates, self.baselines)
 
     @cached_property
     def own_baselines(self) -> pd.DataFrame:

@@ -37,7 +37,14 @@ CALLS = {
     "importlib": "import_module",
 }
 # Modules of the package itself, by the names of its folders: never a name from a file.
-IMPORTERS = ("registry.py", "families/catalogue.py", "nvml.py", "datasets/readers.py")
+IMPORTERS = (
+    "registry.py",
+    "architectures/__init__.py",
+    "families/catalogue.py",
+    "nvml.py",
+    "datasets/readers.py",
+    "datasets/rows.py",
+)
 KNOWN = {(f"harness/{name}", "importlib.import_module") for name in IMPORTERS}
 
 

@@ -148,3 +148,18 @@ def test_a_damaged_file_is_told(home: Path) -> None:
 def test_a_rule_for_files_is_refused_beside_rows(home: Path) -> None:
     with pytest.raises(HarnessError, match="a row is a document; leave them out"):
         load_text(home, rows={}, separator="\n")
+
+
+@pytest.mark.parametrize("elsewhere", ["../secret.jsonl", "hf://datasets/owner/small/x.jsonl", "http://127.0.0.1:9/x"])
+def test_a_readme_leads_out_of_the_folder_nowhere(home: Path, elsewhere: str) -> None:
+    (home.parent / "secret.jsonl").write_text('{"text": "a secret"}\n')
+    front = f"configs:\n- config_name: default\n  data_files:\n  - split: test\n    path: {elsewhere}\n"
+    before = fingerprints(load_text(home, rows={}))
+    (home / "README.md").write_text(f"---\n{front}---\n")
+    assert fingerprints(load_text(home, rows={})) == before
+
+
+def test_a_file_without_any_row_is_told(home: Path) -> None:
+    (home / "data" / "test-00000-of-00001.jsonl").write_bytes(b"")
+    with pytest.raises(DataError, match=r"rows: text data 'mine': its files cannot be read: "):
+        load_text(home, rows={})

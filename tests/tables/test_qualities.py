@@ -11,6 +11,7 @@ from harness.report.comparisons import comparison_table, others, primary
 from harness.report.figures import figures
 from harness.report.words import answer
 from harness.stats import Interval
+from harness.tables.cutting import panels
 from harness.tables.qualities import ACCURACY, BITS, asked_of, quality_of, written_as
 from harness.tables.summaries import accuracy_table
 from harness.tables.winners import winners
@@ -87,3 +88,13 @@ def test_recommendations_limit_perplexity_and_judge_on_validation() -> None:
     assert ratio is not None
     assert ratio.value <= 1.1
     assert limited.judged == BITS
+
+
+def test_a_machine_that_measured_costs_alone_is_judged_as_the_study_is() -> None:
+    found = seen()
+    costs_alone = found.table.assign(machine_class="other")
+    costs_alone[[name for name in costs_alone if name.startswith("bits_per_byte")]] = None
+    both = pd.concat([found.table, costs_alone], ignore_index=True)
+    cut = panels(both, found.index.criteria)
+    assert {panel.key["machine_class"] for panel in cut} > {"other"}
+    assert {panel.quality for panel in cut} == {BITS}
