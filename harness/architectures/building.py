@@ -58,3 +58,25 @@ def check_choice(option: str, value: object, known: Collection[object]) -> None:
     """Raises ValueError for a value that an option does not know."""
     if value not in known:
         raise ValueError(f"{option} must be one of {', '.join(map(str, known))}, not {value!r}")
+
+
+def check_switches(**given: object) -> None:
+    """Raises ValueError unless each option is true or false: what is neither, a word like 'no', would count as true."""
+    for name, value in given.items():
+        if value not in (True, False):
+            raise ValueError(f"{name} must be true or false, not {value!r}")
+
+
+def check_least(least: float, **given: float) -> None:
+    """Raises ValueError unless each option, a number or several, is `least` or more; None is left to the network."""
+    for name, value in given.items():
+        for number in value if isinstance(value, Sequence) else (value,):
+            if number is not None and not number >= least:
+                raise ValueError(f"{name} must be {least:g} or more, not {number}")
+
+
+def check_share(**given: float) -> None:
+    """Raises ValueError unless each option is at least 0 and below 1."""
+    for name, value in given.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, not {value}")

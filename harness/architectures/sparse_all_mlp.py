@@ -11,7 +11,7 @@ from timm.models import register_model
 from torch import Tensor, nn
 
 from harness.architectures.assignment import balanced
-from harness.architectures.building import built, check_choice
+from harness.architectures.building import built, check_choice, check_switches
 from harness.architectures.experts import routed
 from harness.architectures.spatial import ROUTINGS, Routing, SpatialGate, SpatialMixture
 
@@ -27,7 +27,7 @@ class SparseAllMlpOptions:
     blocks follow each other, all sizes, and the fraction of a text that partial prediction leaves out: `order`,
     whatever is a size, and `prefix` are options. The sizes here are small, and nobody's but ours; `prefix`, tokens that
     the gate of `partial` routing sees, has no default. `expert_depth` is how many residual layers make an expert;
-    `is_tied` makes the head of the table of embeddings.
+    with `is_tied` head and embeddings are one table.
     """
 
     vocabulary: int = 256
@@ -47,6 +47,7 @@ class SparseAllMlpOptions:
     def __post_init__(self) -> None:
         check_choice("routing", self.routing, ROUTINGS)
         check_choice("order", self.order, ORDERS)
+        check_switches(is_tied=self.is_tied)
         for name in ("vocabulary", "context", "width", "ffn_dim", "experts", "expert_depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, and is {getattr(self, name)}")
@@ -233,6 +234,8 @@ class SparseAllMlp(nn.Module):
         self.config = SparseAllMlpOptions(**options)
         self.model = Body(self.config)
         self.head = nn.Linear(self.config.width, self.config.vocabulary, bias=False)
+        if self.config.is_tied:  # it starts as a head does: with the spread of embeddings, logits would be too large
+            self.model.embed.weight = self.head.weight
 
     @property
     def base_model(self) -> Body:
