@@ -15,7 +15,7 @@ def balanced(affinities: NDArray[np.float64]) -> NDArray[np.int64]:
     """The expert of each token, (tokens,), of affinities (tokens, experts): exact, and the same for the same input.
 
     The linear assignment of BASE layers (Lewis et al. 2021, equation 3). Experts' numbers of tokens differ by one at
-    most. Raises ValueError where an affinity is not finite.
+    most. Raises FloatingPointError where an affinity is not finite, as a training that diverged has them.
 
     A minimum-cost flow on the few experts instead of the many tokens: any prices of the experts give an assignment that
     is the best for the numbers of tokens it happens to have (each token takes the expert of most affinity less price).
@@ -23,7 +23,7 @@ def balanced(affinities: NDArray[np.float64]) -> NDArray[np.int64]:
     the assignment best for its numbers at every step (successive shortest paths).
     """
     if not np.isfinite(affinities).all():
-        raise ValueError("an affinity of a token to an expert is not finite")
+        raise FloatingPointError("an affinity of a token to an expert is not finite")
     flow = _Flow(affinities, (affinities - _prices(affinities)).argmax(axis=1))
     while flow.improve():
         pass

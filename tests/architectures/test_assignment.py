@@ -58,5 +58,5 @@ def test_the_same_affinities_give_the_same_assignment() -> None:
 
 
 def test_an_affinity_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="an affinity of a token to an expert is not finite"):
+    with pytest.raises(FloatingPointError, match="an affinity of a token to an expert is not finite"):
         balanced(np.array([[1.0, np.nan]]))
