@@ -196,8 +196,12 @@ class Lit(nn.Module):
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Which layer a parameter belongs to, for timm's layer decay: stages, or their blocks."""
-        fine = [(r"^layers\.(\d+)\.downsample", (0,)), (r"^layers\.(\d+)\.blocks\.(\d+)", None), (r"^norm", (99999,))]
-        return {"stem": r"^patch_embed|^pos_embed|^cls_token", "blocks": r"^layers\.(\d+)" if coarse else fine}
+        last = len(self.layers) - 1  # where the class token joins
+        stages = [(r"^(?:layers|pos_embed)\.(\d+)", None), (r"^cls_token", (last,))]
+        # 99999: with the layer before. Merging ends a stage, positions begin it.
+        fine = [(r"^layers\.(\d+)\.downsample", (99999,)), (r"^layers\.(\d+)\.blocks\.(\d+)", None)]
+        fine += [(r"^pos_embed\.(\d+)", (0,)), (r"^cls_token", (last, 0)), (r"^norm", (99999,))]
+        return {"stem": r"^patch_embed|^pos_embed\.0$", "blocks": stages if coarse else fine}
 
     def get_classifier(self) -> nn.Module:
         """The head."""

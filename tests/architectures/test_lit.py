@@ -465,3 +465,19 @@ def test_layers_may_learn_at_rates_of_their_own(name: str) -> None:
     assert rates["patch_embed.proj.weight"] == 0.5**5
     assert rates["layers.1.blocks.0.mlp.fc1.weight"] == rates["layers.1.downsample.dconv.weight"] == 0.5**3
     assert rates["layers.1.downsample.dconv.conv_offset.weight"] == 0.5**3 * 0.01
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_merging_learns_with_the_end_of_its_stage_and_positions_with_the_beginning_of_theirs(coarse: bool) -> None:
+    from timm.models import group_parameters
+
+    net = weightless("lit_ti", depths=(1, 2, 1, 2))
+    layers: Any = group_parameters(net, net.group_matcher(coarse), reverse=True)
+    stages: Any = ([1, 1], [2, 2], [3, 3], [4, 4]) if coarse else ([1, 1], [2, 3], [4, 4], [5, 6])
+    for at, (first, last) in enumerate(stages):
+        blocks = len(net.layers[at].blocks)
+        assert layers[f"layers.{at}.blocks.0.norm2.weight"] == first
+        assert layers[f"layers.{at}.blocks.{blocks - 1}.norm2.weight"] == last
+        assert layers[f"pos_embed.{at}"] == (first if at else 0)
+        assert at == 3 or layers[f"layers.{at}.downsample.norm_layer.weight"] == last
+    assert layers["cls_token"] == stages[3][0]
