@@ -27,6 +27,7 @@ class Inhibition(nn.Module):
             raise ValueError(f"inhibition_level must be at least 0 and below 1, a share of the maximum, not {level}")
         check_choice("inhibition_scope", scope, SCOPES)
         self.level, self.scope = level, scope
+        self.shares_out = scope == "tensor" and level > 0  # so that a training on several processes is refused
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, ..., channels) to the same shape."""

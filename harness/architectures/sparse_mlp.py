@@ -221,6 +221,11 @@ class SparseMlp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
 
+    @property
+    def adds_losses(self) -> bool:
+        """Whether there is a mixture, and lambda is not zero."""
+        return bool(self.options.auxiliary_weight) and any(isinstance(module, Mixture) for module in self.modules())
+
     def auxiliary_losses(self) -> dict[str, Tensor]:
         """lambda (L_imp / 2 + L_load / 2), summed over the mixtures, of the last pass in training (equation 6)."""
         found = []

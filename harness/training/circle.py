@@ -16,7 +16,7 @@ from harness.device import is_gpu, resolve
 from harness.errors import DeviceError
 from harness.failures import classified
 from harness.tasks.base import Batch
-from harness.training.declared import has_auxiliary_losses, shares_out
+from harness.training.declared import adds_losses, shares_out
 from harness.training.halting import Abandoned
 
 PATIENCE_S = 600.0  # for another process to start, or to come to the same step
@@ -67,15 +67,15 @@ class Circle:
     def check(self, net: nn.Module) -> None:
         """Raises DeviceError for a network that would learn something else from shares than from whole batches."""
         found = [name for name, module in net.named_modules() if isinstance(module, OVER_A_BATCH)]
-        if has_auxiliary_losses(net) and not self.is_alone:
+        if adds_losses(net) and not self.is_alone:
             raise DeviceError(
                 f"{type(net).__name__} adds losses of its own over the whole batch, and {self.size} processes have a "
                 "share of it each; train this network with one process"
             )
         if shares_out(net) and not self.is_alone:
             raise DeviceError(
-                f"{type(net).__name__} shares the tokens of a whole batch out among its experts, and {self.size} "
-                "processes have a part of it each; train this network with one process"
+                f"what {type(net).__name__} makes of an item in training hangs on all others of the batch, and "
+                f"{self.size} processes have a share of it each; train this network with one process"
             )
         if found and not self.is_alone:
             raise DeviceError(

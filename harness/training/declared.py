@@ -12,15 +12,17 @@ from harness.errors import SpecError
 # `auxiliary_losses() -> {name: scalar}`: terms of the loss beside the task's, weighted already, of the last forward
 # pass in training mode, each as a mean over the items. Asking forgets them: a kept one would keep its whole graph.
 LOSSES = "auxiliary_losses"
+# `adds_losses`, where a network has it, says whether there are any: with other options, or after a removal, there may not.
+ADDS_LOSSES = "adds_losses"
 # `learning_rate_factors() -> {name of a parameter: factor}`: parameters that learn at that share of the rate.
 FACTORS = "learning_rate_factors"
-# `shares_out = True` of a module: in training it looks at all items of a batch to decide what becomes of each.
+# `shares_out = True` of a module: in training it looks at all items of a batch, and what becomes of each hangs on that.
 SHARES_OUT = "shares_out"
 
 
-def has_auxiliary_losses(net: nn.Module) -> bool:
-    """Whether a network may add to the loss that it is trained by."""
-    return hasattr(net, LOSSES)
+def adds_losses(net: nn.Module) -> bool:
+    """Whether a network adds to the loss that it is trained by."""
+    return hasattr(net, LOSSES) and bool(getattr(net, ADDS_LOSSES, True))
 
 
 def shares_out(net: nn.Module) -> bool:

@@ -16,6 +16,8 @@ import harness.architectures  # noqa: F401  # registers CycleMLP
 from harness.architectures.cycle_fc import CycleFC
 from harness.architectures.inhibition import Inhibition
 from harness.counting import count_macs
+from harness.errors import DeviceError
+from harness.training.circle import Circle
 from harness.training.groups import parameter_groups
 
 SMALL: dict[str, Any] = {"num_classes": 5, "embed_dims": (8, 12, 16), "depths": (1, 2, 1), "mlp_ratios": (2, 3, 2)}
@@ -126,6 +128,21 @@ def test_fact_6_something_stays_positive_where_anything_was(level: float, scope:
 def test_fact_7_items_meet_only_over_the_whole_tensor(form: str, scope: str, is_alone: bool) -> None:
     net, x = built(form, 0.3, inhibition_scope=scope), images(3)
     assert (difference(logits(net, x)[:1], logits(net, x[:1])) < 1e-5) is is_alone
+
+
+@pytest.mark.parametrize(
+    ("level", "scope", "is_shared"), [(0.3, "tensor", True), (0.0, "tensor", False), (0.3, "sample", False)]
+)
+def test_a_maximum_over_the_whole_batch_is_for_one_process(level: float, scope: str, is_shared: bool) -> None:
+    net = built("code", level, inhibition_scope=scope)
+    Circle().check(net)
+    if not is_shared:
+        Circle(0, 2).check(net)
+        return
+    with pytest.raises(
+        DeviceError, match="what CycleMlp makes of an item in training hangs on all others of the batch"
+    ):
+        Circle(0, 2).check(net)
 
 
 @pytest.mark.parametrize(("scope", "axes"), [("tensor", (0, 1, 2, 3)), ("sample", (1, 2, 3)), ("token", (3,))])

@@ -15,7 +15,7 @@ from torch.nn.functional import gelu, layer_norm
 from harness.architectures.sparse_all_mlp import SparseAllMlp, TokenMixture
 from harness.counting import count_macs
 from harness.errors import DeviceError, HarnessError
-from harness.models import create
+from harness.models import content_of, create, load_weights, save_weights
 from harness.plan import make_plan
 from harness.recipes import TrainOptions
 from harness.schema import Options
@@ -207,6 +207,17 @@ def test_shorter_texts_are_read_with_the_first_rows() -> None:
     torch.testing.assert_close(net(IDS[:, :7]).logits, net(IDS).logits[:, :7], rtol=0, atol=SAME)
 
 
+def test_a_tied_head_is_the_table_of_embeddings_counted_once_and_kept(tmp_path: Path) -> None:
+    tied, free = net_of(is_tied=True), net_of()
+    assert tied.head.weight is tied.model.embed.weight
+    assert sum(p.numel() for p in free.parameters()) - sum(p.numel() for p in tied.parameters()) == VOCABULARY * WIDTH
+    save_weights(tied, tmp_path / "tied.safetensors")
+    other: Any = create("sparse_all_mlp", {**SMALL, "is_tied": True}, {}).double()
+    load_weights(other, tmp_path / "tied.safetensors")
+    assert other.head.weight is other.model.embed.weight
+    assert content_of(other) == content_of(tied)
+
+
 def test_it_keeps_no_cache() -> None:
     with pytest.raises(ValueError, match="a sparse all-MLP keeps no cache"):
         net_of()(IDS, use_cache=True)
@@ -223,6 +234,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no such order": ({"order": "random"}, "order must be one of dense_first, sparse_first, alternating"),
     "zero experts": ({"experts": 0}, "experts must be 1 or more, and is 0"),
     "chunks that do not fit": ({"experts": 3}, "width 8 can't be cut into 3 chunks, one for each of `experts`"),
+    "a word for a switch": ({"is_tied": "no"}, "is_tied must be true or false, not 'no'"),
     "an odd inner width": ({"gate_dim": 7}, "is cut in two halves: gate_dim 7 is not even"),
     "no blocks": ({"dense_depth": 0, "sparse_depth": 0}, "at least one block is needed"),
     "no such option": ({"depth": 4}, "options.depth: no such option of sparse_all_mlp"),
@@ -239,7 +251,9 @@ def test_options_that_make_no_network_are_refused_in_a_sentence(changes: dict[st
 def test_a_balance_over_the_whole_batch_is_for_one_process() -> None:
     Circle().check(net_of())
     Circle(0, 2).check(net_of(sparse_depth=0))
-    with pytest.raises(DeviceError, match="SparseAllMlp shares the tokens of a whole batch out among its experts"):
+    with pytest.raises(
+        DeviceError, match="what SparseAllMlp makes of an item in training hangs on all others of the batch"
+    ):
         Circle(0, 2).check(net_of())
 
 

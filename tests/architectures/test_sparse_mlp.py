@@ -14,9 +14,10 @@ from torch.nn.functional import gelu, layer_norm
 import harness.architectures  # noqa: F401  # registers the networks
 from harness.architectures.sparse_mlp import TABLE, SparseMlp
 from harness.counting import count_macs
-from harness.errors import HarnessError
+from harness.errors import DeviceError, HarnessError
 from harness.models import create
 from harness.schema import Options
+from harness.training.circle import Circle
 
 SMALL: Options = {
     "img_size": 32,
@@ -234,6 +235,13 @@ def test_a_mixer_adds_nothing_to_its_loss() -> None:
     net = net_of(sparse_depth=0).train()
     net(INPUTS)
     assert net.auxiliary_losses() == {}
+
+
+@pytest.mark.parametrize("changes", [{"sparse_depth": 0}, {"auxiliary_weight": 0}], ids=str)
+def test_without_a_loss_of_its_own_it_may_be_trained_by_several_processes(changes: dict[str, Any]) -> None:
+    Circle(0, 2).check(net_of(**changes))
+    with pytest.raises(DeviceError, match="SparseMlp adds losses of its own over the whole batch"):
+        Circle(0, 2).check(net_of())
 
 
 def test_it_answers_to_the_tools_of_timm() -> None:
