@@ -67,12 +67,11 @@ def check_switches(**given: object) -> None:
             raise ValueError(f"{name} must be true or false, not {value!r}")
 
 
-def check_least(least: float, **given: float) -> None:
-    """Raises ValueError unless each option, a number or several, is `least` or more; None is left to the network."""
+def check_least(least: float, **given: object) -> None:
+    """Raises ValueError unless each option is a number of `least` or more."""
     for name, value in given.items():
-        for number in value if isinstance(value, Sequence) else (value,):
-            if number is not None and not number >= least:
-                raise ValueError(f"{name} must be {least:g} or more, not {number}")
+        if not isinstance(value, int | float) or not value >= least:
+            raise ValueError(f"{name} must be a number of {least:g} or more, not {value!r}")
 
 
 def check_share(**given: float) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from timm.layers.attention import Attention as PlainAttention
 from timm.layers.weight_init import trunc_normal_
 from timm.models import generate_default_cfgs, register_model
 from timm.models.vision_transformer import VisionTransformer
@@ -99,9 +100,20 @@ class GiVisionTransformer(VisionTransformer):
         super().__init__(**options)
         for at in asked.gated(len(self.blocks)):
             plain: Any = self.blocks[at].attn
-            if not isinstance(plain.q_norm, nn.Identity):
-                raise ValueError("gates are of plain projections; qk_norm must be false")
+            _check_plain(plain)
             self.blocks[at].attn = GatedAttention(plain, asked)
+
+
+def _check_plain(attention: Any) -> None:
+    """Raises ValueError for what attention of timm's may have and a gated one has not."""
+    if type(attention) is not PlainAttention or attention.gate is not None:
+        raise ValueError("gates are of plain projections; leave attn_layer out")
+    norms = {"qk_norm": attention.q_norm, "scale_attn_norm": attention.norm}
+    rates = {"attn_drop_rate": attention.attn_drop, "proj_drop_rate": attention.proj_drop}
+    asked = [name for name, part in norms.items() if not isinstance(part, nn.Identity)]
+    asked += [name for name, part in rates.items() if part.p]
+    if asked:
+        raise ValueError(f"gates are of plain projections; leave {', '.join(asked)} out")
 
 
 _DEIT: dict[str, Any] = {"patch_size": 16, "depth": 12}

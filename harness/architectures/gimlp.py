@@ -17,7 +17,16 @@ from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from harness.architectures.building import built, check_choice, check_hidden, check_stages, configuration
+from harness.architectures.building import (
+    built,
+    check_choice,
+    check_hidden,
+    check_least,
+    check_share,
+    check_stages,
+    check_switches,
+    configuration,
+)
 from harness.architectures.cycle_fc import CycleFC
 from harness.architectures.inhibition import Gate, Inhibition
 from harness.architectures.pyramid import Size
@@ -61,6 +70,15 @@ class CycleMlpOptions:
         if (self.inhibition == "none") != (self.inhibition_level is None):
             raise ValueError("inhibition 'figure' and 'code' need an inhibition_level, and 'none' has none")
         check_stages(embed_dims=self.embed_dims, depths=self.depths, mlp_ratios=self.mlp_ratios)
+        for width, depth in zip(self.embed_dims, self.depths, strict=True):
+            check_least(1, embed_dims=width, depths=depth)
+        check_share(drop_path_rate=self.drop_path_rate)
+        check_switches(trunk_activation=self.trunk_activation, center_downsampling=self.center_downsampling)
+        self._check_patches()
+
+    def _check_patches(self) -> None:
+        check_least(1, patch_size=self.patch_size, patch_stride=self.patch_stride)
+        check_least(0, patch_padding=self.patch_padding)
         sides = (self.img_size,) if isinstance(self.img_size, int) else self.img_size
         least = max(1, self.patch_size - 2 * self.patch_padding)
         if min(sides) < least:
@@ -251,7 +269,9 @@ default_cfgs = generate_default_cfgs({name: configuration(224, "patch_embed.proj
 
 def _registered(name: str) -> Callable[..., CycleMlp]:
     def entry(pretrained: bool = False, **options: Any) -> CycleMlp:
-        return built(CycleMlp, name, TABLE[name], pretrained, options)
+        of_forms = ("inhibition_level",) if options.get("inhibition") == "none" else ()
+        table = {option: value for option, value in TABLE[name].items() if option not in of_forms}
+        return built(CycleMlp, name, table, pretrained, options)
 
     entry.__name__ = name
     return register_model(entry)

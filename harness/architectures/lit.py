@@ -19,7 +19,15 @@ from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 
 from harness.architectures.attention import Attention, RelativeAttention
-from harness.architectures.building import built, check_choice, check_hidden, check_stages, configuration
+from harness.architectures.building import (
+    built,
+    check_choice,
+    check_hidden,
+    check_least,
+    check_share,
+    check_stages,
+    configuration,
+)
 from harness.architectures.pyramid import Size, map_sizes
 from harness.architectures.token_merging import MERGINGS, PatchEmbedding, merging
 
@@ -59,6 +67,11 @@ class LitOptions:
         check_choice("position", self.position, POSITIONS)
         check_choice("global_pool", self.global_pool, POOLS)
         check_stages(**{name: getattr(self, name) for name in _OF_STAGES})
+        for width, depth, heads in zip(self.embed_dims, self.depths, self.num_heads, strict=True):
+            check_least(1, embed_dims=width, depths=depth, num_heads=heads)
+        check_share(drop_path_rate=self.drop_path_rate)
+        if not self.norm_eps > 0:
+            raise ValueError(f"norm_eps must be above 0, not {self.norm_eps}")
         for flag in self.has_msa:
             check_choice("has_msa", flag, (0, 1))
         if self.global_pool == "token":

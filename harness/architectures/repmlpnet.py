@@ -13,7 +13,7 @@ from typing import Any
 from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from harness.architectures.building import built, configuration
+from harness.architectures.building import built, check_least, check_switches, configuration
 from harness.architectures.pyramid import Pyramid, Size, Stage, map_sizes
 from harness.architectures.repmlp import Normed, RepMLP
 
@@ -74,6 +74,8 @@ class RepMLPNet(Pyramid):
         deploy: bool = False,
     ) -> None:
         sizes = map_sizes(img_size if tile_size is None else tile_size, patch_size, len(depths))
+        check_switches(deploy=deploy)
+        check_least(1, expansion=expansion)
         _check(dim, depths, share_sets, kernels, reduction)
         made: list[Stage] = []
         for number, (size, depth, sets) in enumerate(zip(sizes, depths, share_sets, strict=True)):

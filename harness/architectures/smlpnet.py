@@ -18,7 +18,7 @@ from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from harness.architectures.building import built, check_choice, configuration
+from harness.architectures.building import built, check_choice, check_share, check_switches, configuration
 from harness.architectures.pyramid import Pyramid, Size, Stage, map_sizes
 
 Fusion: TypeAlias = Literal["linear", "sum", "weighted_sum"]
@@ -163,7 +163,9 @@ class SMLPNet(Pyramid):
         sizes = map_sizes(img_size, patch_size, len(depths))
         mixing = Mixing(fusion, branches, identity)
         kept = _stages_with_smlp(len(depths), local, global_, stages)
+        check_share(drop_path_rate=drop_path_rate)
         _check(dim, depths, alpha, mixing)
+        check_switches(**{"local": local, "global": global_, "identity": identity})
         rates = torch.linspace(0, drop_path_rate, sum(depths), device="cpu").tolist()
         made: list[Stage] = []
         for number, (size, depth) in enumerate(zip(sizes, depths, strict=True)):
@@ -239,7 +241,9 @@ def _own_name(published: str, blocks: Sequence[str]) -> str:
     part, _, tensor = published.rpartition(".")
     if found := re.fullmatch(r"(token|channel)_mix\.(\d+)\.(.+)", part):
         own = "mlp.norm" if found.group(1, 3) == ("channel", "1") else _PARTS.get(found[3], found[3])
-        return f"{blocks[int(found[2])]}.{own}.{tensor}"
+        number = int(found[2])
+        # A block that is not here keeps its name, and is said to belong to another network.
+        return f"{blocks[number]}.{own}.{tensor}" if number < len(blocks) else published
     part = re.sub(r"^to_patch_embedding\.(\d+)\.0$", r"stages.\1.embedding", part)
     return f"{_OWN.get(part, part)}.{tensor}"
 

@@ -15,7 +15,7 @@ from timm.layers.patch_embed import PatchEmbed
 from timm.models import register_model
 from torch import Tensor, nn
 
-from harness.architectures.building import built, check_choice, configuration
+from harness.architectures.building import built, check_choice, check_least, check_share, check_switches, configuration
 from harness.architectures.gating import NOISES, Mixture, Noise
 
 PLACES = ("last", "first")
@@ -64,6 +64,9 @@ class SparseMlpOptions:
     def __post_init__(self) -> None:
         check_choice("sparse_at", self.sparse_at, PLACES)
         check_choice("noise", self.noise, NOISES)
+        check_switches(re_represent=self.re_represent, has_channel_experts=self.has_channel_experts)
+        check_least(0, auxiliary_weight=self.auxiliary_weight)
+        check_share(drop_path_rate=self.drop_path_rate)
         if self.patch_size < 1 or self.img_size < 1 or self.img_size % self.patch_size:
             message = "must be a multiple of patch_size"
             raise ValueError(f"img_size {message}, {self.patch_size}, and is {self.img_size}")
@@ -290,7 +293,9 @@ default_cfgs = {name: configuration(224, "stem.proj", "head") for name in TABLE}
 
 def _registered(name: str) -> Callable[..., SparseMlp]:
     def entry(pretrained: bool = False, **options: Any) -> SparseMlp:
-        return built(SparseMlp, name, TABLE[name], pretrained, options)
+        of_layers = ("inner_tokens", "inner_dim") if options.get("re_represent") is False else ()
+        table = {option: value for option, value in TABLE[name].items() if option not in of_layers}
+        return built(SparseMlp, name, table, pretrained, options)
 
     entry.__name__ = name
     return register_model(entry)

@@ -133,7 +133,13 @@ def test_gated_attention_is_that_of_the_formula() -> None:
         ({"gi_key_side": False, "gi_query_side": False}, "are both false: nothing is gated"),
         ({"inhibition_level": 1.5}, "must be at least 0 and below 1"),
         ({"layer_rule": "first"}, "layer_rule must be one of last, code, not 'first'"),
-        ({"qk_norm": True}, "gates are of plain projections; qk_norm must be false"),
+        ({"qk_norm": True}, "gates are of plain projections; leave qk_norm out"),
+        ({"attn_layer": "diff"}, "gates are of plain projections; leave attn_layer out"),
+        ({"scale_attn_norm": True}, "gates are of plain projections; leave scale_attn_norm out"),
+        (
+            {"attn_drop_rate": 0.1, "proj_drop_rate": 0.1},
+            "gates are of plain projections; leave attn_drop_rate, proj_drop_rate out",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_told(options: dict[str, Any], message: str) -> None:

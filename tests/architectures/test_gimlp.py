@@ -139,9 +139,7 @@ def test_a_maximum_over_the_whole_batch_is_for_one_process(level: float, scope: 
     if not is_shared:
         Circle(0, 2).check(net)
         return
-    with pytest.raises(
-        DeviceError, match="what CycleMlp makes of an item in training hangs on all others of the batch"
-    ):
+    with pytest.raises(DeviceError, match="what CycleMlp makes of an item in training hangs on all others"):
         Circle(0, 2).check(net)
 
 
@@ -264,6 +262,12 @@ def test_the_figure_adds_two_square_maps_to_each_mlp_or_what_the_ratio_says() ->
     assert params(inhibition="figure", level=0.3, gate_ratio=0.5) - params() == half
 
 
+def test_a_gated_network_without_inhibition_is_a_cyclemlp() -> None:
+    torch.manual_seed(0)
+    net = shaken(timm.create_model("gi_cyclemlp_b1", **SMALL, inhibition="none"))
+    assert torch.equal(logits(net), logits(built()))
+
+
 def test_the_activation_at_the_end_of_the_trunk_is_an_option() -> None:
     ends = [logits(built("figure", 0.3, trunk_activation=active)) for active in (True, False)]
     assert difference(*ends) > 1e-3
@@ -291,6 +295,13 @@ def test_the_activation_at_the_end_of_the_trunk_is_an_option() -> None:
         ({"embed_dims": (3, 4, 4)}, "embed_dims leaves no width inside: 0.25 times 3"),
         ({"depths": (1, 2)}, "each stage takes one value of each: embed_dims has 3, depths has 2"),
         ({"depths": 2}, "each stage takes one value of each: embed_dims has 3, depths is 2, mlp_ratios has 3"),
+        ({"depths": (1, 0, 1)}, "depths must be a number of 1 or more, not 0"),
+        ({"patch_stride": 0}, "patch_stride must be a number of 1 or more, not 0"),
+        ({"patch_stride": []}, r"patch_stride must be a number of 1 or more, not \[\]"),
+        ({"patch_size": 0}, "patch_size must be a number of 1 or more, not 0"),
+        ({"patch_padding": -1}, "patch_padding must be a number of 0 or more, not -1"),
+        ({"trunk_activation": "no"}, "trunk_activation must be true or false, not 'no'"),
+        ({"drop_path_rate": 1.0}, "drop_path_rate must be at least 0 and below 1, not 1.0"),
         ({"img_size": 2}, "img_size must be at least 3, for one patch with its margin, not 2"),
     ],
 )

@@ -387,6 +387,11 @@ def test_logits_are_those_of_the_formulas(name: str, options: dict[str, Any]) ->
         ({"has_msa": (0, 1)}, r"each stage takes one value of each: .*depths has 4, .*has_msa has 2"),
         ({"has_msa": (0, 0, 2, 1)}, r"has_msa must be one of 0, 1, not 2"),
         ({"num_heads": (1, 2, 3, 3)}, r"3 heads cannot share a width of 16; num_heads must divide it"),
+        ({"depths": (1, 0, 1, 1)}, r"depths must be a number of 1 or more, not 0"),
+        ({"embed_dims": (0, 16, 16, 16)}, r"embed_dims must be a number of 1 or more, not 0"),
+        ({"num_heads": (1, 2, -1, 1)}, r"num_heads must be a number of 1 or more, not -1"),
+        ({"norm_eps": 0}, r"norm_eps must be above 0, not 0"),
+        ({"drop_path_rate": 1.5}, r"drop_path_rate must be at least 0 and below 1, not 1.5"),
         ({"global_pool": "token"}, r"a class token has no relative position; take position='absolute'"),
         (
             {"global_pool": "token", "position": "absolute", "has_msa": (1, 1, 1, 0)},

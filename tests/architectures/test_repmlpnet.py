@@ -249,6 +249,8 @@ def test_weights_load_by_their_published_names_and_by_our_own() -> None:
         ({"share_sets": [1, 4, 16]}, "share_sets must be one number for each of 4 stages, not [1, 4, 16]"),
         ({"share_sets": [3, 4, 16, 128]}, "share_sets must divide the widths: stage 1 has 64, not 3"),
         ({"reduction": 65}, "reduction must be between 1 and dim (64), or 0 for no global perceptron, not 65"),
+        ({"expansion": 0}, "expansion must be a number of 1 or more, not 0"),
+        ({"deploy": "no"}, "deploy must be true or false, not 'no'"),
         ({"depths": [0, 1, 1, 1]}, "dim and depths must be at least 1"),
     ],
 )

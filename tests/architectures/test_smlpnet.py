@@ -16,7 +16,7 @@ from torch.nn.functional import gelu
 import harness.architectures  # noqa: F401  # registers the names
 from harness.architectures.smlpnet import Block, Mixing, SMLPNet, SparseMLP
 from harness.counting import count_macs
-from harness.errors import SpecError
+from harness.errors import DataError, SpecError
 from harness.models import create
 from harness.models.weights import put_state
 from harness.schema import Options
@@ -206,9 +206,17 @@ def test_weights_load_by_their_published_names_and_by_our_own() -> None:
     assert list(other.from_published(net.state_dict())) == list(net.state_dict())
 
 
+def test_published_weights_of_a_deeper_network_belong_to_another() -> None:
+    with pytest.raises(DataError, match=r"belong to another network: \d+ unexpected: token_mix\."):
+        put_state(tiny(depths=(1, 1)), published_names(tiny(depths=(1, 2))), "published")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"identity": "no"}, "identity must be true or false, not 'no'"),
+        ({"global": "no"}, "global must be true or false, not 'no'"),
+        ({"drop_path_rate": 1.0}, "drop_path_rate must be at least 0 and below 1, not 1.0"),
         ({"img_size": 30}, "img_size must be a multiple of 32 (patches of 4, halved 3 times), not 30"),
         ({"patch_size": 0}, "patch_size and the number of stages must be at least 1, not 0 and 4"),
         ({"stages": [0]}, "stages are counted from 1 to 4, not [0]"),

@@ -237,6 +237,12 @@ def test_a_mixer_adds_nothing_to_its_loss() -> None:
     assert net.auxiliary_losses() == {}
 
 
+def test_without_re_represent_layers_the_width_of_the_table_is_none_either() -> None:
+    net = weightless("sparse_mlp_s", re_represent=False)
+    assert net.options.inside == net.options.outside == (196, 512)
+    assert params(net) < params(weightless("sparse_mlp_s"))
+
+
 @pytest.mark.parametrize("changes", [{"sparse_depth": 0}, {"auxiliary_weight": 0}], ids=str)
 def test_without_a_loss_of_its_own_it_may_be_trained_by_several_processes(changes: dict[str, Any]) -> None:
     Circle(0, 2).check(net_of(**changes))
@@ -271,6 +277,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no blocks": ({"depth": 0, "sparse_depth": 0}, "0 dense and 0 sparse blocks; at least one block is needed"),
     "no place": ({"sparse_at": "middle"}, "sparse_at must be one of last, first, not 'middle'"),
     "no such noise": ({"noise": "evaluation"}, "noise must be one of training, always, never, not 'evaluation'"),
+    "a word for a switch": ({"re_represent": "off"}, "re_represent must be true or false, not 'off'"),
+    "a loss that is paid for": ({"auxiliary_weight": -1}, "auxiliary_weight must be a number of 0 or more, not -1"),
+    "a weight that is none": ({"auxiliary_weight": "x"}, "auxiliary_weight must be a number of 0 or more, not 'x'"),
+    "all paths dropped": ({"drop_path_rate": 1}, "drop_path_rate must be at least 0 and below 1, not 1"),
     "a shape of layers that are not there": (
         {"re_represent": False, "inner_dim": 6},
         "inner_tokens and inner_dim are of re-represent layers, and re_represent is false",
