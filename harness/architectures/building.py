@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, TypeVar
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from timm.models import build_model_with_cfg
 from torch import nn
 
+Renamings: TypeAlias = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
 N = TypeVar("N", bound=nn.Module)
 
 
@@ -33,6 +35,13 @@ def built(kind: type[N], name: str, table: dict[str, Any], pretrained: bool, opt
         raise ValueError(f"no weights are published for {name}; build it without 'pretrained', and train or load it")
     net: N = build_model_with_cfg(kind, name, False, **{**table, **options})
     return net
+
+
+def renamed(name: str, renamings: Renamings) -> str:
+    """What a published name of a tensor is here, by patterns and their replacements in turn."""
+    for published, own in renamings:
+        name = re.sub(published, own, name)
+    return name
 
 
 def check_stages(**given: object) -> None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from harness.architectures.attention import Attention, RelativeAttention
 from harness.architectures.building import (
+    Renamings,
     built,
     check_choice,
     check_hidden,
@@ -27,6 +27,7 @@ from harness.architectures.building import (
     check_share,
     check_stages,
     configuration,
+    renamed,
 )
 from harness.architectures.pyramid import Size, map_sizes
 from harness.architectures.token_merging import MERGINGS, PatchEmbedding, merging
@@ -70,8 +71,7 @@ class LitOptions:
         for width, depth, heads in zip(self.embed_dims, self.depths, self.num_heads, strict=True):
             check_least(1, embed_dims=width, depths=depth, num_heads=heads)
         check_share(drop_path_rate=self.drop_path_rate)
-        if not self.norm_eps > 0:
-            raise ValueError(f"norm_eps must be above 0, not {self.norm_eps}")
+        check_least(1e-12, norm_eps=self.norm_eps)
         for flag in self.has_msa:
             check_choice("has_msa", flag, (0, 1))
         if self.global_pool == "token":
@@ -212,7 +212,7 @@ class Lit(nn.Module):
         last = len(self.layers) - 1  # where the class token joins
         stages = [(r"^(?:layers|pos_embed)\.(\d+)", None), (r"^cls_token", (last,))]
         # 99999: with the layer before. Merging ends a stage, positions begin it.
-        fine = [(r"^layers\.(\d+)\.downsample", (99999,)), (r"^layers\.(\d+)\.blocks\.(\d+)", None)]
+        fine: list[Any] = [(r"^layers\.(\d+)\.downsample", (99999,)), (r"^layers\.(\d+)\.blocks\.(\d+)", None)]
         fine += [(r"^pos_embed\.(\d+)", (0,)), (r"^cls_token", (last, 0)), (r"^norm", (99999,))]
         return {"stem": r"^patch_embed|^pos_embed\.0$", "blocks": stages if coarse else fine}
 
@@ -229,7 +229,7 @@ class Lit(nn.Module):
 
     def from_published(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Tensors of the paper's own code for Ti under this network's names; those of S, M and B are the same there."""
-        return {_own_name(name): tensor for name, tensor in state.items()}
+        return {renamed(name, _NAMES): tensor for name, tensor in state.items()}
 
     def _start(self) -> None:
         """Linear maps and positions start small; convolutions as torch starts them, norms and biases at rest."""
@@ -242,18 +242,12 @@ class Lit(nn.Module):
                 nn.init.zeros_(module.bias)
 
 
-_NAMES = (
+_NAMES: Renamings = (
     (r"^patch_embed1\.", "patch_embed."),
     (r"^patch_embed(\d)\.", lambda found: f"layers.{int(found[1]) - 2}.downsample."),
     (r"^pos_embed(\d)$", lambda found: f"pos_embed.{int(found[1]) - 1}"),
     (r"^block(\d)\.", lambda found: f"layers.{int(found[1]) - 1}.blocks."),
 )
-
-
-def _own_name(name: str) -> str:
-    for published, own in _NAMES:
-        name = re.sub(published, own, name)
-    return name
 
 
 def _layers(asked: LitOptions, stages: Sequence[Stage]) -> list[Layer]:
@@ -262,14 +256,9 @@ def _layers(asked: LitOptions, stages: Sequence[Stage]) -> list[Layer]:
     found = []
     for stage, following in zip(stages, [*stages[1:], None], strict=True):
         blocks = [Block(stage, asked.position, next(rates), asked.norm_eps) for _ in range(stage.depth)]
-        found.append(
-            Layer(
-                blocks,
-                None
-                if following is None
-                else merging(asked.merging, stage.grid, (stage.width, following.width), asked.norm_eps),
-            )
-        )
+        widths = following and (stage.width, following.width)
+        merger = merging(asked.merging, stage.grid, widths, asked.norm_eps) if widths else None
+        found.append(Layer(blocks, merger))
     return found
 
 

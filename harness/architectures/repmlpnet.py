@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from harness.architectures.building import built, check_least, check_switches, configuration
+from harness.architectures.building import Renamings, built, check_least, check_switches, configuration, renamed
 from harness.architectures.pyramid import Pyramid, Size, Stage, map_sizes
 from harness.architectures.repmlp import Normed, RepMLP
 
@@ -106,7 +105,7 @@ class RepMLPNet(Pyramid):
         There linear maps of vectors are 1x1 convolutions, FC3 with the share-sets as its groups.
         """
         own = {name: tensor.shape for name, tensor in self.state_dict().items()}
-        named = {_own_name(name): tensor for name, tensor in state.items()}
+        named = {renamed(name, _NAMES): tensor for name, tensor in state.items()}
         return {
             name: tensor.reshape(own[name]) if name in own and tensor.numel() == own[name].numel() else tensor
             for name, tensor in named.items()
@@ -127,7 +126,7 @@ def _check(dim: int, depths: Sequence[int], share_sets: Sequence[int], kernels: 
         raise ValueError(f"reduction must be between 1 and dim ({dim}), or 0 for no global perceptron, not {reduction}")
 
 
-_NAMES = (
+_NAMES: Renamings = (
     (r"^conv_embedding\.", "stages.0.embedding."),
     (r"^embeds\.(\d+)\.", lambda found: f"stages.{int(found[1]) + 1}.embedding."),
     (r"^stages\.(\d+)\.(\d+)\.", r"stages.\1.blocks.\2."),
@@ -140,12 +139,6 @@ _NAMES = (
     (r"\.bn\.", ".norm."),
     (r"^head_norm\.", "norm."),
 )
-
-
-def _own_name(name: str) -> str:
-    for published, own in _NAMES:
-        name = re.sub(published, own, name)
-    return name
 
 
 _T: dict[str, Any] = {"dim": 64, "depths": (2, 2, 6, 2), "share_sets": (1, 4, 16, 128)}

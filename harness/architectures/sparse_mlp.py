@@ -71,7 +71,8 @@ class SparseMlpOptions:
             message = "must be a multiple of patch_size"
             raise ValueError(f"img_size {message}, {self.patch_size}, and is {self.img_size}")
         sizes = ("embed_dim", "tokens_dim", "channels_dim", "inner_tokens_dim", "inner_channels_dim")
-        _check_positive({name: getattr(self, name) for name in (*sizes, "inner_tokens", "inner_dim")})
+        given = {name: getattr(self, name) for name in (*sizes, "inner_tokens", "inner_dim")}
+        check_least(1, **{name: size for name, size in given.items() if size is not None})
         if min(self.depth, self.sparse_depth) < 0 or self.depth + self.sparse_depth == 0:
             raise ValueError(f"{self.depth} dense and {self.sparse_depth} sparse blocks; at least one block is needed")
         if self.sparse_depth:
@@ -106,12 +107,6 @@ def check_experts(kind: str, experts: int, top_k: int) -> None:
         raise ValueError(f"{kind}_experts must be 1 or more, and is {experts}; one expert is a plain MLP")
     if not 1 <= top_k <= experts:
         raise ValueError(f"{kind}_top_k must be between 1 and the number of {kind} experts, {experts}; it is {top_k}")
-
-
-def _check_positive(sizes: dict[str, int | None]) -> None:
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ValueError(f"{name} must be 1 or more, and is {size}")
 
 
 class MixerLayer(nn.Module):

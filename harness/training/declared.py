@@ -12,7 +12,7 @@ from harness.errors import SpecError
 # `auxiliary_losses() -> {name: scalar}`: terms of the loss beside the task's, weighted already, of the last forward
 # pass in training mode, each as a mean over the items. Asking forgets them: a kept one would keep its whole graph.
 LOSSES = "auxiliary_losses"
-# `adds_losses`, where a network has it, says whether there are any: with other options, or after a removal, there may not.
+# `adds_losses` of such a network, if it has it: whether there are any, for options or a removal may leave none.
 ADDS_LOSSES = "adds_losses"
 # `learning_rate_factors() -> {name of a parameter: factor}`: parameters that learn at that share of the rate.
 FACTORS = "learning_rate_factors"

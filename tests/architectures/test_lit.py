@@ -390,7 +390,7 @@ def test_logits_are_those_of_the_formulas(name: str, options: dict[str, Any]) ->
         ({"depths": (1, 0, 1, 1)}, r"depths must be a number of 1 or more, not 0"),
         ({"embed_dims": (0, 16, 16, 16)}, r"embed_dims must be a number of 1 or more, not 0"),
         ({"num_heads": (1, 2, -1, 1)}, r"num_heads must be a number of 1 or more, not -1"),
-        ({"norm_eps": 0}, r"norm_eps must be above 0, not 0"),
+        ({"norm_eps": 0}, r"norm_eps must be a number of 1e-12 or more, not 0"),
         ({"drop_path_rate": 1.5}, r"drop_path_rate must be at least 0 and below 1, not 1.5"),
         ({"global_pool": "token"}, r"a class token has no relative position; take position='absolute'"),
         (

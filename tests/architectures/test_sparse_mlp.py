@@ -273,7 +273,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no expert at all": ({"token_top_k": 0}, "token_top_k must be between 1"),
     "an odd width": ({"embed_dim": 13}, "embed_dim 13 is odd and can't be halved; say inner_dim"),
     "patches that do not fit": ({"img_size": 30}, "img_size must be a multiple of patch_size, 8, and is 30"),
-    "a size of nothing": ({"inner_tokens_dim": 0}, "inner_tokens_dim must be 1 or more, and is 0"),
+    "a size of nothing": ({"inner_tokens_dim": 0}, "inner_tokens_dim must be a number of 1 or more, not 0"),
     "no blocks": ({"depth": 0, "sparse_depth": 0}, "0 dense and 0 sparse blocks; at least one block is needed"),
     "no place": ({"sparse_at": "middle"}, "sparse_at must be one of last, first, not 'middle'"),
     "no such noise": ({"noise": "evaluation"}, "noise must be one of training, always, never, not 'evaluation'"),
