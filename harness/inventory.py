@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
 from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, outermost, units
 from harness.models.hub import made_with
+from harness.own_code import code_digest
 from harness.record_file import why
 from harness.schema import Json, Options, Schema, digest, sealed, unsealed
 from harness.tasks.catalogue import task_called
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 REVISION = 3  # raised when an inventory of the same network would say something else
+
+OWN = "architectures"  # the room of the networks that are written here, and change with it
 
 MOST_ITEM, MOST_VALUES = 1 << 22, 1 << 28  # numbers of an item, and of weights, that are made up for a count
 
@@ -50,7 +53,8 @@ class Inventory(Schema):
     """A network as built: `input_size` (one item's shape), parameters, MACs per item, sublayers in order.
 
     `limits` are what data must keep to, by the task's own names. Where it `reads_values` (routed experts, early exits)
-    its MACs are those of one made-up item, and weights and items decide what others cost.
+    its MACs are those of one made-up item, and weights and items decide what others cost. `foldable` counts parts with
+    another form for inference; `code` is a digest of the networks of this package, for one of those.
     """
 
     architecture: str
@@ -58,6 +62,8 @@ class Inventory(Schema):
     input_size: tuple[int, ...]
     params: int
     macs: int
+    foldable: int
+    code: str
     sublayers: tuple[SublayerInfo, ...]
     reads_values: bool = False
     limits: dict[str, int] = {}
@@ -126,7 +132,8 @@ def inventory_of(net: nn.Module, architecture: str, item: Tensor) -> Inventory:
     size = tuple(item.shape[1:])
     try:
         count = count_macs(net, item)
-    except (RuntimeError, TypeError) as error:  # what the network can be built for is not always one that it can run at
+    # What the network can be built for is not always one that it can run at.
+    except (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         why = str(error).partition("\n")[0]
         raise SpecError(Problem("options", f"{architecture} cannot be run at {size}: {why}")) from None
     return Inventory(
@@ -135,6 +142,8 @@ def inventory_of(net: nn.Module, architecture: str, item: Tensor) -> Inventory:
         input_size=size,
         params=sum(p.numel() for p in net.parameters()),
         macs=count.total,
+        foldable=sum(map(_is_foldable, list(net.modules())[1:])),
+        code=code_digest(OWN) if type(net).__module__.startswith(f"harness.{OWN}.") else "",
         sublayers=tuple(_described(net, s, count.by_module) for s in family.sublayers(net)),
         reads_values=bool(count.read_by),
     )
@@ -151,7 +160,7 @@ def kept_inventory(  # where it is kept, of what network, for what data, and who
     """The inventory kept in `folder`, taken first where absent or damaged; what cannot be built is said `where`."""
     path = folder / f"{_key(architecture, options, task_options, task)}.json"
     kept = _read(path)
-    if kept is not None and kept.architecture == architecture:
+    if kept is not None and kept.architecture == architecture and kept.code in ("", code_digest(OWN)):
         return kept
     try:
         taken = take_inventory(architecture, options, task_options, task)
@@ -207,6 +216,12 @@ def _described(net: nn.Module, sublayer: Sublayer, macs: dict[str, int]) -> Subl
         branch=sublayer.branch,
         frame=sublayer.frame,
     )
+
+
+def _is_foldable(part: nn.Module) -> bool:
+    """Whether `deploy` changes a part: it has one of the methods that timm looks for, and no folded convolution yet."""
+    is_folded = getattr(part, "is_deployed", False) or getattr(part, "reparam_conv", None) is not None
+    return not is_folded and any(hasattr(part, method) for method in ("fuse", "reparameterize", "switch_to_deploy"))
 
 
 def _loose_macs(net: nn.Module, sublayer: Sublayer, macs: dict[str, int]) -> int:

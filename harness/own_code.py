@@ -12,11 +12,14 @@ DIGITS = 16
 
 
 @functools.cache
-def code_digest() -> str:
-    """The first hex digits of the SHA-256 over the package's Python files, names and contents, read once."""
+def code_digest(room: str = "") -> str:
+    """The first hex digits of the SHA-256 over the package's Python files, names and contents, read once.
+
+    Of all of them, or of those in one `room`, a folder of the package.
+    """
     root = Path(harness.__file__).resolve().parent
     found = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted((root / room).rglob("*.py")):
         for part in (path.relative_to(root).as_posix().encode(), path.read_bytes()):
             found.update(len(part).to_bytes(8, "big"))
             found.update(part)

@@ -219,9 +219,9 @@ def _criterion_faults(where: str, point: Point) -> Iterator[Problem]:
 def _transform_faults(where: str, point: Point) -> Iterator[Problem]:
     attentions = len(point.model.removable("attention").units)
     for _, plugin in point.transform.chain:
-        fault = plugin.fault(attentions)
+        fault = plugin.fault(attentions, point.model.inventory.foldable)
         if fault:
-            yield Problem(where, f"{plugin.name}.{fault}")
+            yield Problem(where, f"{fault} (model {point.model.spec.name!r})")
 
 
 def _recovery_faults(where: str, point: Point) -> Iterator[Problem]:

@@ -12,12 +12,14 @@ from conftest import TINY
 
 from harness import inventory as module
 from harness.errors import SpecError, StoreError, UnknownNameError
-from harness.inventory import Inventory, kept_inventory, structure, take_inventory
+from harness.inventory import Inventory, inventory_of, kept_inventory, structure, take_inventory
+from harness.models import create
 from harness.schema import Options
 
 DEIT = "deit_tiny_patch16_224"
 OPTIONS: Options = dict(TINY)
 DATA: Options = {"num_classes": 10, "in_chans": 1}
+OWN: Options = {"img_size": 8, "patch_size": 2, "dim": 8, "depths": [1, 1]}  # of a network of this package
 TOKENS, WIDTH = 17, TINY["embed_dim"]
 
 
@@ -113,6 +115,23 @@ def test_another_timm_takes_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "version", lambda _: "9.9.9")
     kept_inventory(tmp_path, DEIT, OPTIONS, DATA)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_change_of_our_own_networks_takes_theirs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_inventory(tmp_path, "smlpnet_t", OWN, DATA)
+    kept_inventory(tmp_path, DEIT, OPTIONS, DATA)
+    monkeypatch.setattr(module, "code_digest", lambda _: "of a later version")
+    assert kept_inventory(tmp_path, "smlpnet_t", OWN, DATA).code == "of a later version"
+    assert kept_inventory(tmp_path, DEIT, OPTIONS, DATA).code == ""
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_network_that_does_not_run_at_a_size_says_so() -> None:
+    import torch
+
+    net = create("smlpnet_t", OWN, DATA, device="meta")
+    with pytest.raises(SpecError, match=r"smlpnet_t cannot be run at \(1, 12, 8\): built for inputs of 8x8"):
+        inventory_of(net, "smlpnet_t", torch.empty(1, 1, 12, 8, device="meta"))
 
 
 def test_reading_a_kept_inventory_loads_no_torch(tmp_path: Path) -> None:

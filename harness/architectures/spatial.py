@@ -47,9 +47,9 @@ class SpatialGate(nn.Module):
 class SpatialMixture(nn.Module):
     """sMoE: E spatial gates, each for one of E chunks of the d channels, SGU_j(z) = z * (W_j LN(z) + b_j).
 
-    The published text was not to be had: equations and gate are a reading (shared/systems/sparse_all_mlp.md, section
-    2.3). LN is over all channels before they are cut, so that experts of equal weights are one spatial gate. How chunk
-    j finds its expert is the `routing`:
+    The published text (arXiv 2203.06850) was not to be had: equations and gate are a reading of what others say of it.
+    LN is over all channels before they are cut, so that experts of equal weights are one spatial gate. How chunk j
+    finds its expert is the `routing`:
 
     - `deterministic`: chunk j goes to expert j; nothing is learnt, and nothing can leak.
     - `partial`: e(j) = argmax_e g_e(q, j) of each item, where q is the mean over its first `prefix` positions and g a

@@ -32,8 +32,11 @@ class Transform(Plugin, ABC):
         Raises SpecError for a network that the transform does not know.
         """
 
-    def fault(self, attentions: int) -> str:
-        """Why it changes nothing in a network of so many attentions, in a sentence; empty where it does."""
+    def fault(self, attentions: int, foldable: int) -> str:
+        """Why it changes nothing in a network, in a sentence; empty where it does.
+
+        The network has so many attentions, and so many parts with another form for inference.
+        """
         return ""
 
 

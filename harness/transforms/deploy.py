@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import HarnessError, Problem, SpecError
+from harness.runtimes import Runtime
 from harness.transforms.base import Transform, transforms
 
 if TYPE_CHECKING:
@@ -19,13 +20,17 @@ class Deploy(Transform):
     """Folds branches that only training needs into the layers beside them, and checks that the outputs stay the same.
 
     What is folded is for the network to say: RepMLPNet injects its convolutions into its fully connected kernels
-    (arXiv 2112.11081, equations 13 and 14), RepVGG, FastViT, RepViT and others of timm's merge their branches and
-    norms. Parameters, MACs, speed and memory are then those of the deployed form. It starts where a network is
-    evaluated or measured: what is trained, scored and removed is the form of training.
+    (arXiv 2112.11081, equations 13 and 14), FastViT and RepViT of timm merge their branches and norms. Parameters,
+    MACs, speed and memory are then those of the deployed form. It starts where a network is evaluated or measured: what
+    is trained, scored and removed is the form of training.
     """
 
     earliest: ClassVar[str] = "evaluate"
     is_once: ClassVar[bool] = True
+
+    def fault(self, attentions: int, foldable: int) -> str:
+        found = "has no branches for its training, or they are folded already"
+        return "" if foldable else f"deploy: the network {found}; exclude this combination"
 
     def apply(self, net: nn.Module) -> nn.Module:
         from timm.models import reparameterize_model
@@ -48,6 +53,7 @@ def _check_equal(before: nn.Module, after: nn.Module) -> None:
     """Raises HarnessError where the deployed form gives something else; without weights there is nothing to compare."""
     import torch
 
+    from harness.numerics import in_force
     from harness.tasks.classification import Classification
 
     first = next(after.parameters())
@@ -55,7 +61,8 @@ def _check_equal(before: nn.Module, after: nn.Module) -> None:
         return
     task = Classification()
     batch = task.example(task.input_config(after), 2, str(first.device))
-    with torch.no_grad():
+    # As in training and scoring, and not at the runtime's precision: TF32 would differ by more than what is looked for.
+    with torch.no_grad(), in_force(Runtime(), str(first.device)):
         wanted, found = (_outputs(net, batch.inputs.to(first.dtype)) for net in (before, after))
     difference, largest = float((found - wanted).abs().amax()), float(wanted.abs().amax())
     if not difference <= TOLERANCE * largest:

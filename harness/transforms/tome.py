@@ -39,9 +39,9 @@ class TokenMerging(Transform):
     start: int = Field(0, ge=0, description="first block that merges, counting blocks that still have attention from 0")
     r: int = Field(ge=1, description="tokens that each such block merges away")
 
-    def fault(self, attentions: int) -> str:
+    def fault(self, attentions: int, foldable: int) -> str:
         found = f"{self.start}: no block merges; the network has {attentions} blocks with attention, counted from 0"
-        return "" if self.start < attentions else f"start: {found}"
+        return "" if self.start < attentions else f"tome.start: {found}"
 
     def apply(self, net: nn.Module) -> nn.Module:
         from harness.merging import MergingBlocks, refusal

@@ -117,6 +117,45 @@ def test_without_weights_nothing_is_compared() -> None:
     assert all(parameter.is_meta for parameter in Deploy().apply(net).parameters())
 
 
+@pytest.mark.parametrize(
+    ("architecture", "options", "is_refused"),
+    [
+        ("smlpnet_t", {"img_size": 8, "patch_size": 2, "dim": 8, "depths": [1, 1]}, True),
+        ("repmlpnet_t224", {"img_size": 8, "patch_size": 2, "dim": 8, "depths": [2], "share_sets": [2]}, False),
+        (
+            "repmlpnet_t224",
+            {"img_size": 8, "patch_size": 2, "dim": 8, "depths": [2], "share_sets": [2], "deploy": True},
+            True,
+        ),
+        ("fastvit_t8", {}, False),
+        ("fastvit_t8", {"inference_mode": True}, True),
+        ("repvit_m0_9", {}, False),
+    ],
+)
+def test_a_study_is_told_of_a_network_that_has_nothing_to_fold(
+    architecture: str, options: dict[str, Any], is_refused: bool, tmp_path: Path
+) -> None:
+    model = {"name": "one", "architecture": architecture, "options": options, "weights": "random"}
+    path = written(tmp_path, small(models=[model], targets=["mlp"], transforms=["deploy"], collectors=["macs"]))
+    if is_refused:
+        with pytest.raises(SpecError, match=r"transforms.0: deploy: the network has no branches .* \(model 'one'\)"):
+            make_plan(load_study(path), tmp_path)
+    else:
+        assert make_plan(load_study(path), tmp_path).trials
+
+
+def test_outputs_are_compared_at_full_precision() -> None:
+    seen: list[str] = []
+    net = tiny()
+    net.register_forward_pre_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
+    torch.set_float32_matmul_precision("high")
+    try:
+        Deploy().apply(net)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert seen == ["highest", "highest"]
+
+
 @pytest.mark.parametrize("stage", ["prepare", "select", "recover"])
 def test_a_study_is_told_that_it_comes_last(stage: str, tmp_path: Path) -> None:
     path = study(tmp_path, transforms=[{"name": "deploy", "from": stage}])
