@@ -93,7 +93,7 @@ def test_recommendations_limit_perplexity_and_judge_on_validation() -> None:
 def test_a_machine_that_measured_costs_alone_is_judged_as_the_study_is() -> None:
     found = seen()
     costs_alone = found.table.assign(machine_class="other")
-    costs_alone[[name for name in costs_alone if name.startswith("bits_per_byte")]] = None
+    costs_alone[[name for name in map(str, costs_alone) if name.startswith("bits_per_byte")]] = None
     both = pd.concat([found.table, costs_alone], ignore_index=True)
     cut = panels(both, found.index.criteria)
     assert {panel.key["machine_class"] for panel in cut} > {"other"}
