@@ -10,6 +10,7 @@ import numpy as np
 from harness.distributions import binomial_below
 from harness.stats import RESAMPLES, Interval, percentiles, root, spread_out
 
+MOST_AT_ONCE = 1_000_000  # items that are drawn in one go
 FEWEST = 2  # groups; of one group no spread between groups is known
 
 
@@ -76,8 +77,9 @@ def item_interval(only_first: int, only_second: int, items: int, seed: int = 0, 
     return percentiles((drawn[:, 0] - drawn[:, 1]) / items, level)
 
 
+@lru_cache(maxsize=512)  # criteria that choose alike ask the same again
 def ratio_interval(
-    parts: Sequence[float], wholes: Sequence[float], seed: int = 0, level: float = 0.95
+    parts: tuple[float, ...], wholes: tuple[float, ...], seed: int = 0, level: float = 0.95
 ) -> Interval | None:
     """Percentile-bootstrap interval of sum(parts) / sum(wholes), items drawn anew with both; None for fewer than two.
 
@@ -88,8 +90,18 @@ def ratio_interval(
     weights = np.asarray(wholes, dtype=float)
     mean = float(np.sum(parts)) / float(weights.sum())
     rests = np.asarray(parts, dtype=float) - mean * weights  # of sum 0: what items add to the ratio beyond its value
-    picks = np.random.default_rng(seed).integers(0, len(weights), (RESAMPLES, len(weights)))
-    return percentiles(mean + spread_out(rests, level)[picks].sum(axis=1) / weights[picks].sum(axis=1), level)
+    spread, random = spread_out(rests, level), np.random.default_rng(seed)
+    drawn = []
+    for rows in _rows_at_once(len(weights)):
+        picks = random.integers(0, len(weights), (rows, len(weights)))
+        drawn.append(spread[picks].sum(axis=1) / weights[picks].sum(axis=1))
+    return percentiles(mean + np.concatenate(drawn), level)
+
+
+def _rows_at_once(items: int) -> list[int]:
+    """How many resamples are drawn at a time, so that memory does not grow with the items."""
+    most = max(1, MOST_AT_ONCE // items)
+    return [min(most, RESAMPLES - start) for start in range(0, RESAMPLES, most)]
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.resampling import crossed, item_interval, mcnemar, mcnemar_detectable, nested
+from harness.resampling import crossed, item_interval, mcnemar, mcnemar_detectable, nested, ratio_interval
 
 T_11, T_14 = 2.2010, 2.1448  # upper 2.5 % points of Student's t
 
@@ -138,3 +138,12 @@ def test_too_few_discordant_items_can_show_no_difference(discordant: int, alpha:
 def test_six_discordant_items_may_show_one_when_all_lie_on_one_side() -> None:
     assert mcnemar(6, 0) <= 0.05
     assert mcnemar_detectable(6, 100) == pytest.approx((2 * 0.8 ** (1 / 6) - 1) * 0.06, rel=1e-3)
+
+
+def test_resamples_drawn_in_parts_are_those_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    parts, wholes = tuple(random.normal(0, 1, 37)), tuple(random.uniform(1, 2, 37))
+    at_once = ratio_interval(parts, wholes)
+    monkeypatch.setattr("harness.resampling.MOST_AT_ONCE", 5 * 37 + 1)
+    ratio_interval.cache_clear()
+    assert ratio_interval(parts, wholes) == at_once

@@ -18,7 +18,7 @@ def checkpoint_words(tests: Sequence[CheckpointTest]) -> str:
     losses = [test for test in shown if test.difference < 0]
     head = (
         f"Checkpoint by checkpoint, {len(shown)} of {len(own)} with something removed differ from their own baseline "
-        f"(McNemar's exact test on the same test items, {adjustment(own)})"
+        f"(McNemar's exact test on the same test items, {adjustment(own[0].family)})"
     )
     if not shown:
         return f"{head}; that is no proof that they are the same{_could(own)}."

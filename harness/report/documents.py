@@ -11,6 +11,7 @@ from harness.tables.documents import DocumentTest
 from harness.tables.panels import Panel
 from harness.tables.qualities import BITS
 from harness.tables.table import Table
+from harness.tables.verdicts import adjustment
 
 MOST_ROWS = 48
 HOW = "sign-flip test over the same test documents"
@@ -24,7 +25,7 @@ def document_words(tests: Sequence[DocumentTest]) -> str:
     gains = [test for test in shown if test.difference < 0]
     head = (
         f"Checkpoint by checkpoint, {len(shown)} of {len(tests)} with something removed differ from their own baseline "
-        f"({HOW}, {_documents(tests)}, {adjustment(tests)})"
+        f"({HOW}, {_documents(tests)}, {adjustment(tests[0].family)})"
     )
     if not shown:
         return f"{head}; that is no proof that they are the same."
@@ -55,7 +56,7 @@ def document_table(panels: Sequence[Panel], tests: Sequence[DocumentTest]) -> Ta
     notes = [
         f"Bits per byte that a removal adds to the test text of a trained network, {_documents(tests)}; medians over "
         "its checkpoints (networks and draws), with the median ends of their 95 % intervals (paired bootstrap over "
-        f"documents, not adjusted). Differ: {HOW}, {adjustment(tests)}. Each test is of one checkpoint.",
+        f"documents, not adjusted). Differ: {HOW}, {adjustment(tests[0].family)}. Each test is of one checkpoint.",
     ]
     if len(rows) > MOST_ROWS:
         notes.append(f"Shown are {MOST_ROWS} of {len(rows)} rows; checkpoint_tests.csv has every test.")
@@ -63,14 +64,6 @@ def document_table(panels: Sequence[Panel], tests: Sequence[DocumentTest]) -> Ta
     return Table(
         "against-baseline", "Checkpoints against their own baseline", header, tuple(rows[:MOST_ROWS]), tuple(notes)
     )
-
-
-def adjustment(tests: Sequence[DocumentTest]) -> str:
-    """For how many tests their p values are corrected, in words."""
-    family = tests[0].family
-    if family == 1:
-        return "the only one of the study"
-    return f"adjusted by Holm's method for all {family} tests of single checkpoints in the study"
 
 
 def _cells(own: Sequence[DocumentTest]) -> tuple[str, ...]:

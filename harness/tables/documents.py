@@ -16,10 +16,10 @@ from harness.records import Outcome
 from harness.resampling import ratio_interval
 from harness.results import TrialResult
 from harness.stats import Interval, holm, sign_flips
+from harness.tables.checkpoints import ALPHA
 from harness.tables.items import Fetch, Kept
 from harness.tables.panels import LEVEL, UNIT, Panel
 
-ALPHA = 0.05
 NEEDED = ["id", "machine_class", UNIT, LEVEL, "criterion", "draw"]  # of a trial's many columns
 Array = npt.NDArray[np.float64]
 
@@ -55,11 +55,17 @@ class Documents(Kept[Told]):
         super().__init__(fetch, partial(of_split, split=split))
 
 
-def loss_interval(mine: Told | None, whole: Told | None) -> Interval | None:
-    """Over documents, of the bits per byte that one network needs more than another; None where they cannot pair."""
+def added_bits(mine: Told | None, whole: Told | None) -> tuple[float, ...] | None:
+    """The bits that one network needs more than another for each document; None where they cannot pair."""
     if mine is None or whole is None or mine.order != whole.order:
         return None
-    return ratio_interval((mine.bits - whole.bits).tolist(), mine.text_bytes.tolist())
+    return tuple((mine.bits - whole.bits).tolist())
+
+
+def loss_interval(mine: Told | None, whole: Told | None) -> Interval | None:
+    """Over documents, of the bits per byte that one network needs more than another; None where they cannot pair."""
+    added = added_bits(mine, whole)
+    return None if added is None or mine is None else ratio_interval(added, tuple(mine.text_bytes.tolist()))
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,8 @@ def rows_of(tests: Sequence[DocumentTest]) -> pd.DataFrame:
 def _of_panel(panel: Panel, kept: Documents) -> Iterator[DocumentTest]:
     for trial, machine, unit, level, criterion, draw in panel.candidates[NEEDED].itertuples(index=False, name=None):
         mine, whole = kept.of((trial, machine)), kept.of_baseline((trial, machine))
-        if mine is None or whole is None or mine.order != whole.order:
+        added = added_bits(mine, whole)
+        if added is None or mine is None or whole is None:
             continue
         yield DocumentTest(
             panel=panel.label,
@@ -148,7 +155,7 @@ def _of_panel(panel: Panel, kept: Documents) -> Iterator[DocumentTest]:
             criterion=str(criterion),
             draw=None if pd.isna(draw) else int(draw),
             trial=str(trial),
-            added=tuple((mine.bits - whole.bits).tolist()),
+            added=added,
             text_bytes=tuple(mine.text_bytes.tolist()),
             texts=(unit, mine.order, mine.packed, whole.packed),
         )

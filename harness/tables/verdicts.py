@@ -41,8 +41,8 @@ def contrast_table(
     rows = tuple((unit, *(_cell(held.get((unit, level))) for level in panel.levels)) for unit in units)
     notes: tuple[str, ...] = (
         f"For this checkpoint: test items that only {first} got right : items that only {second} did ({OUTCOME_WORD}), "
-        f"with the p of McNemar's exact test, {adjustment(own)}. Each p is about one trained network; none is about "
-        "the criteria in general.",
+        f"with the p of McNemar's exact test, {adjustment(own[0].family)}. Each p is about one trained network; none is "
+        "about the criteria in general.",
     )
     if interval is not None:
         notes += (
@@ -66,7 +66,7 @@ def baseline_table(panels: Sequence[Panel], tests: Sequence[CheckpointTest]) -> 
         header, rows = _summaries(own, dict.fromkeys(amounts, "any amount"))
     notes = [
         f"Test {OUTCOME_WORD} of a trained network with sublayers removed minus that of the same network whole, in "
-        f"points. p: McNemar's exact test, {adjustment(own)}. {DETECTABLE}",
+        f"points. p: McNemar's exact test, {adjustment(own[0].family)}. {DETECTABLE}",
     ]
     if is_long:
         more = f" Shown are the first {MOST_ROWS} of {len(rows)} rows." if len(rows) > MOST_ROWS else ""
@@ -153,9 +153,8 @@ def _named(test: CheckpointTest) -> str:
     return test.first if test.draw is None else f"{test.first} (draw {test.draw})"
 
 
-def adjustment(tests: Sequence[CheckpointTest]) -> str:
-    """For how many tests their p values are corrected, in words."""
-    family = tests[0].family
+def adjustment(family: int) -> str:
+    """For how many tests of single checkpoints p values are corrected, in words."""
     if family == 1:
         return "the only one of the study"
     return f"adjusted by Holm's method for all {family} tests of single checkpoints in the study"

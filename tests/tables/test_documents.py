@@ -31,12 +31,12 @@ def test_an_interval_holds_the_ratio_and_needs_two_documents() -> None:
     random = np.random.default_rng(1)
     sizes = random.uniform(500, 1500, 40)
     added = 0.05 * sizes + random.normal(0, 10, 40)
-    interval = ratio_interval(added.tolist(), sizes.tolist())
+    interval = ratio_interval(tuple(added), tuple(sizes))
     assert interval is not None
     spread = float(np.std(added - 0.05 * sizes, ddof=1)) / (sizes.mean() * np.sqrt(40))
     assert interval.high - interval.low == pytest.approx(2 * 2.02 * spread, rel=0.15)
     assert interval.low < added.sum() / sizes.sum() < interval.high
-    assert ratio_interval([1.0], [2.0]) is None
+    assert ratio_interval((1.0,), (2.0,)) is None
 
 
 def test_networks_that_saw_other_documents_do_not_pair() -> None:
