@@ -41,8 +41,8 @@ def contrast_table(
     rows = tuple((unit, *(_cell(held.get((unit, level))) for level in panel.levels)) for unit in units)
     notes: tuple[str, ...] = (
         f"For this checkpoint: test items that only {first} got right : items that only {second} did ({OUTCOME_WORD}), "
-        f"with the p of McNemar's exact test, {adjustment(own[0].family)}. Each p is about one trained network; none is "
-        "about the criteria in general.",
+        f"with the p of McNemar's exact test, {adjustment(own[0].family)}. Each p is about one trained network; none "
+        "is about the criteria in general.",
     )
     if interval is not None:
         notes += (
