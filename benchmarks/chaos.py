@@ -2,9 +2,10 @@
 
     OMP_WAIT_POLICY=passive .venv/bin/python benchmarks/chaos.py [--kills 50] [--trials 40] [--seed 0]
 
-A study of exact metrics runs once undisturbed and once with a SIGKILL every few seconds to a process of its
-family, drawn with a seed; the command is given again whenever its launcher is gone. Afterwards every trial must have a
-good record and every exact value must be that of the undisturbed run. Prints one JSON object; exit code 1 where
+A study of exact metrics runs once undisturbed and then with SIGKILLs to a launcher, a worker or a child: which of
+them is drawn with a seed, then how long after one is seen. The command is given again whenever its launcher is gone; a
+study that is complete begins anew in another folder until all kills are spent. Every trial of every folder must then
+have a good record and every exact value must be that of the undisturbed run. Prints one JSON object; exit code 1 where
 anything differs.
 """
 
@@ -42,14 +43,16 @@ counts: [2]
 recoveries: [{{name: finetune, steps: 120}}]
 collectors: [accuracy, macs, params]
 """
-LONGEST_S = 6.0  # between two kills, on a machine that is quiet
+ROLES = ("launcher", "worker", "child")
+LONGEST_S = 6.0  # from a process to its kill, on a machine that is quiet
+PATIENCE = 10.0  # times as long a process is waited for
 SHARE = 0.1  # of the undisturbed run, where that takes longer: else a busy machine never comes to a trial
 LIMIT_S = 3600.0
 
 
 @dataclass
 class Abuse:
-    """A study's command, given again and again, and what was killed of it."""
+    """A study's command, given again and again in one folder, and what was killed of it."""
 
     folder: Path
     random: random.Random
@@ -58,28 +61,28 @@ class Abuse:
     killed: Counter[str] = field(default_factory=Counter)
     _launcher: subprocess.Popen[bytes] | None = None
 
-    def launch(self) -> subprocess.Popen[bytes]:
-        """The command, unless it still runs."""
-        if self._launcher is None or self._launcher.poll() is not None:
-            self.launches += 1
-            self._launcher = subprocess.Popen(
-                command(), cwd=self.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-        return self._launcher
+    def is_over(self) -> bool:
+        """Whether the command came to its end unharmed."""
+        return self._launcher is not None and self._launcher.poll() in (0, 1)
 
     def strike(self) -> None:
-        """Kills one process of the family, if there is any."""
-        launcher = self.launch()
-        time.sleep(self.random.uniform(0.1, self.longest_s))
+        """Kills one process, of the kind that was drawn where such a one appears."""
+        launcher = self._launch()
+        wanted = self.random.choice(ROLES)
+        deadline = time.monotonic() + PATIENCE * self.longest_s
+        while launcher.poll() is None and time.monotonic() < deadline and not _family(launcher.pid)[wanted]:
+            time.sleep(0.1)
+        time.sleep(self.random.uniform(0.0, self.longest_s))
+        found = _family(launcher.pid) if launcher.poll() is None else {}
+        there = [role for role, processes in found.items() if processes]
+        if not there:
+            return
+        role = wanted if wanted in there else self.random.choice(there)
         with suppress(psutil.Error):
-            whole = psutil.Process(launcher.pid)
-            family = sorted([whole, *whole.children(recursive=True)], key=lambda process: process.create_time())
-            roles = {process: role(process, launcher.pid) for process in family}
-            kind = self.random.choice(sorted(set(roles.values())))
-            self.random.choice([process for process in family if roles[process] == kind]).kill()
-            self.killed[kind] += 1
-            if kind == "launcher":
-                launcher.wait()  # else the next blow would fall on a dead one, and count
+            self.random.choice(found[role]).kill()
+            self.killed[role] += 1
+        if role == "launcher":
+            launcher.wait()  # else the next blow would fall on a dead one, and count
 
     def finish(self) -> None:
         """The command once more, to its end."""
@@ -87,6 +90,15 @@ class Abuse:
             self._launcher.wait()
         self.launches += 1
         subprocess.run(command("--retry-failed"), cwd=self.folder, env=environment(), check=True, capture_output=True)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        """The command, unless it still runs."""
+        if self._launcher is None or self._launcher.poll() is not None:
+            self.launches += 1
+            self._launcher = subprocess.Popen(
+                command(), cwd=self.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        return self._launcher
 
 
 def command(*more: str) -> list[str]:
@@ -99,14 +111,16 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
 
-def role(process: psutil.Process, launcher: int) -> str:
-    """What a process of the family does."""
-    if process.pid == launcher:
-        return "launcher"
-    words = " ".join(process.cmdline())
-    if "harness.worker" in words:
-        return "worker"
-    return "fork server or child" if "forkserver" in words else "helper"
+def _family(launcher: int) -> dict[str, list[psutil.Process]]:
+    """What runs of a command, by what it does, the oldest first."""
+    found: dict[str, list[psutil.Process]] = {role: [] for role in ROLES}
+    with suppress(psutil.Error):
+        whole = psutil.Process(launcher)
+        found["launcher"] = [whole]
+        for process in sorted(whole.children(recursive=True), key=lambda process: process.create_time()):
+            with suppress(psutil.Error):
+                found["worker" if "harness.worker" in " ".join(process.cmdline()) else "child"].append(process)
+    return found
 
 
 def exact(results: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -129,34 +143,52 @@ def main() -> int:
     arguments.add_argument("--seed", type=int, default=0)
     asked = arguments.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        homes = [Path(place) / name for name in ("calm", "abused")]
-        for home in homes:
-            home.mkdir()
-            (home / "chaos.yaml").write_text(STUDY.format(draws=asked.trials - 3))  # two baselines, and `last`
         started = time.monotonic()
-        calm = Abuse(homes[0], random.Random(asked.seed))
-        calm.finish()
+        Abuse(home(place, "calm", asked.trials), random.Random(asked.seed)).finish()
         calm_s = time.monotonic() - started
-        abuse = Abuse(homes[1], random.Random(asked.seed), max(LONGEST_S, SHARE * calm_s))
-        while sum(abuse.killed.values()) < asked.kills and time.monotonic() - started < LIMIT_S:
-            abuse.strike()
-        abuse.finish()
-        expected, found = (exact(home / "results") for home in homes)
-        runs = Counter(record.status for record in Store(homes[1] / "results").records("chaos"))
+        expected = exact(Path(place) / "calm/results")
+        rounds = abused(place, asked, max(LONGEST_S, SHARE * calm_s))
+        found = [exact(one.folder / "results") for one in rounds]
+        read = [Store(one.folder / "results").read("chaos") for one in rounds]
         answer = {
             "trials": len(expected),
-            "kills": dict(abuse.killed),
-            "launches": abuse.launches,
-            "runs": dict(runs),
-            "trials without a good record": len(expected.keys() - found.keys()),
-            "trials whose exact values differ": sum(found.get(trial) != values for trial, values in expected.items()),
-            "damaged files": len(Store(homes[1] / "results").read("chaos").damaged),
-            "longest pause": round(abuse.longest_s, 1),
+            "rounds": len(rounds),
+            "kills": dict(sum((one.killed for one in rounds), Counter())),
+            "launches": [one.launches for one in rounds],
+            "runs": dict(Counter(record.status for one in read for record in one.records)),
+            "trials without a good record": sum(len(expected.keys() - one.keys()) for one in found),
+            "trials whose exact values differ": sum(
+                one.get(trial) != values for one in found for trial, values in expected.items()
+            ),
+            "damaged files": sum(len(one.damaged) for one in read),
+            "longest pause": round(rounds[0].longest_s, 1),
             "seconds undisturbed": round(calm_s, 1),
             "seconds abused": round(time.monotonic() - started - calm_s, 1),
         }
     print(json.dumps(answer, indent=1))
-    return int(expected != found or not expected)
+    return int(any(one != expected for one in found) or not expected)
+
+
+def home(place: str, name: str, trials: int) -> Path:
+    """An empty folder with the study in it."""
+    folder = Path(place) / name
+    folder.mkdir()
+    (folder / "chaos.yaml").write_text(STUDY.format(draws=trials - 3))  # two baselines, and `last`
+    return folder
+
+
+def abused(place: str, asked: argparse.Namespace, longest_s: float) -> list[Abuse]:
+    """The study under kills, in as many folders as it takes to spend them, each brought to its end."""
+    draw, rounds, deadline = random.Random(asked.seed), list[Abuse](), time.monotonic() + LIMIT_S
+    left = asked.kills
+    while left > 0 and time.monotonic() < deadline:
+        one = Abuse(home(place, f"abused-{len(rounds)}", asked.trials), draw, longest_s)
+        rounds.append(one)
+        while sum(one.killed.values()) < left and not one.is_over() and time.monotonic() < deadline:
+            one.strike()
+        one.finish()
+        left -= sum(one.killed.values())
+    return rounds
 
 
 if __name__ == "__main__":

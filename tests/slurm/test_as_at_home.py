@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from clusters import exact
 from small_studies import STUDIES, launched, records
-from test_cluster import (
-    cluster,  # noqa: F401  # a fixture
-    exact,
-)
 
-pytestmark = [pytest.mark.slurm_brief, pytest.mark.usefixtures("cluster")]
+NODES = ("node1", "node2")
+pytestmark = [pytest.mark.slurm_brief, pytest.mark.usefixtures("cluster"), pytest.mark.xdist_group(NODES[0])]
 EXACT = "collectors=[accuracy, macs, params]"
 ON_SLURM = (
     EXACT,
-    "executor={name: slurm, trials_per_job: 3, timeout_min: 30}",
+    "executor={name: slurm, slurm_exclude: node3, trials_per_job: 3, timeout_min: 30}",
     "resources={default: {mem_gb: 1, timeout_min: 8}, cost: {cpus_per_task: 2}}",
 )
 

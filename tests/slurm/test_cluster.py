@@ -1,29 +1,20 @@
-"""Studies on a real Slurm: as at home, and with jobs cancelled, nodes killed and jobs preempted under them."""
+"""Studies on a real Slurm, with jobs cancelled, nodes killed and jobs preempted under them."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import signal
-import subprocess
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clusters import beside, on_slurm, run, start
 from small_studies import called, launched, records, small, written
 
-from harness.records import Record
-
-HERE = Path(__file__).parent
-CONFIGURATION = Path("/etc/slurm/slurm.conf")  # of a machine's own, or a link to that of the cluster of the tests
-INSTALLS = "HARNESS_TESTS_INSTALL_SLURM"  # set by whoever wants its packages on this machine
-pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("cluster")]
+NODES = ("node1", "node2")
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("cluster"), pytest.mark.xdist_group(NODES[0])]
 SLOW = '''"""A criterion that takes its time when it is first asked, and says where it is."""
 
 from __future__ import annotations
@@ -50,57 +41,15 @@ class Slow(UnitCriterion):
 '''
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """Three nodes with fake GPUs, one run of tests at a time; a cluster that was up before is left up."""
-    why_not = _obstacle()
-    if why_not:
-        pytest.skip(why_not)
-    with (Path(tempfile.gettempdir()) / "harness-slurm-tests.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        was_up = shutil.which("squeue") is not None and not run("squeue").returncode
-        up = run(HERE / "slurm-up", "TIMEOUT=6")
-        assert up.returncode == 0, up.stderr
-        yield
-        if not was_up:
-            run(HERE / "slurm-down", "--purge")
-
-
-def _obstacle() -> str:
-    """Why no cluster may be started here; empty where it may."""
-    if os.geteuid() != 0:
-        return "starting Slurm's daemons needs root"
-    if CONFIGURATION.exists() and not CONFIGURATION.is_symlink():
-        return "this machine has a Slurm of its own"
-    if not Path("/usr/sbin/slurmctld").exists() and INSTALLS not in os.environ:
-        return "Slurm is not installed; `tox -e slurm` installs it"
-    return ""
-
-
-def run(*words: str | Path, limit_s: float = 240.0) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, timeout=limit_s, check=False)
-
-
-def on_slurm(**options: Any) -> dict[str, Any]:
-    return {"name": "slurm", "slurm_signal_delay_s": 10, "timeout_min": 30, **options}
-
-
 def study(folder: Path, **changes: Any) -> Path:
     options = changes.pop("options", {})
     needs = {"default": {"mem_gb": 1, "timeout_min": 4}, **changes.pop("needs", {})}
-    return written(folder, small(executor=on_slurm(**options), resources=needs, **changes))
+    return written(folder, small(executor=on_slurm(*NODES, **options), resources=needs, **changes))
 
 
 def slow_study(folder: Path, **options: Any) -> Path:
     (folder / "slow.py").write_text(SLOW)
     return study(folder, plugins=["./slow.py"], criteria=["last", "slow"], options={"trials_per_job": 9, **options})
-
-
-def exact(found: dict[str, list[Record]]) -> dict[str, list[tuple[object, ...]]]:
-    return {
-        trial: [(m.metric, m.split, str(m.at), m.value) for m in runs[-1].measurements if m.kind == "exact"]
-        for trial, runs in found.items()
-    }
 
 
 def wait_for(sign: Path, limit_s: float = 600.0) -> tuple[str, str]:
@@ -111,12 +60,6 @@ def wait_for(sign: Path, limit_s: float = 600.0) -> tuple[str, str]:
         time.sleep(0.1)
     job, _, node = sign.read_text().partition(" ")
     return job, node
-
-
-def beside(act: Any, *about: Any) -> threading.Thread:
-    thread = threading.Thread(target=act, args=about, daemon=True)
-    thread.start()
-    return thread
 
 
 def test_a_cancelled_job_costs_what_it_had_not_done_and_another_run_does_it(tmp_path: Path) -> None:
@@ -152,7 +95,7 @@ def kill_node(sign: Path) -> None:
     while "down" not in run("sinfo", "--noheader", "--nodes", node, "--format", "%T").stdout:
         assert time.monotonic() < deadline, "the node is not given up"
         time.sleep(0.5)
-    run(HERE / "slurm-up", "TIMEOUT=6")
+    start()
 
 
 def _belongs(process: Path, job: str, node: str) -> bool:

@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clusters import beside, on_slurm, run
 from paced import HELD, PACED, steps, wait_for_steps
 from safetensors.torch import load_file
 from small_studies import launched, records, small, written
-from test_cluster import (
-    beside,
-    cluster,  # noqa: F401  # a fixture
-    on_slurm,
-    run,
-)
 from torch import Tensor
 
-pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("cluster")]
+NODES = ("node3",)
+pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("cluster"), pytest.mark.xdist_group(NODES[0])]
 FEW = {"name": "digits", "splits": {"train": 64, "calibration": 16, "validation": 16, "test": 16}}
 STEPS = 40
 ROUNDING = 5e-5
@@ -30,7 +26,7 @@ def held_study(folder: Path, resources: dict[str, Any], **options: Any) -> Path:
     paced = {"name": "paced", "steps": STEPS, "batch": 13, "pause_s": 0.01}
     changes: dict[str, Any] = {"data": FEW, "recoveries": [paced], "plugins": ["./paced.py"], "collectors": ["params"]}
     given = {"default": {"mem_gb": 1, "timeout_min": 8}, **resources}
-    return written(folder, small(executor=on_slurm(**options), resources=given, **changes))
+    return written(folder, small(executor=on_slurm(*NODES, **options), resources=given, **changes))
 
 
 def recovered(results: Path) -> dict[str, dict[str, Tensor]]:
