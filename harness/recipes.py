@@ -35,6 +35,9 @@ class TrainOptions(Schema):
     erase: float = Field(0.0, ge=0, lt=1, description="chance that a rectangle of an item becomes noise")
     mixup: float = Field(0.0, ge=0, description="alpha of mixup's beta distribution; 0: no mixup")
     cutmix: float = Field(0.0, ge=0, description="alpha of cutmix's beta distribution; with mixup each batch gets one")
+    label_noise: float = Field(
+        0.0, ge=0, le=1, description="share of the training part's labels replaced by any class, the same every epoch"
+    )
     ema: float | None = Field(
         None, gt=0, lt=1, description="decay of an average over steps, whose weights are then kept; null: the last ones"
     )

@@ -25,6 +25,8 @@ from harness.trials import weights_identity
         ({"epochs": 1, "ema": 1.0}, "less than 1"),
         ({"epochs": 1, "layer_decay": 0.0}, "greater than 0"),
         ({"epochs": 1, "erase": 1.0}, "less than 1"),
+        ({"epochs": 1, "label_noise": 1.1}, "less than or equal to 1"),
+        ({"epochs": 1, "label_noise": -0.1}, "greater than or equal to 0"),
         ({"epochs": 1, "augment": "flip"}, "'none', 'shift_flip' or 'rand'"),
         ({"epochs": 1, "tune": {"lr": []}}, "at least 1 item"),
         ({"epochs": 1, "tune": {}}, "Field required"),
@@ -59,6 +61,7 @@ def test_a_default_means_what_it_always_meant() -> None:
     new = {"augment": "none", "erase": 0.0, "mixup": 0.0, "cutmix": 0.0, "ema": None, "layer_decay": None, "amp": False}
     old: dict[str, Any] = {"steps": None, "batch": 32, "lr": 1e-3, "min_lr": 0.0, "weight_decay": 0.05, "warmup": 0.1}
     old |= {"label_smoothing": 0.1, "clip": 1.0, "threads": 1}
+    new["label_noise"] = 0.0
     assert TrainOptions(epochs=1).model_dump() == {"epochs": 1, **old, **new}
 
 

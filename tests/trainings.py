@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.datasets.arrays import batch_indices
 from harness.datasets.base import Part
 from harness.recipes import TrainOptions
 from harness.records import PartInfo
@@ -30,8 +31,7 @@ class Items(Part):
 
     def batches(self, size: int, shuffle: int | None = None) -> Iterator[Batch]:
         self.shuffles.append(shuffle)
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(shuffle or 0))
-        return (Batch(self.inputs[chosen], self.targets[chosen]) for chosen in torch.split(order, size))
+        return (Batch(self.inputs[at], self.targets[at]) for at in batch_indices(len(self), size, shuffle))
 
 
 def net_of(seed: int = 0, **options: Any) -> nn.Module:

@@ -33,7 +33,10 @@ class Part(ABC):
 
     @abstractmethod
     def batches(self, size: int, shuffle: int | None = None) -> Iterator[Batch]:
-        """Batches on the CPU, the last one as short as it comes; `shuffle` is a seed, None keeps the order."""
+        """Batches on the CPU, the last one as short as it comes; `shuffle` is a seed, None keeps the order.
+
+        Shuffled, items come as `batch_indices` (harness/datasets/arrays.py) numbers them: label noise goes by number.
+        """
 
     def augmented(self, size: int, shuffle: int, augment: str) -> Iterator[Batch]:
         """The batches of `shuffle`, randomly changed as `augment` says; the seed is the same, so is the change."""

@@ -90,6 +90,8 @@ class LanguageModelling(Task):
         if options.label_smoothing:
             message = "a text is told by its likelihood, which smoothed targets take away from; set it to 0"
             return Problem("label_smoothing", message)
+        if options.label_noise:
+            return Problem("label_noise", "is of classes; the labels of a text are its own tokens")
         drawn = {"mixup": options.mixup, "cutmix": options.cutmix, "erase": options.erase}
         asked = [name for name, value in drawn.items() if value]
         asked += ["augment"] if options.augment != "none" else []

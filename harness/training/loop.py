@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from harness import device as devices
 from harness.datasets.base import Part
 from harness.datasets.chance import derived
+from harness.datasets.label_noise import LabelNoise
 from harness.datasets.mixing import Mixing
 from harness.errors import DataError, DeviceError, Problem, SpecError
 from harness.models import content_of
@@ -41,10 +42,11 @@ Progress: TypeAlias = Callable[[str], None]
 class Course:
     """What a training does beside the plain loop.
 
-    `outputs` is the size of the head, which mixed targets need. `loss(outputs, batch)` stands in for the task's own.
-    `before_step(epoch, step)` is called ahead of every step, both counted from 0. Where the training stands is kept in
-    `checkpoints`, every `checkpoint_s` seconds and when SIGTERM comes, which then ends the training; with `keeps_end`
-    its end too, so that a second call does nothing again. `meet` waits for the other processes of the training.
+    `outputs` is the size of the head, which mixed and redrawn targets need. `loss(outputs, batch)` stands in for the
+    task's own. `before_step(epoch, step)` is called ahead of every step, both counted from 0. Where the training stands
+    is kept in `checkpoints`, every `checkpoint_s` seconds and when SIGTERM comes, which then ends the training; with
+    `keeps_end` its end too, so that a second call does nothing again. `meet` waits for the other processes of the
+    training.
     """
 
     outputs: int | None = None
@@ -106,7 +108,8 @@ def train(  # noqa: PLR0913, PLR0917  # what is trained, on what, how, where, fr
     net.train()
     try:
         with cpu_threads(options.threads), _own_randomness(device), halting(checkpoints is not None) as halt:
-            shuffled = Shuffled(part, options, device, seed, _mixing(options, course, device), circle, task.scored)
+            mixing, noise = _mixing(options, course, device), _label_noise(options, course, part, seed)
+            shuffled = Shuffled(part, options, device, seed, mixing, circle, task.scored, noise)
             training = _Training(net, task, options, steps, course, circle, halt)
             position = training.run(shuffled, progress, checkpoints if circle.leads else None)
     finally:
@@ -238,9 +241,17 @@ class _Training:
 def _mixing(options: TrainOptions, course: Course, device: str) -> Mixing | None:
     if not options.mixes and not options.erase:
         return None
+    return Mixing(options, _outputs(course), device)
+
+
+def _label_noise(options: TrainOptions, course: Course, part: Part, seed: int) -> LabelNoise | None:
+    return LabelNoise.drawn(len(part), _outputs(course), options.label_noise, seed) if options.label_noise else None
+
+
+def _outputs(course: Course) -> int:
     if course.outputs is None:
-        raise ValueError("a training that mixes targets has to be told the number of outputs")
-    return Mixing(options, course.outputs, device)
+        raise ValueError("a training that mixes or redraws targets has to be told the number of outputs")
+    return course.outputs
 
 
 def _checkpoints(course: Course, net: nn.Module, part: Part, options: TrainOptions, seed: int) -> Checkpoints | None:

@@ -9,8 +9,10 @@ from itertools import islice
 
 import torch
 
+from harness.datasets.arrays import batch_indices
 from harness.datasets.base import Part
 from harness.datasets.chance import derived
+from harness.datasets.label_noise import LabelNoise
 from harness.datasets.mixing import Mixing
 from harness.recipes import TrainOptions
 from harness.tasks.base import Batch
@@ -32,6 +34,7 @@ class Shuffled:
     mixing: Mixing | None
     circle: Circle
     scored: Callable[[Batch], int] = len
+    noise: LabelNoise | None = None
 
     def __len__(self) -> int:
         return math.ceil(len(self.part) / self.options.batch)
@@ -43,6 +46,8 @@ class Shuffled:
         size, augment = self.options.batch, self.options.augment
         is_plain = augment == "none"
         found = self.part.batches(size, shuffle=own) if is_plain else self.part.augmented(size, own, augment)
+        if self.noise is not None:
+            found = map(self.noise, found, batch_indices(len(self.part), size, own))
         # Read and dropped, now: augmentation draws in the order of the batches.
         rest = islice(found, done, None) if done else found
         return (self._share(batch, derived(own, index)) for index, batch in enumerate(rest, done))

@@ -125,6 +125,13 @@ def test_shuffle_only_permutes_pairs(case: Case) -> None:
     assert torch.equal(shuffled.targets, plain.targets[order])
 
 
+def test_changed_items_come_in_the_order_of_the_plain_ones(case: Case) -> None:
+    if not case.is_text:
+        part = case.load().parts["train"]
+        changed = torch.cat([batch.targets for batch in part.augmented(7, 3, "shift_flip")])
+        assert torch.equal(changed, whole(part, shuffle=3).targets)
+
+
 def numpy_state() -> NDArray[np.uint32]:
     found: NDArray[np.uint32] = np.random.get_state(legacy=False)["state"]["key"]
     return found

@@ -353,6 +353,27 @@ def test_mixing_needs_to_know_the_size_of_the_head() -> None:
         trained(TrainOptions(steps=1, mixup=0.5))
 
 
+def test_random_labels_are_told_to_the_network_and_leave_it_nothing_to_know() -> None:
+    # Two kinds of items, and ten classes at random: the network can but learn them by heart.
+    course, losses = Course(outputs=10), []
+    for noise in (0.0, 1.0):
+        options = TrainOptions(epochs=16, lr=1e-2, label_noise=noise, label_smoothing=0.0)
+        losses.append(train(net_of(), Classification(), Items(), options, "cpu", 0, lambda _: None, course)["loss"])
+    assert losses[1] > 2 * losses[0]
+
+
+def test_label_noise_follows_the_seed_of_the_training() -> None:
+    options, course = TrainOptions(steps=3, label_noise=0.5), Course(outputs=10)
+    first, again, clean = trained(options, course=course), trained(options, course=course), trained(OPTIONS)
+    assert are_equal(first, again)
+    assert not are_equal(first, clean)
+
+
+def test_label_noise_needs_to_know_the_size_of_the_head() -> None:
+    with pytest.raises(ValueError, match="number of outputs"):
+        trained(TrainOptions(steps=1, label_noise=0.5))
+
+
 def test_half_precision_on_the_cpu_is_refused() -> None:
     with pytest.raises(DeviceError, match="'amp: true' needs a GPU, and this runs on the CPU"):
         trained(TrainOptions(steps=1, amp=True))

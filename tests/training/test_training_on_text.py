@@ -100,6 +100,7 @@ def test_a_mean_loss_over_a_part_does_not_depend_on_its_batches(part: Part) -> N
         ({"cutmix": 0.5}, "cutmix: is of images"),
         ({"erase": 0.5}, "erase: is of images"),
         ({"augment": "rand"}, "augment: is of images"),
+        ({"label_noise": 0.4}, "label_noise: is of classes; the labels of a text are its own tokens"),
     ],
 )
 def test_a_recipe_of_images_is_refused(part: Part, options: dict[str, object], place: str) -> None:
