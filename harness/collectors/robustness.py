@@ -44,7 +44,9 @@ class Robustness(OutcomeCollector):
     """Top-1 accuracy on the test split under noise, blur and the like; every pair of both lists is a pass of its own.
 
     Kinds of corruption after Hendrycks and Dietterich 2019 (arXiv 1903.12261); strengths are our own and follow the
-    size of the images, so numbers are not comparable with ImageNet-C. An item is corrupted alike in every trial.
+    size of the images, so numbers are not comparable with ImageNet-C. Three kinds of noise are there with its strengths
+    too, as imagenet_c_gaussian_noise and so on: comparable on images of 224 pixels, but for the JPEG in which the
+    published images are kept. An item is corrupted alike in every trial.
     """
 
     tasks: ClassVar[tuple[str, ...]] = (Classification.name,)

@@ -121,6 +121,8 @@ def _root(pixels: Floats) -> float:
 
 
 # Kinds after Hendrycks and Dietterich 2019 (arXiv 1903.12261), strengths our own: theirs are for 224 pixels in colour.
+# Of those that are called imagenet_c the strengths are theirs too, from their code (GitHub hendrycks/robustness,
+# ImageNet-C/create_c/make_imagenet_c.py); shot noise is given there by the photons of white: 60, 25, 12, 5, 3.
 CORRUPTIONS: dict[str, Corruption] = {
     "gaussian_noise": Corruption(_gaussian_noise, (0.05, 0.1, 0.15, 0.2, 0.3)),
     "shot_noise": Corruption(_shot_noise, (0.01, 0.02, 0.05, 0.1, 0.2)),
@@ -133,4 +135,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "fog": Corruption(_fog, (0.2, 0.3, 0.4, 0.5, 0.6)),
     "pixelate": Corruption(_pixelate, (0.05, 0.1, 0.17, 0.25, 0.35)),
     "jpeg": Corruption(_jpeg, (60, 75, 85, 90, 93)),
+    "imagenet_c_gaussian_noise": Corruption(_gaussian_noise, (0.08, 0.12, 0.18, 0.26, 0.38)),
+    "imagenet_c_impulse_noise": Corruption(_impulse_noise, (0.03, 0.06, 0.09, 0.17, 0.27)),
+    "imagenet_c_shot_noise": Corruption(_shot_noise, (1 / 60, 1 / 25, 1 / 12, 1 / 5, 1 / 3)),
 }

@@ -18,6 +18,7 @@ class Column:
 MACS_SAVED = "macs_saved"
 OUTCOME = "top1"  # the outcome that criteria are compared by
 OUTCOME_WORD = "top-1"
+ROBUST = f"robust_{OUTCOME}"
 AXES = (
     "model",
     "data",
@@ -91,7 +92,7 @@ DERIVED = (
         "realised", "1", "(speedup - 1) / (1 / (1 - macs_saved) - 1): gain in speed over the gain that MACs promise"
     ),
     Column("speedup_degradation", "1", f"{OUTCOME}_drop / (speedup - 1): points lost per per cent of speed-up"),
-    Column(f"robust_{OUTCOME}", "1", f"mean of {OUTCOME} over all measured corruptions and severities, test split"),
+    Column(ROBUST, "1", f"mean of {OUTCOME} over all measured corruptions and severities, test split"),
     Column("stability_tau", "1", "mean Kendall's tau of the ranking on all calibration items with those on parts"),
     Column("optimum_gain", "1", "(accuracy - mean over all sets) / (best - mean over all sets), untrained, test split"),
     Column("costs_from", "", "trial whose structure was measured, where equal structures share one cost"),
@@ -123,7 +124,7 @@ def companion(name: str) -> str | None:
 def is_share(name: str) -> bool:
     """Whether a column holds shares of a whole, which are read in per cent."""
     base = name.partition("@")[0]
-    starts, ends = (OUTCOME, "top5", "ece", f"robust_{OUTCOME}"), ("_drop", "_saved")
+    starts, ends = (OUTCOME, "top5", "ece", ROBUST), ("_drop", "_saved")
     return companion(name) in (None, "low", "high") and (
         base == "ratio" or base.startswith(starts) or base.endswith(ends)
     )

@@ -108,8 +108,24 @@ def savings(result: TrialResult, baseline: TrialResult) -> tuple[Saved, ...]:
 
 def robust(result: TrialResult) -> float | None:
     """Mean of the outcome over all corruptions and severities of the test split in fp32; None where one is missing."""
-    told = [m for m in result.measurements.values() if (m.metric, m.split) == (OUTCOME, "test")]
-    values = [m.value for m in told if m.at.keys() == CORRUPTED]
+    return _mean([value for values in _corrupted(result).values() for value in values])
+
+
+def robust_by_corruption(result: TrialResult) -> dict[str, float]:
+    """The same by corruption, over its severities; a corruption of which one is missing is left out."""
+    means = {corruption: _mean(values) for corruption, values in _corrupted(result).items()}
+    return {corruption: mean for corruption, mean in means.items() if mean is not None}
+
+
+def _corrupted(result: TrialResult) -> dict[str, list[float | None]]:
+    found: dict[str, list[float | None]] = {}
+    for m in result.measurements.values():
+        if (m.metric, m.split) == (OUTCOME, "test") and m.at.keys() == CORRUPTED:
+            found.setdefault(str(m.at["corruption"]), []).append(m.value)
+    return found
+
+
+def _mean(values: list[float | None]) -> float | None:
     held = [value for value in values if value is not None]
     return math.fsum(held) / len(held) if held and len(held) == len(values) else None
 

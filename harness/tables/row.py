@@ -14,8 +14,17 @@ from harness.records import Measurement, TrialInfo
 from harness.results import TrialResult
 from harness.schema import Json
 from harness.stats import wilson
-from harness.tables.columns import AXES, OUTCOME
-from harness.tables.derived import SPEEDUPS, drops, is_plain, realised, robust, savings, speedup
+from harness.tables.columns import AXES, OUTCOME, ROBUST
+from harness.tables.derived import (
+    SPEEDUPS,
+    drops,
+    is_plain,
+    realised,
+    robust,
+    robust_by_corruption,
+    savings,
+    speedup,
+)
 
 SHARES = (OUTCOME, "top5")  # metrics that are a share of the items of a split
 DEGRADATION = "speedup_degradation"  # of the bare columns, so it is worked out when they are known
@@ -160,7 +169,8 @@ def _derive(row: Row, result: TrialResult, baseline: TrialResult | None) -> None
     if f"{OUTCOME}_drop" in row.cells:
         row.cells[DEGRADATION] = None
     if (mean := robust(result)) is not None:
-        row.cells[f"robust_{OUTCOME}"] = mean
+        row.cells[ROBUST] = mean
+        row.cells |= {f"{ROBUST}@corruption={name}": own for name, own in robust_by_corruption(result).items()}
     row.cells[COSTS_FROM] = next((m.shared_from.trial for m in result.measurements.values() if m.shared_from), None)
 
 

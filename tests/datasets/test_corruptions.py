@@ -13,7 +13,14 @@ from sklearn.svm import SVC
 
 from harness.datasets.corruptions import CORRUPTIONS, SEVERITIES, Floats
 
-ALWAYS_DRAWN = ("gaussian_noise", "shot_noise", "impulse_noise", "motion_blur", "fog")
+NOISES = ("gaussian_noise", "shot_noise", "impulse_noise")
+ALWAYS_DRAWN = (*NOISES, *(f"imagenet_c_{noise}" for noise in NOISES), "motion_blur", "fog")
+# The constants of ImageNet-C by severity: deviation, photons at white, share of values.
+OF_IMAGENET_C = {
+    "gaussian_noise": (0.08, 0.12, 0.18, 0.26, 0.38),
+    "shot_noise": (60, 25, 12, 5, 3),
+    "impulse_noise": (0.03, 0.06, 0.09, 0.17, 0.27),
+}
 
 
 def chance(seed: int = 0) -> np.random.Generator:
@@ -127,6 +134,24 @@ def test_what_impulse_noise_hits_it_hits_at_every_higher_severity() -> None:
     grey = np.full((1, 50, 50), 0.5)
     hit = [CORRUPTIONS["impulse_noise"](grey, severity, chance()) != 0.5 for severity in SEVERITIES]
     assert all((more | ~less).all() for less, more in pairwise(hit))
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_noise_of_imagenet_c_has_its_formula_and_constants(severity: int) -> None:
+    image = photograph()
+    gaussian, shot, impulse = (
+        CORRUPTIONS[f"imagenet_c_{name}"](image, severity, chance())
+        for name in ("gaussian_noise", "shot_noise", "impulse_noise")
+    )
+    deviation, photons, share = (constants[severity - 1] for constants in OF_IMAGENET_C.values())
+    assert np.allclose(gaussian, np.clip(image + chance().normal(size=image.shape, scale=deviation), 0, 1))
+    assert np.allclose(shot, np.clip(chance().poisson(image * photons) / photons, 0, 1))
+    # Salt and pepper, as scikit-image has it: each value by itself, both colours alike often.
+    changed = impulse[impulse != image]
+    assert set(np.unique(changed)) == {0.0, 1.0}
+    inner = (image > 0) & (image < 1)
+    assert float((impulse != image)[inner].mean()) == pytest.approx(share, abs=0.01)
+    assert float(changed.mean()) == pytest.approx(0.5, abs=0.05)
 
 
 def test_contrast_keeps_the_mean_of_each_channel_and_scales_the_rest() -> None:
