@@ -24,7 +24,7 @@ from harness.published.values import names
 from harness.records import STAGES
 from harness.recoveries.base import recoveries
 from harness.searches.base import Search, searches
-from harness.spec import Choice, CriterionChoice, Published, Study, TransformChoice
+from harness.spec import Choice, CriterionChoice, Published, ReferenceModel, Study, TransformChoice
 from harness.transforms.base import Transform, transforms
 
 DRAWS = 5  # of a random criterion, where the study does not say
@@ -44,6 +44,7 @@ def check_names(study: Study, paths: Mapping[str, Path], inventories: Path) -> C
     _check_tasks(study, checked)
     _check_fit(placed, checked)
     _check_contrast(study, checked)
+    _check_networks(study, checked)
     return checked
 
 
@@ -229,3 +230,18 @@ def _check_contrast(study: Study, checked: Checked) -> None:
             for index, name in enumerate(pair)
             if name not in labels
         ]
+
+
+def _check_networks(study: Study, checked: Checked) -> None:
+    """Pairs of whole networks are two different models or references of the study."""
+    whole = [one.model for one in study.references if isinstance(one, ReferenceModel)]
+    labels = [model.name for model in (*study.models, *whole)]
+    for place, pair in enumerate(study.report.networks):
+        where = f"report.networks.{place}"
+        checked.problems += [
+            unknown("network", name, labels, f"{where}.{index}")
+            for index, name in enumerate(pair)
+            if name not in labels
+        ]
+        if pair[0] == pair[1]:
+            checked.problems.append(Problem(where, f"{pair[0]!r} stands there twice; name another network beside it"))

@@ -76,6 +76,7 @@ class Plan:
             study=study.study,
             question=study.question,
             contrast=study.report.contrast,
+            networks=study.report.networks,
             recommend=study.report.recommend,
             criteria=tuple(entry.label for entry in criteria),
             collectors=tuple(collector.name for collector in self.collectors),

@@ -267,6 +267,7 @@ class StudyIndex(Schema):
     study: str
     question: str | None = None
     contrast: tuple[str, str] | None = None
+    networks: tuple[tuple[str, str], ...] = ()  # pairs of whole ones; empty: the first model with each reference
     recommend: tuple[Bounds, ...] | None = None  # null: the usual ones
     criteria: tuple[str, ...]
     collectors: tuple[str, ...]

@@ -198,6 +198,9 @@ class ReportOptions(Schema):
     """What the report is asked to say."""
 
     contrast: tuple[Label, Label] | None = Field(None, description="the two criteria of the primary test")
+    networks: tuple[tuple[Label, Label], ...] = Field(
+        (), description="pairs of whole networks to compare, by label; empty: the first model with each reference"
+    )
     recommend: Annotated[tuple[Bounds, ...] | None, OneOrMany] = Field(
         None, description="what a removal may cost and must buy, one recommendation each; null: the usual ones"
     )

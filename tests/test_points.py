@@ -104,6 +104,8 @@ def test_stability_and_optimum_are_asked_for_like_measurements(kept: Path) -> No
         ({"references": [{"model": TINY_MODEL}]}, "is called 'tiny' like models.0; give one of them another label"),
         ({"references": [{"model": TINY_MODEL | {"name": "other"}}]}, "is the same as models.0 under another label"),
         ({"criteria": ["last", {"name": "last", "label": "same"}]}, "criteria.1: is the same as criteria.0 under"),
+        ({"report": {"networks": [["tiny", "tinny"]]}}, "report.networks.0.1: unknown network 'tinny'; did you mean"),
+        ({"report": {"networks": [["tiny", "tiny"]]}}, "report.networks.0: 'tiny' stands there twice"),
         ({"references": ["deit"]}, "references.0: must be {model: {...}} or {published: NAME}"),
         ({"stability": {"subsets": 1}}, "stability.subsets: input should be greater than or equal to 2"),
         ({"optimum": {"upto": 1}}, "optimum.upto: no such field; did you mean 'up_to'?"),

@@ -23,6 +23,7 @@ METRICS: dict[str, tuple[str, Better]] = {
     "activations": ("1", "lower"),
     "param_bytes": ("B", "lower"),
     "latency_s": ("s", "lower"),
+    "deployed_latency_s": ("s", "lower"),
     "images_per_s": ("1/s", "higher"),
     "peak_bytes": ("B", "lower"),
     "energy_j_per_image": ("J", "lower"),

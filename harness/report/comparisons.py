@@ -93,7 +93,7 @@ def comparison_table(
     named = {first.first, first.second, *controls} if first else set(controls)
     shown = everything if len(everything) <= most else [c for c in everything if named & {c.first, c.second}][:most]
     is_placed = len({comparison.where for comparison in rest}) > 1
-    rows = tuple(_row(comparison, is_placed) for comparison in shown)
+    rows = tuple(comparison_row(comparison, is_placed) for comparison in shown)
     header = ("pair", "difference", "95 % interval", "p", "adjusted p", "networks", "detectable")
     notes: tuple[str, ...] = (
         f"{_minus(everything[0].quality)}, averaged over draws and counts within a network; t intervals; two-sided "
@@ -124,7 +124,7 @@ def too_few(found: Paired, noun: str) -> str:
     )
 
 
-def _row(comparison: Comparison, is_placed: bool) -> tuple[str, ...]:
+def comparison_row(comparison: Comparison, is_placed: bool) -> tuple[str, ...]:
     found = comparison.found
     is_contrast = comparison.where == EVERYWHERE
     place = " (contrast)" if is_contrast else (f" ({comparison.where})" if is_placed else "")

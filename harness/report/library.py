@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.report.across import across, across_table
 from harness.report.comparisons import Comparison, comparison_table, others, primary
 from harness.report.documents import document_table
+from harness.report.networks import network_pairs, network_table, pair_table
 from harness.report.view import View
 from harness.resampling import crossed
 from harness.tables.assurance import agreement, agreement_table, score_table, stability_table
@@ -58,6 +59,8 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
     yield from (robustness_table(panel, named) for panel in view.outcomes)
     yield from target_tables(view.outcomes)
     yield comparison_table(contrast, rest, view.index.random_criteria)
+    yield network_table(view)
+    yield pair_table(network_pairs(view))
     yield across_table(across(view))
     yield from cost_tables(view.panels)
     yield from runtime_tables(view.panels)

@@ -11,6 +11,7 @@ from harness.report.across import across, across_words
 from harness.report.checkpoints import checkpoint_words
 from harness.report.comparisons import Comparison, too_few
 from harness.report.documents import document_words
+from harness.report.networks import network_pairs, network_words, wholes
 from harness.report.phrases import LISTED, joined, listed
 from harness.report.recommending import advice
 from harness.report.redundancy import redundancy
@@ -38,6 +39,7 @@ def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) 
     if not view.panels:
         return (_nothing(view),)
     paragraphs = [_losses(view, panel, timed) for panel, timed in zip(view.outcomes, view.timed, strict=True)]
+    paragraphs.append(network_words(view, network_pairs(view)))
     paragraphs.append(variants(view))
     paragraphs.append(_contrast(view, contrast))
     paragraphs.append(across_words(across(view)))
@@ -244,7 +246,7 @@ def _others(rest: Sequence[Comparison]) -> str:
 
 def _reach(view: View) -> str:
     data = joined(sorted({panel.key["data"] for panel in view.panels}))
-    models = joined(sorted({panel.key["model"] for panel in view.panels}))
+    models = joined(sorted({*(panel.key["model"] for panel in view.panels), *(one.model for one in wholes(view))}))
     return (
         f"All of this was seen on {data} with {models}, on the machines named below; it says nothing about other data, "
         "other networks or other machines."

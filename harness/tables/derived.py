@@ -39,6 +39,7 @@ SPEEDUPS = {
     "prefill_tokens_per_s": "speedup_prefill",
     "decode_tokens_per_s": "speedup_decode",
 }
+DEPLOYED, OF_FORMS = "deployed_latency_s", "speedup_deployed"  # pairs of one network's two forms, of baselines too
 TIMED_WORDS = {
     "latency_s": "latency",
     "images_per_s": "throughput",

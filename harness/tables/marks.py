@@ -16,6 +16,7 @@ MEANINGS = {
     "tainted": "other work, a throttled clock or the like had a hand in it; not to be believed",
 }
 MEASURED_BY = {"speedup": "latency_s", "realised": "latency_s", "speedup_throughput": "images_per_s"}
+MEASURED_BY |= {"speedup_deployed": "deployed_latency_s"}
 MEASURED_BY |= {"speedup_prefill": "prefill_tokens_per_s", "speedup_decode": "decode_tokens_per_s"}
 OF_MACS = ("macs", "macs_saved", "realised")
 OUT_OF_MEMORY = "out of memory"

@@ -16,7 +16,10 @@ from harness.schema import Json
 from harness.stats import wilson
 from harness.tables.columns import AXES, OUTCOME, ROBUST
 from harness.tables.derived import (
+    DEPLOYED,
+    OF_FORMS,
     SPEEDUPS,
+    Speedup,
     drops,
     is_plain,
     realised,
@@ -166,6 +169,8 @@ def _derive(row: Row, result: TrialResult, baseline: TrialResult | None) -> None
     for m in result.measurements.values():
         if is_candidate and m.metric in SPEEDUPS:
             _speed(row, m, promised.get(m.at.get("image_size")))  # MACs of another size promise something else
+        elif m.metric == DEPLOYED and (found := speedup(m)) is not None:
+            _faster(row, OF_FORMS, found, m)
     if f"{OUTCOME}_drop" in row.cells:
         row.cells[DEGRADATION] = None
     if (mean := robust(result)) is not None:
@@ -178,12 +183,15 @@ def _speed(row: Row, m: Measurement, share: float | None) -> None:
     found = speedup(m)
     if found is None:
         return
-    name = SPEEDUPS[m.metric]
+    _faster(row, SPEEDUPS[m.metric], found, m)
+    if m.metric == "latency_s" and share is not None:
+        row.put("realised", realised(found.value, share), m)
+
+
+def _faster(row: Row, name: str, found: Speedup, m: Measurement) -> None:
     row.put(name, found.value, m)
     for end in ("low", "high"):
         row.put(f"{name}_{end}", getattr(found.interval, end, None), m)
-    if m.metric == "latency_s" and share is not None:
-        row.put("realised", realised(found.value, share), m)
 
 
 def first_asked(asked: Iterable[Mapping[str, Question]]) -> dict[tuple[str, str | None], str]:

@@ -87,6 +87,8 @@ COSTS = (
     Cost("latency_s", "latency", "s", _middle),
     Cost("speedup", "speed-up", None, _times),
     Cost("realised", "realised", None, _times),
+    Cost("deployed_latency_s", "deployed latency", "s", _middle),
+    Cost("speedup_deployed", "gain by folding", None, _times),
     Cost("images_per_s", "items/s", None, _middle),
     Cost("speedup_throughput", "throughput gain", None, _times),
     Cost("prefill_macs_per_token", "MACs a token read", "", _mean),

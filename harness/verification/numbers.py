@@ -16,6 +16,7 @@ from harness.repetition.items import name_of, unpacked
 # How a value follows from the samples that are kept; of other metrics it only lies among them.
 MADE_OF: dict[str, Callable[[Sequence[float]], float]] = {
     "latency_s": median,
+    "deployed_latency_s": median,
     "peak_bytes": median,
     "images_per_s": harmonic_mean,  # every sample holds as many items, so all items by all the time
 }

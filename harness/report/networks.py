@@ -1,0 +1,246 @@
+"""Whole networks beside each other: what each achieves and needs with nothing removed, and pairs of them by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from harness.report.comparisons import LEVEL, Comparison, comparison_row, too_few
+from harness.report.phrases import joined
+from harness.report.view import View
+from harness.stats import holm, paired
+from harness.tables.cells import between, number, p_is, p_value, percent, scale, significant
+from harness.tables.columns import conditions_of
+from harness.tables.derived import OF_FORMS
+from harness.tables.marks import mark
+from harness.tables.panels import with_values
+from harness.tables.qualities import Quality
+from harness.tables.summaries import measured_structures, speed_interval
+from harness.tables.table import Table
+from harness.wording import counted
+
+UNTRAINED, PLAIN = "none", "none"  # the recovery and the transform of a network as it is
+COUNTED = (("macs", "MACs"), ("params", "parameters"))
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A network with nothing removed, and a row for each of its seeds; `transform` is what was done to it."""
+
+    model: str
+    data: str
+    transform: str
+    rows: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """Its label, with the transform."""
+        return self.model if self.transform == PLAIN else f"{self.model}, {self.transform}"
+
+    def by_seed(self, column: str) -> pd.Series:
+        """The values of a column by the seed of the weights."""
+        held = with_values(self.rows, column)
+        return held.set_index("model_seed")[column]
+
+    def mean(self, column: str) -> float | None:
+        """The mean over seeds; None where there is no value."""
+        held = self.by_seed(column)
+        return float(held.mean()) if len(held) else None
+
+
+def wholes(view: View) -> tuple[Whole, ...]:
+    """The networks of a study that has some beside those that it removes from; none of another study.
+
+    Models first, in the study's order; each once, whatever runtimes and machines it was measured in.
+    """
+    if not view.reference_labels and not view.index.networks:
+        return ()
+    table = view.table
+    is_plain = table["criterion"].isna() & table["recovery"].fillna(UNTRAINED).eq(UNTRAINED)
+    rows = table[is_plain & (table["status"] == "ok")]
+    rows = rows.assign(transform=rows["transform"].fillna(PLAIN))
+    groups = rows.groupby(["model", "data", "transform"], sort=False)
+    found = [Whole(*map(str, key), held.drop_duplicates("model_seed", keep="last")) for key, held in groups]
+    order = list(dict.fromkeys(trial for trial in view.plan.table["model"]))
+    return tuple(sorted(found, key=lambda one: (one.model in view.reference_labels, order.index(one.model))))
+
+
+def network_pairs(view: View) -> tuple[Comparison, ...]:
+    """The pairs that the study names, else its first model with each reference, adjusted together; on each data."""
+    known = {(one.model, one.data): one for one in wholes(view) if one.transform == PLAIN}
+    found = []
+    for first, second in _asked(view, [one for one in known.values()]):
+        for data in dict.fromkeys(data for _, data in known):
+            if (first, data) in known and (second, data) in known:
+                found += _compared(known[first, data], known[second, data], view.quality)
+    adjusted = holm([one.p for one in found])
+    return tuple(replace(one, p=p, family=len(found)) for one, p in zip(found, adjusted, strict=True))
+
+
+def _asked(view: View, found: Sequence[Whole]) -> Sequence[tuple[str, str]]:
+    if view.index.networks:
+        return view.index.networks
+    own = [one.model for one in found if one.model not in view.reference_labels]
+    beside = dict.fromkeys(one.model for one in found if one.model in view.reference_labels)
+    return [(own[0], other) for other in beside] if own else []
+
+
+def _compared(first: Whole, second: Whole, judged: Quality) -> Iterator[Comparison]:
+    """How much more the first achieves, seed by seed; nothing where they have no seed in common."""
+    pairs = pd.concat([first.by_seed(judged.column), second.by_seed(judged.column)], axis=1, join="inner")
+    if len(pairs):
+        differences = judged.sign * (pairs.iloc[:, 0] - pairs.iloc[:, 1])
+        found = paired([float(value) for value in differences])
+        yield Comparison(first.data, first.model, second.model, found, found.flips.p, family=1, quality=judged)
+
+
+def network_table(view: View) -> Table | None:
+    """Every network with nothing removed: its outcome, its MACs and its parameters."""
+    found, judged = wholes(view), view.quality
+    if not found:
+        return None
+    shown = [(column, word) for column, word in COUNTED if any(one.mean(column) is not None for one in found)]
+    scales = {column: scale([one.mean(column) or 0.0 for one in found], "") for column, _ in shown}
+    is_placed = len({one.data for one in found}) > 1
+    rows = tuple(
+        (
+            f"{one.name} ({one.data})" if is_placed else one.name,
+            judged.mean(list(one.by_seed(judged.column))),
+            str(len(one.by_seed(judged.column))),
+            *(significant(scales[column].of(one.mean(column) or np.nan)) for column, _ in shown),
+        )
+        for one in found
+    )
+    units = (f"{word} ({scales[column].unit})" if scales[column].unit else word for column, word in shown)
+    notes = (
+        f"Test {judged.word}{judged.in_unit}, mean ± standard deviation over networks that differ in the seed of their "
+        "weights; nothing is removed and nothing is trained further.",
+    )
+    return Table("networks", "Whole networks", ("network", f"test {judged.word}", "networks", *units), rows, notes)
+
+
+def pair_table(pairs: Sequence[Comparison]) -> Table | None:
+    """The pairs with their intervals and tests."""
+    if not pairs:
+        return None
+    judged = pairs[0].quality
+    is_placed = len({one.where for one in pairs}) > 1
+    rows = tuple(comparison_row(one, is_placed) for one in pairs)
+    header = ("pair", "difference", "95 % interval", "p", "adjusted p", "networks", "detectable")
+    less = f"Test {judged.word} of the second minus those of the first: above 0, the first is better"
+    more = f"Test {judged.word} of the first minus that of the second, in {judged.measure}"
+    notes = (
+        f"{more if judged.sign > 0 else less}. Networks of one seed are a pair: they saw the items in the same order. "
+        "t intervals; two-sided sign-flip tests, exact up to 20 pairs, adjusted together by Holm's method. Detectable: "
+        "what a paired t test would have seen with 80 % power at the level of its row.",
+    )
+    return Table("network-pairs", "Whole networks against each other", header, rows, notes)
+
+
+def network_words(view: View, pairs: Sequence[Comparison]) -> str:
+    """What whole networks achieve, which pairs differ, and what a transform changes; empty where there are none."""
+    found = wholes(view)
+    plain = [one for one in found if one.transform == PLAIN and len(one.by_seed(view.quality.column))]
+    if len(plain) < 2:
+        return ""
+    judged = view.quality
+    unit = f" {judged.unit}" if judged.unit else ""
+    told = [f"{one.name} {judged.mean(list(one.by_seed(judged.column)))}{unit}{_macs(one, plain[0])}" for one in plain]
+    sentences = [f"Trained as they are, networks reach this test {judged.word}: {'; '.join(told)}."]
+    differences = [_difference(one) for one in pairs]
+    if differences:
+        sentences.append(f"Seed by seed, {'; '.join(differences)}.")
+        sentences += _claims(pairs)
+    sentences += _transformed(found, judged)
+    sentences += _folded(found)
+    return " ".join(sentences)
+
+
+def _macs(one: Whole, first: Whole) -> str:
+    """Its MACs as a share of the first network's."""
+    mine, other = one.mean("macs"), first.mean("macs")
+    if one is first or not mine or not other:
+        return ""
+    return f" with {percent(mine / other)} of the MACs of {first.name}"
+
+
+def _difference(one: Comparison) -> str:
+    judged, mean = one.quality, one.found.mean
+    if not one.found.flips.signs:
+        return f"{one.first} and {one.second} have the same in all {counted(one.found.n, 'pair')}"
+    amount = judged.one(abs(mean))
+    interval = f" {judged.between(one.found.interval)}" if one.found.interval else ""
+    if judged.sign > 0:
+        how = f"{amount} {judged.measure} {'more' if mean >= 0 else 'less'}"
+    else:
+        how = f"{amount} {judged.measure} {'fewer' if mean >= 0 else 'more'}"
+    return f"{one.first} has {how} than {one.second}{interval}"
+
+
+def _claims(pairs: Sequence[Comparison]) -> Iterator[str]:
+    """Which differences the tests show, and which they could not or did not."""
+    shown = [f"{one.first} and {one.second} ({p_is(one.p)})" for one in pairs if one.is_difference]
+    able = [one for one in pairs if one.can_claim]
+    if shown:
+        yield f"Adjusted by Holm's method, the tests show a difference between {joined(shown)}."
+    if not able:
+        few = max(pairs, key=lambda one: one.found.flips.signs)
+        if few.found.flips.smallest_p > LEVEL:
+            yield f"None of them is claimed: {too_few(few.found, 'network')}."
+        else:
+            reach = p_value(min(one.smallest_p for one in pairs))
+            adjusted = f"adjusted for {counted(len(pairs), 'pair')} no p below {reach} can be reached"
+            yield f"None of them is claimed: {adjusted}."
+    elif len(shown) < len(pairs):
+        yield "Of the others none is claimed." if shown else "No difference is shown."
+
+
+def _transformed(found: Sequence[Whole], judged: Quality) -> Iterator[str]:
+    """What a transform changes of the network that it was applied to."""
+    plain: Mapping[tuple[str, str], Whole] = {(one.model, one.data): one for one in found if one.transform == PLAIN}
+    for one in found:
+        before = plain.get((one.model, one.data))
+        if one.transform == PLAIN or before is None:
+            continue
+        pairs = pd.concat([one.by_seed(judged.column), before.by_seed(judged.column)], axis=1, join="inner")
+        if not len(pairs):
+            continue
+        same = int((pairs.iloc[:, 0] == pairs.iloc[:, 1]).sum())
+        yield (
+            f"With {one.transform}, {same} of {counted(len(pairs), 'network')} of {one.model} "
+            f"{'has' if same == 1 else 'have'} the same test {judged.word} as without"
+            f"{_changes(one, before)}."
+        )
+
+
+def _changes(one: Whole, before: Whole) -> str:
+    """How MACs and parameters change."""
+    parts = []
+    for column, word in COUNTED:
+        mine, other = one.mean(column), before.mean(column)
+        if mine and other and mine != other:
+            parts.append(f"{percent(abs(mine / other - 1), 2)} {'more' if mine > other else 'fewer'} {word}")
+    return f", at {joined(parts)}" if parts else ""
+
+
+def _folded(found: Sequence[Whole]) -> Iterator[str]:
+    """How much faster each network's deployed form is than its form of training, both timed in turn."""
+    for one in found:
+        told = []
+        for column in (str(name) for name in one.rows.columns if str(name).partition("@")[0] == OF_FORMS):
+            held = with_values(one.rows, column)
+            if len(held):
+                at = conditions_of(column)
+                told.append(f"{_times(held, column)}{''.join(f' at {key} {value}' for key, value in at.items())}")
+        if told:
+            yield f"The deployed form of {one.name} is {joined(told)} times as fast as its form of training."
+
+
+def _times(rows: pd.DataFrame, column: str) -> str:
+    """The median over networks, with the widest interval that theirs span; doubtful timings are marked."""
+    interval = speed_interval(measured_structures(rows), column)
+    shown = f" {between(interval, digits=2)}" if interval else ""
+    return f"{number(float(np.median(rows[column])), 2)}{mark(rows, column)}{shown}"
