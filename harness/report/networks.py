@@ -15,6 +15,7 @@ from harness.stats import holm, paired
 from harness.tables.cells import between, number, p_is, p_value, percent, scale, significant
 from harness.tables.columns import conditions_of
 from harness.tables.derived import OF_FORMS
+from harness.tables.items import of_test
 from harness.tables.marks import mark
 from harness.tables.panels import with_values
 from harness.tables.qualities import Quality
@@ -150,11 +151,12 @@ def network_words(view: View, pairs: Sequence[Comparison]) -> str:
     unit = f" {judged.unit}" if judged.unit else ""
     told = [f"{one.name} {judged.mean(list(one.by_seed(judged.column)))}{unit}{_macs(one, plain[0])}" for one in plain]
     sentences = [f"Trained as they are, networks reach this test {judged.word}: {'; '.join(told)}."]
-    differences = [_difference(one) for one in pairs]
+    known = {(one.model, one.data): one for one in plain}
+    differences = [_difference(one) + _equal(view, one, known) for one in pairs]
     if differences:
         sentences.append(f"Seed by seed, {'; '.join(differences)}.")
         sentences += _claims(pairs)
-    sentences += _transformed(found, judged)
+    sentences += _transformed(view, found)
     sentences += _folded(found)
     return " ".join(sentences)
 
@@ -165,6 +167,12 @@ def _macs(one: Whole, first: Whole) -> str:
     if one is first or not mine or not other:
         return ""
     return f" with {percent(mine / other)} of the MACs of {first.name}"
+
+
+def _equal(view: View, one: Comparison, known: Mapping[tuple[str, str], Whole]) -> str:
+    """Where two networks are right about the same items, and not only as often."""
+    same, of = _alike(view, known[one.first, one.where], known[one.second, one.where])
+    return f" ({same} of {counted(of, 'pair')} right about the same items)" if same else ""
 
 
 def _difference(one: Comparison) -> str:
@@ -198,22 +206,31 @@ def _claims(pairs: Sequence[Comparison]) -> Iterator[str]:
         yield "Of the others none is claimed." if shown else "No difference is shown."
 
 
-def _transformed(found: Sequence[Whole], judged: Quality) -> Iterator[str]:
+def _transformed(view: View, found: Sequence[Whole]) -> Iterator[str]:
     """What a transform changes of the network that it was applied to."""
     plain: Mapping[tuple[str, str], Whole] = {(one.model, one.data): one for one in found if one.transform == PLAIN}
     for one in found:
         before = plain.get((one.model, one.data))
         if one.transform == PLAIN or before is None:
             continue
-        pairs = pd.concat([one.by_seed(judged.column), before.by_seed(judged.column)], axis=1, join="inner")
-        if not len(pairs):
-            continue
-        same = int((pairs.iloc[:, 0] == pairs.iloc[:, 1]).sum())
-        yield (
-            f"With {one.transform}, {same} of {counted(len(pairs), 'network')} of {one.model} "
-            f"{'has' if same == 1 else 'have'} the same test {judged.word} as without"
-            f"{_changes(one, before)}."
-        )
+        same, of = _alike(view, one, before)
+        if of:
+            who = f"{same} of {counted(of, 'network')} of {one.model}"
+            changes = _changes(one, before)
+            yield f"With {one.transform}, {who} judge every test item as without{changes}."
+
+
+def _alike(view: View, first: Whole, second: Whole) -> tuple[int, int]:
+    """In how many pairs both are right about the same test items, and of how many pairs that is known."""
+    mine, other = (_judged(view, one) for one in (first, second))
+    common = mine.keys() & other.keys()
+    return sum(mine[seed] == other[seed] for seed in common), len(common)
+
+
+def _judged(view: View, one: Whole) -> dict[int | None, tuple[str, str]]:
+    """By seed, which test items it is right about; nothing of networks that keep none."""
+    held = ((result.info.model_seed, of_test(result)) for result in view.shelf.of(one.rows["id"]))
+    return {seed: (right.order, right.packed) for seed, right in held if right is not None}
 
 
 def _changes(one: Whole, before: Whole) -> str:

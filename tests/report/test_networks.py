@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from builders import Plan, elsewhere, index_of, records_of
 
-from harness.records import Measurement, Record
+from harness.records import Measurement, Outcome, Record
 from harness.report.networks import network_pairs, network_table, network_words, pair_table
 from harness.report.view import View, view_of
 from harness.store import Reading
@@ -63,7 +64,7 @@ def test_what_the_tests_show_is_said_with_its_interval() -> None:
     view = seen()
     told = network_words(view, network_pairs(view))
     assert "small 90.9 ± 0.8 % with 100.0 % of the MACs of own" in told
-    assert "own has 4.6 points more than small [3.4, 5.8]; own and wide have the same in all 8 pairs." in told
+    assert "own has 4.6 points more than small [3.4, 5.8]; own and wide have the same in all 8 pairs" in told
     assert "the tests show a difference between own and small (p = 0.016). Of the others none is claimed." in told
 
 
@@ -80,13 +81,21 @@ def test_a_study_without_networks_beside_it_is_silent() -> None:
 
 def test_a_transform_that_keeps_every_answer_is_said_to() -> None:
     held = [one for one in records_of(PLAN) if one.trial.model not in BESIDE or one.trial.criterion is None]
-    held = [accuracy(one, HIGH) for one in held]
+    held = [_itemised(accuracy(one, HIGH)) for one in held]
     folded = [_deployed(one) for one in held if one.trial.criterion is None and one.trial.model == "own"]
     records = (*held, *folded)
     changes = {"references": ({"model": "small"},), "trials": tuple(one.trial for one in records)}
     view = view_of(index_of(PLAN).model_copy(update=changes), Reading(records, ()))
     told = network_words(view, network_pairs(view))
-    assert "With deploy, 8 of 8 networks of own have the same test top-1 as without." in told
+    assert "With deploy, 8 of 8 networks of own judge every test item as without." in told
+    assert "in all 8 pairs (8 of 8 pairs right about the same items)" in told
+
+
+def _itemised(record: Record) -> Record:
+    """Right about the first item alone."""
+    kept = {"item": "image", "items": 2, "encoding": "bits", "data": base64.b64encode(b"\x80").decode()}
+    outcome = Outcome.model_validate({"split": "test", "metric": "top1", "order": "0" * 64, **kept})
+    return record.model_copy(update={"outcomes": (outcome,)})
 
 
 def _deployed(record: Record) -> Record:
