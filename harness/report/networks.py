@@ -11,7 +11,7 @@ import pandas as pd
 from harness.report.comparisons import LEVEL, Comparison, comparison_row, too_few
 from harness.report.phrases import joined
 from harness.report.view import View
-from harness.stats import holm, paired
+from harness.stats import Interval, holm, paired
 from harness.tables.cells import between, number, p_is, p_value, percent, scale, significant
 from harness.tables.columns import conditions_of
 from harness.tables.derived import OF_FORMS
@@ -180,12 +180,11 @@ def _difference(one: Comparison) -> str:
     if not one.found.flips.signs:
         return f"{one.first} and {one.second} have the same in all {counted(one.found.n, 'pair')}"
     amount = judged.one(abs(mean))
-    interval = f" {judged.between(one.found.interval)}" if one.found.interval else ""
-    if judged.sign > 0:
-        how = f"{amount} {judged.measure} {'more' if mean >= 0 else 'less'}"
-    else:
-        how = f"{amount} {judged.measure} {'fewer' if mean >= 0 else 'more'}"
-    return f"{one.first} has {how} than {one.second}{interval}"
+    ends = one.found.interval
+    stated = Interval(-ends.high, -ends.low) if ends and mean < 0 else ends  # of the amount in the words
+    interval = f" {judged.between(stated)}" if stated else ""
+    verb, more = ("has", mean >= 0) if judged.sign > 0 else ("needs", mean < 0)
+    return f"{one.first} {verb} {amount} {judged.measure} {'more' if more else 'less'} than {one.second}{interval}"
 
 
 def _claims(pairs: Sequence[Comparison]) -> Iterator[str]:

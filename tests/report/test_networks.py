@@ -68,6 +68,11 @@ def test_what_the_tests_show_is_said_with_its_interval() -> None:
     assert "the tests show a difference between own and small (p = 0.016). Of the others none is claimed." in told
 
 
+def test_an_interval_is_that_of_the_amount_in_the_words() -> None:
+    view = seen(networks=(("small", "own"),))
+    assert "small has 4.6 points less than own [3.4, 5.8]." in network_words(view, network_pairs(view))
+
+
 @pytest.mark.parametrize(("seeds", "why"), [((0, 1, 2), "with 3 networks"), (SEEDS[:6], "adjusted for 2 pairs")])
 def test_few_networks_claim_nothing(seeds: tuple[int, ...], why: str) -> None:
     view = seen(elsewhere(PLAN, seeds=seeds))
