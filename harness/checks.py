@@ -19,13 +19,14 @@ from harness.entries import (
 )
 from harness.errors import Problem, unknown
 from harness.families.catalogue import families
+from harness.hidden import Hidden
 from harness.model_checks import check_models
 from harness.published.values import names
 from harness.records import STAGES
 from harness.recoveries.base import recoveries
 from harness.searches.base import Search, searches
 from harness.spec import Choice, CriterionChoice, Published, ReferenceModel, Study, TransformChoice
-from harness.transforms.base import Transform, transforms
+from harness.transforms.base import Transform, left_by, misfits, transforms
 
 DRAWS = 5  # of a random criterion, where the study does not say
 
@@ -218,7 +219,15 @@ def _check_fit(placed: Mapping[str, Collector], checked: Checked) -> None:
     """What a collector with these options cannot measure of a network of the study."""
     for where, collector in placed.items():
         faults = [collector.unfit(entry.description.task, entry.inventory.limits) for entry in checked.models.values()]
+        faults += [_misfit(collector, entry.inventory.hidden, checked) for entry in checked.models.values()]
         checked.problems += [Problem(where, fault) for fault in dict.fromkeys(filter(None, faults))]
+
+
+def _misfit(collector: Collector, mlps: Sequence[Hidden], checked: Checked) -> str:
+    """What no chain of transforms mends: where one does, the trials without it say why they have no answer."""
+    chains = [entry.chain for entry in checked.transforms.values() if not misfits(entry.chain, mlps)]
+    faults = [collector.misfit(left_by(chain, mlps)) for chain in chains]
+    return faults[0] if all(faults) and faults else ""
 
 
 def _check_contrast(study: Study, checked: Checked) -> None:

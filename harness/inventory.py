@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, Problem, SpecError, StoreError, UnknownNameError, unknown
 from harness.families.base import Branch, Frame, Sublayer, Unit, emptied, outermost, units
+from harness.hidden import Hidden, hidden_of
 from harness.models.hub import made_with
 from harness.own_code import code_digest
 from harness.record_file import why
@@ -22,7 +23,7 @@ from harness.whole_file import write_whole
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-REVISION = 3  # raised when an inventory of the same network would say something else
+REVISION = 4  # raised when an inventory of the same network would say something else
 
 OWN = "architectures"  # the room of the networks that are written here, and change with it
 
@@ -54,7 +55,8 @@ class Inventory(Schema):
 
     `limits` are what data must keep to, by the task's own names. Where it `reads_values` (routed experts, early exits)
     its MACs are those of one made-up item, and weights and items decide what others cost. `foldable` counts parts with
-    another form for inference; `code` is a digest of the networks of this package, for one of those.
+    another form for inference; `code` is a digest of the networks of this package, for one of those; `hidden` are the
+    hidden units of its MLPs.
     """
 
     architecture: str
@@ -67,6 +69,7 @@ class Inventory(Schema):
     sublayers: tuple[SublayerInfo, ...]
     reads_values: bool = False
     limits: dict[str, int] = {}
+    hidden: tuple[Hidden, ...] = ()
 
     def chosen(self, names: Iterable[str]) -> tuple[SublayerInfo, ...]:
         """The sublayers of these names, in order of execution; raises UnknownNameError for any other."""
@@ -146,6 +149,7 @@ def inventory_of(net: nn.Module, architecture: str, item: Tensor) -> Inventory:
         code=code_digest(OWN) if type(net).__module__.startswith(f"harness.{OWN}.") else "",
         sublayers=tuple(_described(net, s, count.by_module) for s in family.sublayers(net)),
         reads_values=bool(count.read_by),
+        hidden=hidden_of(net),
     )
 
 

@@ -15,6 +15,7 @@ from harness.recipes import TrainOptions
 from harness.spec import AMOUNTS, Study
 from harness.tabular import table_fault
 from harness.tasks.catalogue import task_called
+from harness.transforms.base import misfits
 
 Axes = dict[str, tuple[Any, ...]]
 
@@ -222,6 +223,8 @@ def _transform_faults(where: str, point: Point) -> Iterator[Problem]:
         fault = plugin.fault(attentions, point.model.inventory.foldable)
         if fault:
             yield Problem(where, f"{fault} (model {point.model.spec.name!r})")
+    for fault in misfits(point.transform.chain, point.model.inventory.hidden):
+        yield Problem(where, f"{fault} (model {point.model.spec.name!r})")
 
 
 def _recovery_faults(where: str, point: Point) -> Iterator[Problem]:

@@ -15,7 +15,6 @@ from timm.layers.drop import DropPath
 from timm.layers.weight_init import trunc_normal_
 from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
 from harness.architectures.building import (
     built,
@@ -94,12 +93,12 @@ class Mlp(nn.Module):
 
     def __init__(self, width: int, hidden: int, out: int, options: CycleMlpOptions) -> None:
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(width, hidden), nn.Linear(hidden, out)
+        self.fc1, self.act, self.fc2 = nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, out)
         self.inhibition = options.inhibited() if options.inhibition == "code" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """As the class says."""
-        found: Tensor = self.inhibition(self.fc2(gelu(self.fc1(x))))
+        found: Tensor = self.inhibition(self.fc2(self.act(self.fc1(x))))
         return found
 
 
@@ -108,14 +107,14 @@ class GatedMlp(nn.Module):
 
     def __init__(self, width: int, hidden: int, options: CycleMlpOptions) -> None:
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.fc1, self.act, self.fc2 = nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
         self.last = nn.GELU() if options.trunk_activation else nn.Identity()
         inside = check_hidden("gate_ratio", options.gate_ratio, width)
         self.gate = Gate(width, inside, options.inhibited(), is_correction=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) to the same shape."""
-        gated: Tensor = self.gate(self.last(self.fc2(gelu(self.fc1(x)))), x)
+        gated: Tensor = self.gate(self.last(self.fc2(self.act(self.fc1(x)))), x)
         return gated
 
 

@@ -102,12 +102,13 @@ class ChannelMixing(nn.Module):
     def __init__(self, width: int, alpha: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.expand, self.reduce = nn.Linear(width, int(alpha * width)), nn.Linear(int(alpha * width), width)
+        self.expand, self.act = nn.Linear(width, int(alpha * width)), nn.GELU()
+        self.reduce = nn.Linear(int(alpha * width), width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, C, H, W) to the same."""
         x = self.norm(x.permute(0, 2, 3, 1))
-        found: Tensor = self.reduce(gelu(self.expand(x))).permute(0, 3, 1, 2)
+        found: Tensor = self.reduce(self.act(self.expand(x))).permute(0, 3, 1, 2)
         return found
 
 

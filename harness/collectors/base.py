@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from harness.hidden import Hidden
 from harness.records import Asked, Measurement, Outcome
 from harness.registry import Registry
 from harness.runtimes import DType, Runtime
@@ -16,7 +18,7 @@ from harness.schema import Json, Options, Plugin
 from harness.tasks.base import Batch, OwnInput, Task
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 SPLITS = ("validation", "test")  # every trial is evaluated on both; choices use the first, the second is only printed
 
@@ -43,15 +45,29 @@ class Collector(Plugin, ABC):
         """
         return ""
 
+    def misfit(self, mlps: Sequence[Hidden]) -> str:
+        """The same of networks with such MLPs."""
+        return ""
+
 
 class Tally(Protocol):
     """Sums up one split."""
 
-    def update(self, outputs: Tensor, batch: Batch) -> None:
-        """Takes the outputs of one batch, in item order."""
+    def update(self, outputs: Any, batch: Batch) -> None:
+        """Takes the outputs of one batch, in item order; of a collector with a probe, what that saw instead."""
 
     def finish(self) -> tuple[tuple[Measurement, ...], tuple[Outcome, ...]]:
         """The measurements of the split, and per-item outcomes."""
+
+
+class Probe(Protocol):
+    """Looks into one network while it runs."""
+
+    def watching(self, batch: Batch) -> AbstractContextManager[object]:
+        """Within it the network runs the batch, on its device; gives what is complete once that is over.
+
+        Nothing in it may raise or wait for the device.
+        """
 
 
 class View(Protocol):
@@ -85,6 +101,10 @@ class OutcomeCollector(Collector):
     def views(self) -> tuple[View, ...]:
         """How items are shown: once as they are, unless the collector wants them altered; each is a pass of its own."""
         return (Plain(),)
+
+    def probe(self, net: nn.Module, task: Task) -> Probe | None:
+        """What looks into a network for it, asked for once; None where it reads outputs alone."""
+        return None
 
     @abstractmethod
     def tally(self, split: str, task: Task, order: str) -> Tally:

@@ -21,6 +21,9 @@ METRICS: dict[str, tuple[str, Better]] = {
     "flops": ("FLOP", "lower"),
     "params": ("1", "lower"),
     "activations": ("1", "lower"),
+    "active_share": ("1", "lower"),  # of the hidden units of MLPs, those above zero on a token
+    "share_above": ("1", "lower"),  # the same, of those above a bound
+    "macs_sparse": ("MAC", "lower"),
     "param_bytes": ("B", "lower"),
     "latency_s": ("s", "lower"),
     "deployed_latency_s": ("s", "lower"),

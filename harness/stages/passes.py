@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from harness import numerics
-from harness.collectors.base import OutcomeCollector, Tally, View
+from harness.collectors.base import OutcomeCollector, Probe, Tally, View
 from harness.collectors.guard import guarded
 from harness.datasets.base import Part
 from harness.records import Measurement, Outcome
@@ -17,10 +18,10 @@ from harness.schema import Options, canonical, digest
 from harness.stages.base import MICRO_BATCH, Bench
 from harness.stages.measured import Measured
 from harness.stages.replicas import Replicas
-from harness.tasks.base import Batch, InputConfig
+from harness.tasks.base import Batch, InputConfig, Task
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 T = TypeVar("T", Measurement, Outcome)
 Finished: TypeAlias = tuple[tuple[Measurement, ...], tuple[Outcome, ...]]
@@ -44,9 +45,9 @@ def run_passes(
     """What each collector found on its splits with the network in this runtime, by `called`."""
     import torch
 
-    counts = [_Count(collector) for collector in collectors]
+    counts = [_Count(collector, bench.task) for collector in collectors]
     with torch.inference_mode(), numerics.in_force(runtime, bench.device):
-        replicas = Replicas(net, bench.devices, bench.task, runtime)
+        replicas = Replicas(net, bench.devices, bench.task, runtime, _watched)
         for split in dict.fromkeys(split for one in counts for split in splits_of(bench, one.collector)):
             own = [one for one in counts if one.fault is None and split in splits_of(bench, one.collector)]
             _one_split(bench, replicas, split, own)
@@ -56,10 +57,20 @@ def run_passes(
 class _Count:
     """One collector's tallies of all splits, until one of them raises."""
 
-    def __init__(self, collector: OutcomeCollector) -> None:
+    def __init__(self, collector: OutcomeCollector, task: Task) -> None:
         self.collector = collector
         self.fault: str | None = None
+        self._task = task
         self._done: list[tuple[Options, Tally]] = []
+        self._probes: dict[int, Probe | None] = {}  # by the network that each looks into
+
+    def probe(self, net: nn.Module) -> Probe | None:
+        """What looks into a network for the collector; None where nothing does, or where the collector failed."""
+        if id(net) not in self._probes and self.fault is None:
+            made = guarded(lambda: self.collector.probe(net, self._task))
+            self.fault = made if isinstance(made, str) else None
+            self._probes[id(net)] = None if isinstance(made, str) else made
+        return self._probes.get(id(net)) if self.fault is None else None
 
     def begin(self, bench: Bench, split: str, order: str) -> list[tuple[View, Tally]]:
         """A tally of a split for each way of showing it; none where the collector fails."""
@@ -99,21 +110,39 @@ class _Showing:
     watchers: list[tuple[_Count, Tally]]
 
 
-def _one_split(bench: Bench, replicas: Replicas, split: str, counts: Sequence[_Count]) -> None:
+@dataclass
+class _Turn:
+    """One batch in one way of showing it, and what probes saw of its pass."""
+
+    showing: _Showing
+    seen: dict[_Count, object] = field(default_factory=dict)
+
+
+@contextmanager
+def _watched(turn: _Turn, net: nn.Module, batch: Batch) -> Iterator[None]:
+    with ExitStack() as stack:
+        for count, _ in turn.showing.watchers:
+            probe = count.probe(net)
+            if probe is not None:
+                turn.seen[count] = stack.enter_context(probe.watching(batch))
+        yield
+
+
+def _one_split(bench: Bench, replicas: Replicas[_Turn], split: str, counts: Sequence[_Count]) -> None:
     part = bench.data.parts[split]
     config = part.fed_as(bench.config)
     showings: dict[str, _Showing] = {}
     for count in counts:
         for view, tally in count.begin(bench, split, part.info.sha256):
             showings.setdefault(canonical(view.at), _Showing(view, [])).watchers.append((count, tally))
-    for showing, batch, outputs in replicas.outputs(_shown(part, tuple(showings.values()), config)):
+    for turn, batch, outputs in replicas.outputs(_shown(part, tuple(showings.values()), config)):
         # Of a part with fewer classes than the network, the outputs of its classes.
         own = outputs if part.outputs is None else outputs[:, list(part.outputs)]
-        for count, tally in showing.watchers:
-            _show(count, tally, own, batch)
+        for count, tally in turn.showing.watchers:
+            _show(count, tally, turn.seen.get(count, own), batch)
 
 
-def _shown(part: Part, showings: Sequence[_Showing], config: InputConfig) -> Iterator[tuple[_Showing, Batch]]:
+def _shown(part: Part, showings: Sequence[_Showing], config: InputConfig) -> Iterator[tuple[_Turn, Batch]]:
     """Every batch, decoded once, in each way of showing it."""
     first = 0
     for batch in part.batches(part.at_once(MICRO_BATCH)):
@@ -123,11 +152,11 @@ def _shown(part: Part, showings: Sequence[_Showing], config: InputConfig) -> Ite
                 for count, _ in showing.watchers:
                     count.fault = count.fault or shown
                 continue
-            yield showing, shown
+            yield _Turn(showing), shown
         first += len(batch)
 
 
-def _show(count: _Count, tally: Tally, outputs: Tensor, batch: Batch) -> None:
+def _show(count: _Count, tally: Tally, outputs: object, batch: Batch) -> None:
     if count.fault is None:
         fault = guarded(lambda: tally.update(outputs, batch))
         count.fault = fault if isinstance(fault, str) else None

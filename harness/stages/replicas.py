@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from harness import numerics
 from harness.runtimes import Runtime
@@ -15,17 +16,28 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 T = TypeVar("T")
+Around: TypeAlias = "Callable[[T, nn.Module, Batch], AbstractContextManager[None]]"
 
 
-class Replicas:
-    """Runs batches in a runtime; every item once, on one of the devices, none padded and none twice."""
+def _bare(told: object, net: nn.Module, batch: Batch) -> AbstractContextManager[None]:
+    return nullcontext()
 
-    def __init__(self, net: nn.Module, devices: Sequence[str], task: Task, runtime: Runtime) -> None:
+
+class Replicas(Generic[T]):
+    """Runs batches in a runtime; every item once, on one of the devices, none padded and none twice.
+
+    What goes on `around` the pass of a batch is told the network that it is a pass of.
+    """
+
+    def __init__(
+        self, net: nn.Module, devices: Sequence[str], task: Task, runtime: Runtime, around: Around[T] = _bare
+    ) -> None:
         cast = numerics.cast(net, runtime)
         self._devices = tuple(devices)
         self._nets = (cast, *(deepcopy(cast).to(device) for device in self._devices[1:]))
         self._task = task
         self._runtime = runtime
+        self._around = around
 
     def outputs(self, batches: Iterable[tuple[T, Batch]]) -> Iterator[tuple[T, Batch, Tensor]]:
         """Each batch with what came with it and its outputs in fp32, in order and on the first device.
@@ -42,4 +54,5 @@ class Replicas:
                 yield told, batch.to(self._devices[0]), outputs.to(self._devices[0]).float()
 
     def _run(self, net: nn.Module, told: T, batch: Batch) -> tuple[T, Batch, Tensor]:
-        return told, batch, self._task.forward(net, numerics.cast_batch(batch, self._runtime))
+        with self._around(told, net, batch):
+            return told, batch, self._task.forward(net, numerics.cast_batch(batch, self._runtime))

@@ -11,7 +11,6 @@ from harness import models, numerics
 from harness.collectors.base import Subject
 from harness.collectors.singles import twin
 from harness.families.base import Sublayer
-from harness.records import STAGES
 from harness.runtimes import Runtime
 from harness.stages.base import Bench
 from harness.stages.errands import Setting
@@ -19,7 +18,7 @@ from harness.stages.singles import singles_of
 from harness.surgery import remove
 from harness.tasks.base import Batch
 from harness.tasks.catalogue import task_called
-from harness.transforms.base import chain_of
+from harness.transforms.base import chain_of, in_turn
 from harness.trials import TrialSpec
 
 if TYPE_CHECKING:
@@ -42,15 +41,10 @@ def subject_anew(setting: Setting, spec: TrialSpec, gone: Sequence[Sublayer]) ->
     small = remove(whole, gone, spec.removal) if gone else whole
     nets = []
     for net in (small, whole):
-        for _, plugin in sorted(chain_of(spec.transforms), key=lambda entry: _turn(entry[0])):
+        for plugin in in_turn(chain_of(spec.transforms)):
             net = plugin.apply(net)
         nets.append(net.to(setting.device).eval())
     return _subject(setting, spec.runs_in(), nets[0], nets[1], None)
-
-
-def _turn(stage: str) -> int:
-    """When the transforms of a stage come on: those up to recover together, in the order of the study."""
-    return max(STAGES.index(stage), STAGES.index("recover"))
 
 
 def _subject(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
+from harness.errors import Problem, SpecError
+from harness.hidden import Hidden, hidden_of
+from harness.records import STAGES
 from harness.registry import Registry
 from harness.schema import Options, Plugin
 
@@ -39,11 +42,57 @@ class Transform(Plugin, ABC):
         """
         return ""
 
+    def misfit(self, mlps: Sequence[Hidden]) -> str:
+        """Why it cannot be had with such MLPs, in a sentence; empty where it can, or does not look at MLPs."""
+        return ""
+
+    def after(self, mlps: Sequence[Hidden]) -> tuple[Hidden, ...]:
+        """The MLPs as it leaves them."""
+        return tuple(mlps)
+
+    def suited(self, net: nn.Module) -> tuple[Hidden, ...]:
+        """The MLPs of a network that can have it; raises SpecError for those of any other."""
+        mlps = hidden_of(net)
+        fault = self.misfit(mlps)
+        if fault:
+            raise SpecError(Problem(f"transforms.{self.name}", fault))
+        return mlps
+
+
+Chain: TypeAlias = tuple[tuple[str, Transform], ...]  # each with the first stage that sees it
 
 transforms: Registry[Transform] = Registry("transform", "harness.transforms")
 
 
-def chain_of(entries: Iterable[Options]) -> tuple[tuple[str, Transform], ...]:
+def chain_of(entries: Iterable[Options]) -> Chain:
     """The transforms of a trial as its identity spells them, each with the first stage that sees it."""
     plugins = [(entry, transforms.create({k: v for k, v in entry.items() if k != "from"})) for entry in entries]
     return tuple((str(entry.get("from", plugin.starts)), plugin) for entry, plugin in plugins)
+
+
+def in_turn(chain: Chain) -> tuple[Transform, ...]:
+    """In the order in which a network gets them: those up to recover together, in the order of the study."""
+    return tuple(plugin for _, plugin in sorted(chain, key=lambda entry: max(_RECOVER, STAGES.index(entry[0]))))
+
+
+def misfits(chain: Chain, mlps: Sequence[Hidden]) -> tuple[str, ...]:
+    """What of a chain cannot be had with these MLPs, at any stage: the earlier ones see a part of it alone."""
+    found: list[str] = []
+    for number in range(len(STAGES)):
+        held, seen = mlps, tuple(entry for entry in chain if STAGES.index(entry[0]) <= number)
+        for plugin in in_turn(seen):
+            fault = plugin.misfit(held)
+            found += [f"{plugin.name}: {fault}"] if fault else []
+            held = held if fault else plugin.after(held)
+    return tuple(dict.fromkeys(found))
+
+
+def left_by(chain: Chain, mlps: Sequence[Hidden]) -> tuple[Hidden, ...]:
+    """The MLPs of a network that is measured with all of a chain."""
+    found = tuple(mlps)
+    for plugin in in_turn(chain):
+        found = plugin.after(found)
+    return found
+
+
+_RECOVER = STAGES.index("recover")
