@@ -27,6 +27,7 @@ from typing import Any
 
 import psutil
 
+from harness.device_queue import FOLDER
 from harness.records import Record
 from harness.store import Store
 
@@ -89,14 +90,20 @@ class Abuse:
         if self._launcher is not None:
             self._launcher.wait()
         self.launches += 1
-        subprocess.run(command("--retry-failed"), cwd=self.folder, env=environment(), check=True, capture_output=True)
+        subprocess.run(
+            command("--retry-failed"), cwd=self.folder, env=environment(self.folder), check=True, capture_output=True
+        )
 
     def _launch(self) -> subprocess.Popen[bytes]:
         """The command, unless it still runs."""
         if self._launcher is None or self._launcher.poll() is not None:
             self.launches += 1
             self._launcher = subprocess.Popen(
-                command(), cwd=self.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                command(),
+                cwd=self.folder,
+                env=environment(self.folder),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
         return self._launcher
 
@@ -106,9 +113,11 @@ def command(*more: str) -> list[str]:
     return [sys.executable, "-m", "harness", "run", "chaos.yaml", "--device", "cpu", *more]
 
 
-def environment() -> dict[str, str]:
-    """One thread, so that sums are made in one order."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+def environment(folder: Path) -> dict[str, str]:
+    """One thread, so that sums are made in one order; nothing is timed, so no device is waited for."""
+    leases = folder / "leases"
+    leases.mkdir(mode=0o700, exist_ok=True)
+    return {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", FOLDER: str(leases)}
 
 
 def _family(launcher: int) -> dict[str, list[psutil.Process]]:
