@@ -53,15 +53,22 @@ attention or MLP is gone; a block that is gone stands in both. `recipe.json` say
 """
 
 
-def write(whole: nn.Module, net: nn.Module, names: Sequence[str], folder: Path) -> Path:
+_CHANGED = """
+**With transformers alone this is another network**: `{transforms}` of `recipe.json` is no word of its configuration.
+Only harness applies it.
+"""
+
+
+def write(whole: nn.Module, net: nn.Module, names: Sequence[str], folder: Path, transforms: Sequence[str] = ()) -> Path:
     """Writes `net`, which is `whole` without the sublayers of these names; of `whole` only the shape is read.
 
-    Gives the file of weights; raises OSError.
+    The page for the reader names `transforms` that `net` has. Gives the file of weights; raises OSError.
     """
     gone = sublayers_named(whole, names)
     models.save_weights(net, folder / WEIGHTS, TAGGED)
     (folder / FILE).write_text(_config(whole, gone), encoding="utf-8")
-    (folder / README).write_text(_page(gone), encoding="utf-8")
+    changed = _CHANGED.format(transforms=", ".join(transforms)) if transforms else ""
+    (folder / README).write_text(_page(gone) + changed, encoding="utf-8")
     return folder / WEIGHTS
 
 

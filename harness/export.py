@@ -104,7 +104,8 @@ def _write_network(spec: TrialSpec, net: nn.Module, head: Options, removed: Sequ
     if removed and spec.removal != "skip":
         raise SpecError(f"what is replaced ({spec.removal}) and not skipped cannot be said in a list of dropped layers")
     whole = models.create(spec.architecture, spec.options, head, device="meta")
-    return decoder_folder.write(whole, net, removed, folder)
+    changed = [str(one["name"]) for one in spec.transforms if one.get("from") != "cost"]
+    return decoder_folder.write(whole, net, removed, folder, changed)
 
 
 def load(folder: str | Path, device: str = "cpu") -> nn.Module:
@@ -116,7 +117,8 @@ def load(folder: str | Path, device: str = "cpu") -> nn.Module:
     if models.file_sha256(weights) != recipe.weights_sha256:
         raise DataError(f"{place.name}/{weights.name}: not the weights that the recipe was written with")
     if is_decoder:
-        return decoder_folder.read(place, recipe.removed).to(device)
+        net = decoder_folder.read(place, recipe.removed)
+        return _transformed(net, recipe.transforms, *BEFORE_RECOVERY, *AFTER_RECOVERY).to(device).eval()
     net = models.create(recipe.architecture, recipe.options, recipe.head)
     net = _without(net, recipe.removed, recipe.removal)
     net = _transformed(net, recipe.transforms, *BEFORE_RECOVERY, *AFTER_RECOVERY)

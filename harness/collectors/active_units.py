@@ -73,10 +73,7 @@ class UnitProbe:
     def _look(self, one: Hidden, batch: Batch, seen: Seen, _: nn.Module, __: tuple[Any, ...], given: Tensor) -> None:
         rows = given.movedim(one.axis, -1).flatten(0, -2)
         mask = batch.mask
-        if rows.shape[1] != one.width:
-            seen.fault = f"{one.mlp} gives out {rows.shape[1]} hidden units where {one.width} are read"
-        elif mask is not None and mask.numel() != len(rows):
-            seen.fault = f"{one.mlp} sees {len(rows)} tokens of {mask.numel()}: which of them are padding is not known"
+        seen.fault = seen.fault or _fault(one, rows, mask)
         if seen.fault:
             return
         is_real = None if mask is None else mask.flatten()
@@ -84,6 +81,14 @@ class UnitProbe:
         fires = fires if is_real is None else fires & is_real[:, None]
         found = Fired(fires.sum(dim=0), fires.sum(dim=1), is_real, rows.isnan().any())
         seen.fired.setdefault(one.mlp, []).append(found)
+
+
+def _fault(one: Hidden, rows: Tensor, mask: Tensor | None) -> str:
+    if rows.shape[1] != one.width:
+        return f"{one.mlp} gives out {rows.shape[1]} hidden units where {one.width} are read"
+    if mask is not None and mask.numel() != len(rows):
+        return f"{one.mlp} sees {len(rows)} tokens of {mask.numel()}: which of them are padding is not known"
+    return ""
 
 
 @dataclass

@@ -58,9 +58,8 @@ def dense_macs(net: nn.Module, mlps: Sequence[Hidden], inputs: Tensor) -> DenseM
 
     tokens: dict[str, int] = {}
     count = count_macs(net, inputs, partial(_run, mlps, tokens))
-    layers = tuple(
-        SecondLayer(one.mlp, tokens[one.mlp], one.width, one.outputs, _most(net, one)) for one in mlps if one.mlp in tokens
-    )
+    ran = [one for one in mlps if one.mlp in tokens]
+    layers = tuple(SecondLayer(one.mlp, tokens[one.mlp], one.width, one.outputs, _most(net, one)) for one in ran)
     # A layer that skips zeros is counted as what it met: put back what it would meet of all.
     met = sum(count.by_module.get(one.second, 0) for one in mlps)
     whole = sum(int(one.macs(one.width)) for one in layers)

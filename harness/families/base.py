@@ -130,7 +130,7 @@ class Family:
         return () if self.no_chain else tuple(path for path, _, _ in self._blocks(net))
 
     def branches(self, net: nn.Module, kind: str) -> Iterator[tuple[str, Branch]]:
-        """Every branch of a kind with the path of its block, those that cannot be removed too, in order of execution."""
+        """Every branch of a kind, removable or not, with the path of its block, in order of execution."""
         for path, block, layout in self._blocks(net):
             yield from ((path, branch) for branch in _present(block, layout) if branch.kind == kind)
 

@@ -30,6 +30,7 @@ FOREIGN = (
     "pretrained_cfg_overlay",
     "scriptable",
 )
+ACTIVATION = "act_layer"
 FOLLOW_THE_DATA = ("num_classes", "in_chans")
 
 
@@ -90,7 +91,18 @@ def _sized(net: nn.Module, options: Options) -> nn.Module:
 
 
 def _arguments(options: Options, task_options: Options) -> dict[str, Any]:
-    return {**options, **task_options}
+    """As timm takes them: many of its networks want an activation as a class, and a study has its name."""
+    given: dict[str, Any] = {**options, **task_options}
+    return given | ({ACTIVATION: _activation(given[ACTIVATION])} if ACTIVATION in given else {})
+
+
+def _activation(name: object) -> object:
+    from timm.layers import create_act
+
+    known = create_act._ACT_LAYER_DEFAULT
+    if not isinstance(name, str) or name not in known:
+        raise SpecError(unknown("activation", str(name), known, f"options.{ACTIVATION}"))
+    return create_act.get_act_layer(name)
 
 
 def weightless(architecture: str, options: Options, task_options: Options) -> nn.Module:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 Around: TypeAlias = "Callable[[T, nn.Module, Batch], AbstractContextManager[None]]"
 
 
-def _bare(told: object, net: nn.Module, batch: Batch) -> AbstractContextManager[None]:
+def _bare(_: object, __: nn.Module, ___: Batch) -> AbstractContextManager[None]:
     return nullcontext()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -20,11 +21,13 @@ from harness.collectors.base import (
     SelectionCollector,
     collectors,
 )
+from harness.hidden import hidden_of
 from harness.records import Measurement
 from harness.spec import COLLECTORS
 from harness.tasks.classification import Classification
 from harness.tasks.images import ImageInput
 from harness.tasks.language_modelling import LanguageModelling
+from harness.transforms.relu import ReluConversion
 
 CONFIG = ImageInput((1, 8, 8), (0.5,), (0.1,), "bilinear", 1.0, "center")
 COSTS = [name for name, member in collectors.members().items() if issubclass(member, CostCollector)]
@@ -41,13 +44,17 @@ def answers(name: str, candidate: nn.Module, baseline: nn.Module) -> tuple[Measu
     assert isinstance(collector, OutcomeCollector)
     if collector.tasks == ("language_modelling",):
         return answers_of_text(collector)
+    if collector.misfit(hidden_of(candidate)):
+        candidate = ReluConversion().apply(copy.deepcopy(candidate))
     found: list[Measurement] = []
     for split in collector.splits:
         for view in collector.views():
             tally = collector.tally(split, Classification(), "0" * 64)
             shown = view(example(8), 0, CONFIG)
-            with torch.no_grad():
-                tally.update(candidate(shown.inputs), shown)
+            probe = collector.probe(candidate, Classification())
+            with torch.no_grad(), nullcontext() if probe is None else probe.watching(shown) as seen:
+                outputs = candidate(shown.inputs)
+            tally.update(outputs if probe is None else seen, shown)
             found += [m.model_copy(update={"at": {**m.at, **view.at}}) for m in tally.finish()[0]]
     return tuple(found)
 
