@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@torch.compiler.disable(recursive=False, reason="how many rows an expert has is known when it runs")
 def routed(rows: Tensor, chosen: Tensor, experts: nn.ModuleList) -> Tensor:
     """Every row (m, ...) through the expert that `chosen` (m,) names for it, in the order of the rows; none is dropped.
 
-    An expert without rows is not run. A row's output doesn't depend on what else is routed.
+    An expert without rows is not run. A row's output doesn't depend on what else is routed. To torch.compile this ends a
+    graph, and each expert is one of its own for any number of rows.
     """
     order = chosen.argsort(stable=True)
     parts = torch.split(rows[order], _shares(chosen, len(experts)))
@@ -21,6 +23,7 @@ def routed(rows: Tensor, chosen: Tensor, experts: nn.ModuleList) -> Tensor:
     return torch.empty_like(given).index_copy(0, order, given)
 
 
+@torch.compiler.disable(reason="it looks at values")
 def _shares(chosen: Tensor, experts: int) -> list[int]:
     """How many rows each expert has.
 

@@ -159,8 +159,13 @@ class TokenMixture(nn.Module):
         """The expert of each token, (tokens,), of affinities (tokens, experts)."""
         if not self.training or affinities.is_meta:
             return affinities.argmax(dim=-1)
-        exact = balanced(affinities.double().cpu().numpy())
-        return torch.from_numpy(exact).to(affinities.device)
+        return _balanced(affinities)
+
+
+@torch.compiler.disable(reason="the exact assignment runs in numpy")
+def _balanced(affinities: Tensor) -> Tensor:
+    exact = balanced(affinities.double().cpu().numpy())
+    return torch.from_numpy(exact).to(affinities.device)
 
 
 class Expert(nn.Module):
