@@ -1,9 +1,10 @@
 """Is what `harness.architectures` computes as fast as the einsum that its tests compare it with? In turn, side by side.
 
-    OMP_WAIT_POLICY=passive .venv/bin/python benchmarks/architectures.py [--pairs 15]
+    OMP_WAIT_POLICY=passive .venv/bin/python -m benchmarks.architectures [--pairs 15] [--only NAME]
 
-Prints one JSON object: for each module the median over pairs of its time divided by that of the einsum, forward on the
-CPU with one thread, at the size of a stage of the published networks; and RepMLP deployed against trained.
+Prints a JSON object for each module: median and quartiles over pairs of its processor time divided by that of the
+einsum, forward on the CPU with one thread, at the size of a stage of the published networks; RepMLP deployed against
+trained; and mixtures of experts against computing all experts, beside the share of the MACs that is routed.
 """
 
 from __future__ import annotations
@@ -12,20 +13,19 @@ import argparse
 import copy
 import json
 import statistics
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Iterator
+from time import process_time
 
 import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
+from benchmarks.einsum_blocks import Case, Run, experts, networks
 from harness.architectures.repmlp import ChannelPerceptron, RepMLP
 from harness.architectures.smlpnet import SparseMLP
 
-Run = Callable[[Tensor], Tensor]
 
-
-def smlp() -> tuple[Run, Run, Tensor]:
+def smlp() -> Case:
     """The sMLP module of T's first stage, and algorithm 1 by einsum."""
     module = SparseMLP(80, (56, 56)).eval()
 
@@ -38,7 +38,7 @@ def smlp() -> tuple[Run, Run, Tensor]:
     return module, reference, torch.randn(8, 80, 56, 56)
 
 
-def channel_perceptron() -> tuple[Run, Run, Tensor]:
+def channel_perceptron() -> Case:
     """FC3 of T224's third stage, deployed, and one product for each channel's share-set by einsum."""
     module = ChannelPerceptron(16, (14, 14), deploy=True).eval()
 
@@ -51,7 +51,7 @@ def channel_perceptron() -> tuple[Run, Run, Tensor]:
     return module, reference, torch.randn(8, 256, 14, 14)
 
 
-def deployed() -> tuple[Run, Run, Tensor]:
+def deployed() -> Case:
     """RepMLP of T224's third stage, deployed, and as it is trained."""
     trained = RepMLP(256, (14, 14), 16).eval()
     module = copy.deepcopy(trained)
@@ -59,29 +59,46 @@ def deployed() -> tuple[Run, Run, Tensor]:
     return module, trained, torch.randn(8, 256, 14, 14)
 
 
-def ratio(module: Run, reference: Run, x: Tensor, pairs: int) -> float:
-    """Median over pairs of the time of one divided by that of the other; the first of each is not looked at."""
+def ratios(module: Run, reference: Run, x: Tensor, pairs: int) -> list[float]:
+    """Processor time of one divided by that of the other, ascending; the first pair is not looked at."""
     torch.testing.assert_close(module(x), reference(x), rtol=1e-3, atol=1e-4)
-    found = [_seconds(module, x) / _seconds(reference, x) for _ in range(pairs + 1)]
-    return statistics.median(found[1:])
+    return sorted([_seconds(module, x) / _seconds(reference, x) for _ in range(pairs + 1)][1:])
+
+
+def spread(found: list[float]) -> dict[str, float]:
+    """Median and quartiles."""
+    low, median, high = statistics.quantiles(found, n=4)
+    return {"median": round(median, 3), "low": round(low, 3), "high": round(high, 3)}
 
 
 def _seconds(run: Run, x: Tensor) -> float:
-    begun = perf_counter()
+    begun = process_time()
     run(x)
-    return perf_counter() - begun
+    return process_time() - begun
+
+
+def cases() -> Iterator[tuple[str, float | None, Case]]:
+    """All of them; of experts the share of their MACs that is routed."""
+    for case in (smlp, channel_perceptron, deployed):
+        yield case.__name__, None, case()
+    for name, found in networks():
+        yield name, None, found
+    yield from experts()
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measures and prints, a line as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=15)
-    pairs = parser.parse_args().pairs
+    parser.add_argument("--only", default="", help="a part of the names of what is measured")
+    asked = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
     with torch.no_grad():
-        found = {case.__name__: ratio(*case(), pairs) for case in (smlp, channel_perceptron, deployed)}
-    print(json.dumps(found))
+        for name, share, case in cases():
+            if asked.only in name:
+                macs = {} if share is None else {"macs": share}
+                print(json.dumps({"case": name, **spread(ratios(*case, asked.pairs)), **macs}), flush=True)
 
 
 if __name__ == "__main__":

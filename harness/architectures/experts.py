@@ -20,7 +20,7 @@ def routed(rows: Tensor, chosen: Tensor, experts: nn.ModuleList) -> Tensor:
     order = chosen.argsort(stable=True)
     parts = torch.split(rows[order], _shares(chosen, len(experts)))
     given = torch.cat([expert(part) for expert, part in zip(experts, parts, strict=True) if len(part)])
-    return torch.empty_like(given).index_copy(0, order, given)
+    return torch.empty_like(given).index_copy_(0, order, given)  # the other form would copy what is empty first
 
 
 @torch.compiler.disable(reason="it looks at values")
