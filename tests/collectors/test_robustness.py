@@ -199,8 +199,8 @@ def test_only_the_test_split_is_corrupted() -> None:
         (
             {"corruptions": ["jpeg", "gausian_blur"]},
             "corruptions.1: unknown corruption 'gausian_blur'; did you mean 'gaussian_blur'? known: brightness, "
-            "contrast, defocus_blur, fog, gaussian_blur, gaussian_noise, impulse_noise, jpeg, motion_blur, pixelate, "
-            "shot_noise",
+            "contrast, defocus_blur, fog, gaussian_blur, gaussian_noise, imagenet_c_gaussian_noise, "
+            "imagenet_c_impulse_noise, imagenet_c_shot_noise, impulse_noise, jpeg, motion_blur, ...",
         ),
         ({"severities": [1, 6]}, "severities.1: no severity 6; known: 1, 2, 3, 4, 5"),
         ({"severities": 0}, "severities.0: no severity 0; known: 1, 2, 3, 4, 5"),
