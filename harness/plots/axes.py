@@ -25,6 +25,8 @@ WORDS = {
     "speedup_prefill": "reading gain",
     "speedup_decode": "writing gain",
     "macs": "MACs",
+    "macs_sparse": "MACs of active units",
+    "active_share": "active hidden units",
     "macs_saved": "MACs saved",
     "flops": "FLOP",
     "params": "parameters",

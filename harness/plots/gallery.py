@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import pandas as pd
+
+from harness.plots.accuracy_activity import accuracy_activity
 from harness.plots.accuracy_cost import accuracy_cost, accuracy_machine
 from harness.plots.accuracy_count import accuracy_count
+from harness.plots.activity import activity_by_depth
 from harness.plots.agreement import agreement_matrix
 from harness.plots.depth import depth
 from harness.plots.drawing import Drawing
@@ -18,6 +22,7 @@ from harness.plots.runtimes import runtime_speeds
 from harness.plots.scores import scores
 from harness.plots.stability import stability_matrix
 from harness.plots.sublayers import shares_by_depth
+from harness.tables.activity import Active
 from harness.tables.alone import Apart
 from harness.tables.assurance import agreement
 from harness.tables.cutting import across_runtimes, of_outcomes
@@ -33,10 +38,16 @@ MACHINE = "machine_class"
 
 @dataclass(frozen=True)
 class Beside:
-    """What panels do not hold: how long each recovery trained, and what others published of the same networks."""
+    """What panels do not hold.
+
+    How long each recovery trained; what others published of the same networks; how many hidden units fire in networks
+    with nothing removed, and the rows of the trials table that are ok.
+    """
 
     trainings: Mapping[str, Training]
     published: Sequence[Published] = ()
+    active: Sequence[Active] = ()
+    good: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["id", "criterion"]))
 
     def of(self, panel: Panel) -> list[Published]:
         """What was published of a panel's network and target."""
@@ -64,7 +75,8 @@ def gallery(
     ]
     told = [_noted(drawing, panel.note) for panel, drawing in _told_once(found)]
     note = panels[0].note if panels else ""
-    whole = (*entropies(chosen), *shares_by_depth(taken_apart))
+    of_units = (activity_by_depth(held.active), accuracy_activity(held.good))
+    whole = (*entropies(chosen), *shares_by_depth(taken_apart), *(one for one in of_units if one is not None))
     return (*told, *(_noted(drawing, note) for drawing in whole))
 
 

@@ -13,6 +13,7 @@ from harness.tables.trainings import trainings
 def figures(seen: View, size: Size = "column") -> tuple[Drawing, ...]:
     """The figures that the records can fill."""
     index = seen.index
-    beside = Beside(trainings(seen.rows), published_accuracies(index.references, seen.rows))
+    published = published_accuracies(index.references, seen.rows)
+    beside = Beside(trainings(seen.rows), published, seen.active, seen.good_table)
     with sized(size):
         return gallery(seen.panels, seen.criteria, index.random_criteria, seen.chosen, seen.taken_apart, beside)

@@ -14,6 +14,7 @@ from harness.ledger.shelf import Shelf, of_results, on_disk
 from harness.records import Environment, Record, StudyIndex
 from harness.results import TrialResult, latest
 from harness.store import Damaged, Reading, Store
+from harness.tables.activity import Active, activity, whole_and_counted
 from harness.tables.alone import Apart, apart, soundest
 from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
 from harness.tables.columns import Column, dictionary
@@ -134,6 +135,16 @@ class View:
     def good(self) -> pd.DataFrame:
         """The rows that hold measurements."""
         return self.rows[self.rows["status"] == "ok"]
+
+    @cached_property
+    def good_table(self) -> pd.DataFrame:
+        """The same rows of the trials table."""
+        return self.table[(self.rows["status"] == "ok").to_numpy()]
+
+    @cached_property
+    def active(self) -> tuple[Active, ...]:
+        """How many hidden units fire in the networks that nothing was removed from."""
+        return activity(self.shelf.of(whole_and_counted(self.good_table)))
 
     @cached_property
     def environments(self) -> tuple[Environment, ...]:

@@ -127,7 +127,7 @@ def companion(name: str) -> str | None:
 def is_share(name: str) -> bool:
     """Whether a column holds shares of a whole, which are read in per cent."""
     base = name.partition("@")[0]
-    starts, ends = (OUTCOME, "top5", "ece", ROBUST), ("_drop", "_saved")
+    starts, ends = (OUTCOME, "top5", "ece", "active_share", ROBUST), ("_drop", "_saved")
     return companion(name) in (None, "low", "high") and (
         base == "ratio" or base.startswith(starts) or base.endswith(ends)
     )

@@ -12,7 +12,6 @@ from harness.tables.cutting import units
 from harness.tables.panels import UNIT, with_values
 from harness.tables.shares import WILSON, share
 from harness.tables.table import Table
-from harness.wording import listed
 
 KEY = ("model", "data", "recovery", "transform")
 WORDS = {OUTCOME: OUTCOME_WORD, "ece": "ECE", SHARE: "active units"}
@@ -35,8 +34,9 @@ def whole_table(rows: pd.DataFrame, note: str = "") -> Table | None:
         (", ".join(_word(key[place]) for place in varying), *(share(own, name) for name in columns))
         for key, own in groups
     )
-    networks = sorted({own[UNIT].nunique() for _, own in groups})
-    notes = [f"In per cent, on test items; mean and standard deviation over {listed(networks, 'or')} networks each."]
+    networks = max(own[UNIT].nunique() for _, own in groups)
+    spread = f"; mean and standard deviation over {networks} networks" if networks > 1 else ""
+    notes = [f"In per cent, on test items{spread}."]
     notes += ["ECE: expected calibration error; lower is better."] if "ece" in columns else []
     notes += ["Active units: share of the hidden units of MLPs that fire on a token."] if SHARE in columns else []
     noisy = [name for name in columns if name.startswith(ROBUST)]
