@@ -56,7 +56,7 @@ def _legend(figure: Figure, down: Sequence[Axes]) -> None:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             line = handle.lines[0]
             style = {"color": line.get_color(), "marker": line.get_marker(), "linestyle": line.get_linestyle()}
-            down[0].plot([], [], ms=3.2, label=label, **style)
+            down[0].errorbar([], [], ms=3.2, label=label, **style)
     legend_above(figure, down[0])
 
 
