@@ -71,5 +71,5 @@ def _points(found: Sequence[Active]) -> Iterator[dict[str, object]]:
                 "depth": depth,
                 "sublayer": mlp,
                 "active_share": mean,
-                "active_share_deviation": deviation,
+                "active_deviation_share": deviation,
             }

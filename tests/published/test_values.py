@@ -35,6 +35,24 @@ def test_a_count_is_that_of_its_set() -> None:
         assert value.count == len((value.removed or {}).get("attention", ()))
 
 
+def test_table_1_of_the_lazy_neurons_is_whole_and_top_128_is_ahead_where_it_says_so() -> None:
+    rows = publication("lazy_neuron").groups[0].values
+    dense, top = (
+        {(v.metric, v.note): v.value for v in rows if v.model == name} for name in ("ViT-B/16", "Top-128 ViT-B/16")
+    )
+    assert len(dense) == len(top) == 7
+    points = {key: round(100 * (top[key] - dense[key]), 2) for key in dense}
+    assert points == {
+        ("top1", ""): -0.02,
+        ("top1", "40 % label noise"): 2.69,
+        ("top1", "80 % label noise"): 5.45,
+        ("robust_top1", "Gaussian noise"): 2.75,
+        ("robust_top1", "impulse noise"): 2.7,
+        ("robust_top1", "shot noise"): 2.12,
+        ("ece", ""): -0.94,
+    }
+
+
 def test_shares_are_shares() -> None:
     assert all(0 < v.value < 1 for name in names() for v in values(name) if v.unit == "1")
 
