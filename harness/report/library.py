@@ -25,7 +25,6 @@ from harness.tables.sublayers import judged_tables, sublayer_tables
 from harness.tables.summaries import accuracy_table, cost_tables
 from harness.tables.table import Table
 from harness.tables.verdicts import baseline_table, contrast_table
-from harness.tables.whole_networks import whole_table
 
 
 def every_table(view: View) -> tuple[Table, ...]:
@@ -56,12 +55,11 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
     named = (*(view.contrast or ()), *view.index.random_criteria)
     yield from map(accuracy_table, view.outcomes if view.asks_quality else ())
     yield from map(outcome_table, view.outcomes)
-    yield whole_table(view.good_table, view.panels[0].note if view.panels else "")
+    yield network_table(view)
     yield from arithmetic_tables(view.panels)
     yield from (robustness_table(panel, named) for panel in view.outcomes)
     yield from target_tables(view.outcomes)
     yield comparison_table(contrast, rest, view.index.random_criteria)
-    yield network_table(view)
     yield pair_table(network_pairs(view))
     yield across_table(across(view))
     yield from cost_tables(view.panels)

@@ -12,7 +12,7 @@ from harness.report.comparisons import LEVEL, Comparison, comparison_row, too_fe
 from harness.report.phrases import joined
 from harness.report.view import View
 from harness.stats import Interval, holm, paired
-from harness.tables.cells import between, number, p_is, p_value, percent, scale, significant
+from harness.tables.cells import between, number, p_is, p_value, percent
 from harness.tables.columns import conditions_of
 from harness.tables.derived import OF_FORMS
 from harness.tables.items import of_test
@@ -21,10 +21,10 @@ from harness.tables.panels import with_values
 from harness.tables.qualities import Quality
 from harness.tables.summaries import measured_structures, speed_interval
 from harness.tables.table import Table
+from harness.tables.whole_networks import COUNTED, whole_table
 from harness.wording import counted
 
 UNTRAINED, PLAIN = "none", "none"  # the recovery and the transform of a network as it is
-COUNTED = (("macs", "MACs"), ("params", "parameters"))
 
 
 @dataclass(frozen=True)
@@ -99,28 +99,13 @@ def _compared(first: Whole, second: Whole, judged: Quality) -> Iterator[Comparis
 
 
 def network_table(view: View) -> Table | None:
-    """Every network with nothing removed: its outcome, its MACs and its parameters."""
-    found, judged = wholes(view), view.quality
-    if not found:
-        return None
-    shown = [(column, word) for column, word in COUNTED if any(one.mean(column) is not None for one in found)]
-    scales = {column: scale([one.mean(column) or 0.0 for one in found], "") for column, _ in shown}
-    is_placed = len({one.data for one in found}) > 1
-    rows = tuple(
-        (
-            f"{one.name} ({one.data})" if is_placed else one.name,
-            judged.mean(list(one.by_seed(judged.column))),
-            str(len(one.by_seed(judged.column))),
-            *(significant(scales[column].of(one.mean(column) or np.nan)) for column, _ in shown),
-        )
-        for one in found
-    )
-    units = (f"{word} ({scales[column].unit})" if scales[column].unit else word for column, word in shown)
-    notes = (
-        f"Test {judged.word}{judged.in_unit}, mean ± standard deviation over networks that differ in the seed of their "
-        "weights; nothing is removed and nothing is trained further.",
-    )
-    return Table("networks", "Whole networks", ("network", f"test {judged.word}", "networks", *units), rows, notes)
+    """Every network with nothing removed, models first: what it achieves and what it needs."""
+    order = list(dict.fromkeys(view.plan.table["model"]))
+    places = {name: (name in view.reference_labels, order.index(name)) for name in order}
+    rows = view.good_table
+    rows = rows.iloc[sorted(range(len(rows)), key=lambda row: places[str(rows["model"].iloc[row])])]
+    note = view.panels[0].note if view.panels else ""
+    return whole_table(rows, view.quality, bool(view.reference_labels or view.index.networks), note)
 
 
 def pair_table(pairs: Sequence[Comparison]) -> Table | None:
@@ -235,7 +220,7 @@ def _judged(view: View, one: Whole) -> dict[int | None, tuple[str, str]]:
 def _changes(one: Whole, before: Whole) -> str:
     """How MACs and parameters change."""
     parts = []
-    for column, word in COUNTED:
+    for column, word in COUNTED.items():
         mine, other = one.mean(column), before.mean(column)
         if mine and other and mine != other:
             parts.append(f"{percent(abs(mine / other - 1), 2)} {'more' if mine > other else 'fewer'} {word}")

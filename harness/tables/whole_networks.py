@@ -1,63 +1,83 @@
-"""Networks that nothing was removed from, side by side: accuracy, calibration, noise, and how few units fire."""
+"""Networks that nothing was removed from, side by side: how well they do, how few units fire, and what they need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from harness.tables.activity import SHARE
+from harness.tables.cells import scale, significant
 from harness.tables.columns import OUTCOME, OUTCOME_WORD, ROBUST, conditions_of
 from harness.tables.cutting import units
 from harness.tables.panels import UNIT, with_values
-from harness.tables.shares import WILSON, share
+from harness.tables.qualities import Quality
+from harness.tables.shares import WILSON, mean_share, share
 from harness.tables.table import Table
 
 KEY = ("model", "data", "recovery", "transform")
 WORDS = {OUTCOME: OUTCOME_WORD, "ece": "ECE", SHARE: "active units"}
+COUNTED = {"macs": "MACs", "params": "parameters"}
 BY_CORRUPTION = f"{ROBUST}@corruption="
 
 
-def whole_table(rows: pd.DataFrame, note: str = "") -> Table | None:
-    """A row per network and change of it, a column per outcome, of `rows` of the trials table that are ok.
+def whole_table(rows: pd.DataFrame, judged: Quality, is_compared: bool, note: str = "") -> Table | None:
+    """A row per network and change of it, a column per outcome and count, of `rows` of the trials table that are ok.
 
-    None where there is one such network, or nothing but top-1 is known of them.
+    None where there is one such network, or nothing but `judged` is known of them and nobody asked to compare them.
     """
     whole = rows[rows["criterion"].isna()].drop_duplicates("id")
     whole = whole.assign(**{UNIT: units(whole)})
-    columns = [name for name in _columns(whole) if len(with_values(whole, name))]
+    outcomes = [name for name in _outcomes(whole, judged) if len(with_values(whole, name))]
     groups = list(whole.groupby(list(KEY), dropna=False, sort=False))
-    if len(groups) < 2 or OUTCOME not in columns or len(columns) < 2:
+    if len(groups) < 2 or judged.column not in outcomes or (len(outcomes) < 2 and not is_compared):
         return None
     varying = [place for place in range(len(KEY)) if place == 0 or len({key[place] for key, _ in groups}) > 1]
+    counts = {name: _counted([own for _, own in groups], name) for name in COUNTED if len(with_values(whole, name))}
     cells = tuple(
-        (", ".join(_word(key[place]) for place in varying), *(share(own, name) for name in columns))
-        for key, own in groups
+        (
+            ", ".join(_word(key[place]) for place in varying),
+            *(share(own, name) for name in outcomes),
+            str(own[UNIT].nunique()),
+            *(values[row] for _, values in counts.values()),
+        )
+        for row, (key, own) in enumerate(groups)
     )
-    networks = max(own[UNIT].nunique() for _, own in groups)
-    spread = f"; mean and standard deviation over {networks} networks" if networks > 1 else ""
-    notes = [f"In per cent, on test items{spread}."]
-    notes += ["ECE: expected calibration error; lower is better."] if "ece" in columns else []
-    notes += ["Active units: share of the hidden units of MLPs that fire on a token."] if SHARE in columns else []
-    noisy = [name for name in columns if name.startswith(ROBUST)]
-    notes += ["Under a corruption: top-1, mean over its severities."] if noisy else []
+    notes = [f"Test {judged.word}{judged.in_unit}; mean ± standard deviation over networks where there are several."]
+    notes += ["ECE: expected calibration error; lower is better."] if "ece" in outcomes else []
+    notes += ["Active units: share of the hidden units of MLPs that fire on a token."] if SHARE in outcomes else []
+    notes += ["Under a corruption: top-1, mean over its severities."] if any(map(_is_noisy, outcomes)) else []
     notes += [WILSON] if any("[" in cell for row in cells for cell in row[1:]) else []
     notes += [note] if note else []
-    header = (", ".join(KEY[place] for place in varying), *map(_heading, columns))
+    headings = (_heading(name, judged) for name in outcomes)
+    header = (", ".join(KEY[place] for place in varying), *headings, "networks", *(word for word, _ in counts.values()))
     return Table("whole-networks", "Networks with nothing removed", header, cells, tuple(notes))
 
 
-def _columns(whole: pd.DataFrame) -> Iterator[str]:
+def _outcomes(whole: pd.DataFrame, judged: Quality) -> Iterator[str]:
     """Outcomes with a word, then top-1 under each corruption, or over all where there is one."""
-    yield from WORDS
+    yield from dict.fromkeys((judged.column, *WORDS))
     named = [str(name) for name in whole.columns if str(name).startswith(BY_CORRUPTION)]
     yield from named or [ROBUST]
 
 
-def _heading(column: str) -> str:
-    if not column.startswith(ROBUST):
-        return WORDS[column]
-    return conditions_of(column).get("corruption", "corrupted").replace("_", " ")
+def _counted(groups: list[pd.DataFrame], name: str) -> tuple[str, list[str]]:
+    """The heading with its unit, and what each group needs."""
+    means = [mean_share(own, name) if len(with_values(own, name)) else np.nan for own in groups]
+    chosen = scale([value for value in means if not np.isnan(value)], "")
+    word = f"{COUNTED[name]} ({chosen.unit})" if chosen.unit else COUNTED[name]
+    return word, [significant(chosen.of(value)) for value in means]
+
+
+def _heading(column: str, judged: Quality) -> str:
+    if _is_noisy(column):
+        return conditions_of(column).get("corruption", "corrupted").replace("_", " ")
+    return judged.word if column == judged.column else WORDS[column]
+
+
+def _is_noisy(column: str) -> bool:
+    return column.startswith(ROBUST)
 
 
 def _word(value: object) -> str:

@@ -8,9 +8,9 @@ from active_records import BUDGETS, LOST, MLPS, counted, top1
 from builders import records_of
 from timed_records import PLAN, also, share, viewed
 
+from harness.report.networks import network_table
 from harness.tables.activity import activity, whole_and_counted
 from harness.tables.derived import robust, robust_by_corruption
-from harness.tables.whole_networks import whole_table
 
 
 def baselines() -> list[float]:
@@ -18,7 +18,7 @@ def baselines() -> list[float]:
 
 
 def test_every_network_and_budget_has_a_row_and_every_outcome_a_column() -> None:
-    table = whole_table(viewed(counted()).good_table)
+    table = network_table(viewed(counted()))
     assert table is not None
     assert table.header == (
         "model, transform",
@@ -27,6 +27,9 @@ def test_every_network_and_budget_has_a_row_and_every_outcome_a_column() -> None
         "active units",
         "imagenet c gaussian noise",
         "imagenet c shot noise",
+        "networks",
+        "MACs (M)",
+        "parameters (k)",
     )
     assert [row[0].partition(", ")[2] for row in table.rows] == list(BUDGETS)
     for row, lost in zip(table.rows, LOST.values(), strict=True):
@@ -40,13 +43,13 @@ def test_every_network_and_budget_has_a_row_and_every_outcome_a_column() -> None
 
 def test_what_was_removed_from_is_in_no_row() -> None:
     whole = [record for record in counted() if record.trial.criterion is None]
-    assert whole_table(viewed(whole).good_table) == whole_table(viewed(counted()).good_table)
+    assert network_table(viewed(whole)) == network_table(viewed(counted()))
 
 
 def test_one_network_or_top1_alone_needs_no_table() -> None:
-    assert whole_table(viewed(records_of(PLAN)).good_table) is None
+    assert network_table(viewed(records_of(PLAN))) is None
     one = (record for record in counted() if record.trial.transform == "none")
-    assert whole_table(viewed(one).good_table) is None
+    assert network_table(viewed(one)) is None
 
 
 def test_the_mean_over_severities_is_told_by_corruption_unless_one_is_missing() -> None:
