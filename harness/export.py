@@ -22,7 +22,7 @@ from harness.surgery import remove
 from harness.tasks.catalogue import task_called
 from harness.tasks.classification import Classification
 from harness.tasks.language_modelling import LanguageModelling
-from harness.transforms.base import Transform, transforms
+from harness.transforms.base import chain_of
 from harness.trials import TrialSpec
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def _write_network(spec: TrialSpec, net: nn.Module, head: Options, removed: Sequ
     if removed and spec.removal != "skip":
         raise SpecError(f"what is replaced ({spec.removal}) and not skipped cannot be said in a list of dropped layers")
     whole = models.create(spec.architecture, spec.options, head, device="meta")
-    changed = [str(one["name"]) for one in spec.transforms if one.get("from") != "cost"]
+    changed = [
+        plugin.name for stage, plugin in chain_of(spec.transforms) if stage in (*BEFORE_RECOVERY, *AFTER_RECOVERY)
+    ]
     return decoder_folder.write(whole, net, removed, folder, changed)
 
 
@@ -207,9 +209,8 @@ def _without(net: nn.Module, names: Sequence[str], removal: str) -> nn.Module:
 
 
 def _transformed(net: nn.Module, chain: Sequence[Options], *stages: str) -> nn.Module:
-    for entry in chain:
-        plugin: Transform = transforms.create({key: value for key, value in entry.items() if key != "from"})
-        if entry.get("from", plugin.starts) in stages:
+    for stage, plugin in chain_of(chain):
+        if stage in stages:
             net = plugin.apply(net)
     return net
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.schema import Schema
 
@@ -21,7 +21,8 @@ class Hidden(Schema):
     """The hidden units of one MLP, called as its family calls it; `fault` says why they cannot be told, if they cannot.
 
     The module at `path`, of class `activation`, gives out `width` units along `axis`; the linear layer at `second` maps
-    them to `outputs`. Where the MLP `is_gated` they are multiplied with another linear map on their way.
+    them to `outputs`, and is a `reader` (Linear, Conv2d, Conv1D of transformers, or what was put there). Where the MLP
+    `is_gated` they are multiplied with another linear map on their way.
     """
 
     mlp: str
@@ -29,6 +30,7 @@ class Hidden(Schema):
     activation: str = ""
     is_relu: bool = False
     second: str = ""
+    reader: str = ""
     width: int = 0
     outputs: int = 0
     axis: int = -1
@@ -51,7 +53,7 @@ def fault_of(mlps: Sequence[Hidden]) -> str:
     return next((f"the hidden units of {one.mlp} cannot be told: {one.fault}" for one in mlps if one.fault), "")
 
 
-def replace(net: nn.Module, paths: Sequence[str], make: Callable[[nn.Module, int], nn.Module]) -> None:
+def replace(net: nn.Module, paths: Sequence[str], make: Callable[[Any, int], nn.Module]) -> None:
     """Puts in place of each module what `make` gives for it and its number, in the same mode."""
     for number, path in enumerate(paths):
         owner, _, name = path.rpartition(".")
@@ -84,9 +86,10 @@ def _read(net: nn.Module, block: str, branch: Branch) -> Hidden | None:
         activation=type(leaves[activations[0]]).__name__,
         is_relu=_is_relu(leaves[activations[0]]),
         second=second,
+        reader=type(leaves[second]).__name__,
         width=width,
         outputs=outputs,
-        axis=1 if type(leaves[second]).__name__ == "Conv2d" else -1,
+        axis=1 if _is_convolution(leaves[second]) else -1,
         is_gated=given != [width],
     )
 
@@ -112,6 +115,12 @@ def _sizes(part: nn.Module) -> tuple[int, int] | None:
         rows, columns = part.get_parameter("weight").shape
         return rows, columns
     return None
+
+
+def _is_convolution(part: nn.Module) -> bool:
+    from torch import nn
+
+    return isinstance(part, nn.Conv2d)
 
 
 def _is_activation(part: nn.Module) -> bool:

@@ -20,7 +20,7 @@ _ZERO_MACS = """
     _native_batch_norm_legit _native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update
     _softmax _safe_softmax _log_softmax logsumexp native_dropout
     sum mean prod amax amin max min var std var_mean std_mean any all norm linalg_vector_norm cumsum cumprod
-    argmax argmin topk sort median kthvalue count_nonzero nonzero bincount histc unique_consecutive _unique2 equal
+    argmax argmin topk sort searchsorted median kthvalue count_nonzero nonzero bincount histc unique_consecutive _unique2 equal
     avg_pool1d avg_pool2d avg_pool3d max_pool2d_with_indices max_pool3d_with_indices
     _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d
     upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d upsample_bicubic2d
@@ -76,6 +76,8 @@ def formulas() -> dict[Any, Formula]:
         "mkldnn_rnn_layer": _recurrent_layer,
         "_cudnn_rnn": _recurrent_stack,
         "_grouped_mm": _grouped,
+        "_embedding_bag": _weighted_rows,
+        "_embedding_bag_forward_only": _weighted_rows,
     }
     packed: dict[str, Formula] = {"_varlen_attn": _flash_attention, "_varlen_attn_out": _flash_attention_into}
     ours = {
@@ -187,6 +189,12 @@ def _added_vector(_bias: Tensor, matrix: Tensor, *_: Any, **__: Any) -> int:
 def _grouped(rows: Tensor, matrices: Tensor, *_: Any, **__: Any) -> int:
     """Each row (n, d) meets one of the matrices (experts, d, e), whichever it is sent to."""
     return 2 * rows.shape[0] * matrices.shape[-2] * matrices.shape[-1]
+
+
+def _weighted_rows(table: Tensor, picked: Tensor, *others: Any, **_: Any) -> int:
+    """Each picked row (d) times its weight, the fifth of `others`; rows that are only added up cost no product."""
+    is_weighted = len(others) > 4 and others[4] is not None
+    return 2 * picked.numel() * table.shape[-1] if is_weighted else 0
 
 
 def _recurrent_layer(inputs: Tensor, weight: Tensor, hidden: Tensor, *_: Any, **__: Any) -> int:

@@ -47,7 +47,7 @@ FLOORS = (
     ("environment", "machine"),
     ("tasks", "families", "architectures", "pretrained"),
     ("models", "datasets", "artifacts", "numerics", "caches"),
-    ("stand_ins", "streams", "gathering", "staging", "hidden", "top_k"),
+    ("stand_ins", "streams", "gathering", "staging", "hidden", "top_k", "zero_skipping"),
     ("inventory", "surgery"),
     ("prefixes", "proof", "merging", "decoder_folder"),
     ("training",),
