@@ -20,7 +20,8 @@ _ZERO_MACS = """
     _native_batch_norm_legit _native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update
     _softmax _safe_softmax _log_softmax logsumexp native_dropout
     sum mean prod amax amin max min var std var_mean std_mean any all norm linalg_vector_norm cumsum cumprod
-    argmax argmin topk sort searchsorted median kthvalue count_nonzero nonzero bincount histc unique_consecutive _unique2 equal
+    argmax argmin topk sort median kthvalue count_nonzero nonzero bincount histc unique_consecutive _unique2 equal
+    searchsorted
     avg_pool1d avg_pool2d avg_pool3d max_pool2d_with_indices max_pool3d_with_indices
     _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d
     upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d upsample_bicubic2d

@@ -14,11 +14,15 @@ from decoders import DECODERS, decoder, logits, token_ids
 from safetensors import safe_open
 from torch import nn
 
+from harness import load
 from harness.decoder_folder import README, WEIGHTS, read, write
 from harness.errors import DataError, SpecError
+from harness.export import RECIPE
 from harness.families.base import units
 from harness.families.catalogue import family_of, sublayers_named
+from harness.models import file_sha256
 from harness.surgery import remove
+from harness.transforms.topk import TopKUnits
 
 FAMILIES = ["llama", "mixtral", "gemma2", "phi", "gpt2", "opt", "bloom", "falcon"]
 
@@ -136,3 +140,21 @@ def test_a_configuration_that_is_none_is_told(home: Path) -> None:
 
 def test_every_family_is_one_that_is_known() -> None:
     assert set(FAMILIES) <= set(DECODERS)
+
+
+def test_transforms_come_back_and_the_page_says_that_transformers_has_none(tmp_path: Path) -> None:
+    whole, net = decoder("opt"), TopKUnits(k=3).apply(decoder("opt"))
+    folder = tmp_path / "home"
+    folder.mkdir()
+    weights = write(whole, net, (), folder, ["topk"])
+    head = {"schema": 1, "trial": "t", "study": "s", "run": "r", "task": "language_modelling"}
+    recipe = {
+        **head,
+        "architecture": "hf-config:opt",
+        "transforms": [{"name": "topk", "k": 3}],
+        "weights_sha256": file_sha256(weights),
+    }
+    (folder / RECIPE).write_text(json.dumps(recipe), encoding="utf-8")
+    assert torch.equal(logits(load(folder), token_ids()), logits(net, token_ids()))
+    assert not torch.equal(logits(whole, token_ids()), logits(net, token_ids()))
+    assert "With transformers alone this is another network**: `topk`" in (folder / README).read_text(encoding="utf-8")
