@@ -203,7 +203,7 @@ def _planned(study: Study, axes: Axes, checked: Checked) -> Plan:
         criteria=tuple(checked.criteria.values()),
         datasets=tuple({canonical(model.dataset.identity()): model.dataset for model in models}.values()),
         files={m.sha256: m.spec.weights.file for m in models if m.sha256 and isinstance(m.spec.weights, FileWeights)},
-        is_synthetic=any(model.description.is_synthetic for model in models),
+        is_synthetic=any(model.description.is_synthetic for model in checked.models.values()),
         uneven=frozenset(uneven),
         references=tuple(_reference_words(study)),
         plugins=study.plugins,

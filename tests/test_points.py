@@ -79,6 +79,14 @@ def test_a_dense_reference_is_a_trial_with_nothing_removed(kept: Path) -> None:
     assert plan.references == ({"model": "smaller"}, {"published": "lambda_vit"})
 
 
+def test_a_reference_on_noise_does_not_make_the_study_one_of_synthetic_data(kept: Path) -> None:
+    noise = {"name": "synthetic", "size": 8, "channels": 1}
+    beside = planned(kept, references=[{"model": {**TINY_MODEL, "name": "on_noise", "data": noise}}])
+    assert [trial.data for trial in beside.trials if trial.model == "on_noise"] == ["synthetic"]
+    assert not beside.is_synthetic
+    assert planned(kept, data=noise).is_synthetic
+
+
 def test_stability_and_optimum_are_asked_for_like_measurements(kept: Path) -> None:
     plan = planned(kept, stability={"subsets": 3}, optimum={"up_to": 2})
     asked = [asked for collector in plan.collectors for asked in collector.asked()]
