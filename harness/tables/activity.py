@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.records import Measurement
 from harness.results import TrialResult
+from harness.tables.placing import natural
 
 SHARE = "active_share"  # of the hidden units of all MLPs, on a token
 Network = tuple[str, str, str, str]
@@ -77,6 +78,6 @@ def _counted(result: TrialResult) -> Measurement | None:
 
 
 def _active(key: Network, held: list[Measurement]) -> Active:
-    mlps = tuple(held[0].by_sublayer or {})
+    mlps = tuple(sorted(held[0].by_sublayer or {}, key=natural))  # records are kept with sorted keys
     shares = tuple(tuple(float((m.by_sublayer or {})[name]) for name in mlps) for m in held)
     return Active(*key, mlps, shares)

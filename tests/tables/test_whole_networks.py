@@ -75,6 +75,14 @@ def test_active_units_are_those_of_whole_networks_on_the_test_split() -> None:
     assert plain.deviation == tuple(map(statistics.stdev, zip(*plain.shares, strict=True)))
 
 
+def test_the_tenth_block_comes_after_the_second() -> None:
+    names = [f"blocks.{place}.mlp" for place in (0, 1, 10, 2)]  # as sorted keys have them
+    shares = dict.fromkeys(names, 0.25)
+    told = share(0.25, "active_share").model_copy(update={"by_sublayer": shares, "details": {}})
+    (found,) = viewed(also(record, told) for record in records_of(PLAN)).active
+    assert found.mlps == ("blocks.0.mlp", "blocks.1.mlp", "blocks.2.mlp", "blocks.10.mlp")
+
+
 def test_without_counts_no_units_are_active() -> None:
     view = viewed(records_of(PLAN))
     assert whole_and_counted(view.good_table) == []
