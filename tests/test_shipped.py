@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from given_files import npz_folder, write_images
 from hub_files import put_into_cache
 from text_files import write_rows, write_tokenizer
 
+from harness import model_checks
 from harness.editor import study_schema
+from harness.inventory import Inventory, kept_inventory
 from harness.lint import findings
 from harness.plan import make_plan
 from harness.study_file import load_study, read_yaml
@@ -28,6 +31,7 @@ ANY_DECODER = (
 )
 # The rules of the linter that each shipped study breaks: small studies rightly break some, and none by accident.
 WARNINGS = read_yaml(ROOT / "tests" / "golden" / "shipped_warnings.yaml")
+EQUAL_MACS, WITHIN = "which_mixing", 0.05  # whose networks are compared at the same compute, and how far apart they are
 
 
 def test_the_schema_beside_the_studies_is_the_one_that_harness_prints() -> None:
@@ -73,7 +77,17 @@ def test_a_shipped_study_is_planned_whole(study: Path, planned_in: Path, monkeyp
     file = load_study(study, overrides)
     if "weights: {file:" in text:
         file = load_study(study, [*overrides, "models.0.weights=random"])
+    inventories: list[Inventory] = []
+
+    def noted(*asked: Any, **named: Any) -> Inventory:
+        inventories.append(kept_inventory(*asked, **named))
+        return inventories[-1]
+
+    monkeypatch.setattr(model_checks, "kept_inventory", noted)
     plan = make_plan(file, planned_in)
+    if study.stem == EQUAL_MACS:
+        macs = [one.macs for one in inventories]
+        assert macs == [pytest.approx(macs[0], rel=WITHIN)] * 8
     assert sum(not trial.is_baseline for trial in plan.trials) > 0
     assert len({trial.id for trial in plan.trials}) == len(plan.trials)
     name = "/".join(study.relative_to(ROOT / "studies").with_suffix("").parts)

@@ -22,7 +22,7 @@ from harness.tables.published_accuracies import Published
 from harness.tables.shares import BARS
 from harness.tables.summaries import measured_structures
 
-WHOLE = ("p", "d", "8", "H")  # markers of dense networks, which no criterion has
+WHOLE = ("p", "d", "8", "H", ">", "<", (4, 1, 0))  # markers of dense networks, which no criterion has
 PUBLISHED = ("x", "+", "1", "2")
 PERCENT = Scale(0.01, "%")
 DENSE_NOTE = "Dense: whole networks beside the study, trained by themselves; the front leaves them out."

@@ -41,8 +41,9 @@ class Cost:
 
 
 SAVED = Cost("macs_saved", "MACs saved", "1", "higher")
+MACS = Cost("macs", "MACs", "")
 PARAMS = Cost("params", "parameters", "")
-COUNTED = (SAVED, PARAMS)
+COUNTED = (SAVED, MACS, PARAMS)
 ON_MACHINE = (
     Cost("latency_s", "latency", "s"),
     Cost("images_per_s", "items/s", "", "higher"),
@@ -125,11 +126,18 @@ def dense_spots(panel: Panel, cost: Cost) -> Iterator[Spot]:
     What the machine needs is that in the panel's own runtime.
     """
     for model, rows in panel.references.groupby("model", sort=False) if len(panel.references) else ():
-        own = rows if cost in COUNTED else rows[rows[RUNTIME] == panel.key[RUNTIME]]
-        place = _saved(panel, own) if cost == SAVED else _whole(own, cost)
-        if place is not None and len(with_values(rows, panel.quality.column)):
-            outcome, doubt = _outcome(rows, panel), quality(own, cost.column)
-            yield Spot(f"{model} (dense)", "dense", 0.0, *place, *outcome, doubt, panel.quality)
+        spot = whole_spot(f"{model} (dense)", rows, panel, cost)
+        if spot is not None:
+            yield spot
+
+
+def whole_spot(series: str, rows: pd.DataFrame, panel: Panel, cost: Cost) -> Spot | None:
+    """A whole network whose trials these are, in the setting of a panel; None without an outcome or the cost."""
+    own = rows if cost in COUNTED else rows[rows[RUNTIME] == panel.key[RUNTIME]]
+    place = _saved(panel, own) if cost == SAVED else _whole(own, cost)
+    if place is None or not len(with_values(rows, panel.quality.column)):
+        return None
+    return Spot(series, "dense", 0.0, *place, *_outcome(rows, panel), quality(own, cost.column), panel.quality)
 
 
 def published_spots(published: Sequence[Published], known: Sequence[Spot]) -> Iterator[Spot]:

@@ -16,6 +16,7 @@ from harness.plots.depth import depth
 from harness.plots.drawing import Drawing
 from harness.plots.entropy import entropies
 from harness.plots.look import Look, looks
+from harness.plots.networks import networks
 from harness.plots.realised import realised
 from harness.plots.recovered import before_after, families, recovery_curves
 from harness.plots.runtimes import runtime_speeds
@@ -27,6 +28,7 @@ from harness.tables.alone import Apart
 from harness.tables.assurance import agreement
 from harness.tables.cutting import across_runtimes, of_outcomes
 from harness.tables.derived import SPEEDUPS
+from harness.tables.networks import whole_networks
 from harness.tables.panels import KEY, Panel
 from harness.tables.published_accuracies import Published
 from harness.tables.selections import Selected
@@ -77,7 +79,8 @@ def gallery(
     note = panels[0].note if panels else ""
     of_units = (activity_by_depth(held.active), accuracy_activity(held.good))
     whole = (*entropies(chosen), *shares_by_depth(taken_apart), *(one for one in of_units if one is not None))
-    return (*told, *(_noted(drawing, note) for drawing in whole))
+    first = map(networks, whole_networks(panels))
+    return tuple(_noted(drawing, note) for drawing in first) + (*told, *(_noted(drawing, note) for drawing in whole))
 
 
 def _of_outcomes(panels: Sequence[Panel], look: Mapping[str, Look], held: Beside) -> Iterator[tuple[Panel, Drawing]]:

@@ -13,6 +13,7 @@ from harness.resampling import crossed
 from harness.tables.assurance import agreement, agreement_table, score_table, stability_table
 from harness.tables.budgets import target_tables
 from harness.tables.items import item_differences, seen
+from harness.tables.networks import network_tables
 from harness.tables.optima import optimum_table, standings
 from harness.tables.outcomes import arithmetic_tables, outcome_table
 from harness.tables.prices import price_table
@@ -53,6 +54,7 @@ def tables_of_sublayers(view: View) -> tuple[Table, ...]:
 
 def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> Iterator[Table | None]:
     named = (*(view.contrast or ()), *view.index.random_criteria)
+    yield from network_tables(view.panels)
     yield from map(accuracy_table, view.outcomes if view.asks_quality else ())
     yield from map(outcome_table, view.outcomes)
     yield network_table(view)

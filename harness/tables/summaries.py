@@ -57,7 +57,8 @@ class Cost:
     write: Callable[[Sequence[float], Scale], str]
 
 
-def _scale_of(rows: pd.DataFrame, cost: Cost) -> Scale:
+def scale_of(rows: pd.DataFrame, cost: Cost) -> Scale:
+    """The prefix that a column of the cost table is written with."""
     return (
         Scale(1.0, "") if cost.unit is None else scale(with_values(rows, cost.column)[cost.column].unique(), cost.unit)
     )
@@ -114,18 +115,18 @@ def cost_table(panel: Panel) -> Table | None:
     shown = [cost for cost in COSTS if len(with_values(everything, cost.column))]
     if not shown:
         return None
-    scales = {cost.column: _scale_of(everything, cost) for cost in shown}
+    scales = {cost.column: scale_of(everything, cost) for cost in shown}
     groups = [("0", measured_structures(panel.baselines))]
     groups += [(_shown(panel, level), measured_structures(panel.at(level))) for level in panel.levels]
-    rows = [(name, *(_cost_cell(rows, cost, scales[cost.column]) for cost in shown)) for name, rows in groups]
+    rows = [(name, *(cost_cell(rows, cost, scales[cost.column]) for cost in shown)) for name, rows in groups]
     notes = [TIMED if any(cost.write in (_middle, _times) for cost in shown) else "Means over the structures measured."]
     if any(cost.column == "net_energy_j_per_image" for cost in shown):
         notes.append("Net energy: less what the idle device takes in the same time.")
     if any(cost.column == "realised" for cost in shown):
         notes.append("Realised: gain in speed over the gain that the saved MACs promise.")
-    notes += [f"Conditions: {conditions}."] if (conditions := _conditions(panel, shown)) else []
+    notes += [f"Conditions: {told}."] if (told := conditions(panel, shown)) else []
     notes += doubts(pd.concat([rows for _, rows in groups], ignore_index=True), [cost.column for cost in shown])
-    header = ("removed", *(_heading(c, scales[c.column]) for c in shown))
+    header = ("removed", *(heading(c, scales[c.column]) for c in shown))
     title = f"Costs by {'budget' if panel.cost else 'count'}: {panel.label}"
     return Table(f"costs-{panel.slug}", title, header, tuple(rows), _noted(notes, panel))
 
@@ -163,7 +164,8 @@ def doubts(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
     return (*mark_notes(rows, columns), *counts)
 
 
-def _cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
+def cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
+    """What measured structures need, with a mark of doubt; where nothing is known, why."""
     held = with_values(rows, cost.column)
     if not len(held):
         return absent(rows, cost.column)
@@ -174,17 +176,19 @@ def _cost_cell(rows: pd.DataFrame, cost: Cost, by: Scale) -> str:
     return text + mark(held, cost.column) + partly(rows, cost.column)
 
 
+def conditions(panel: Panel, shown: Sequence[Cost]) -> str:
+    """Under which conditions the columns were measured, in words; empty where none has any."""
+    return "; ".join(f"{c.heading} at {panel.conditions[c.column]}" for c in shown if c.column in panel.conditions)
+
+
+def heading(cost: Cost, by: Scale) -> str:
+    """The words over a column, with its unit."""
+    return f"{cost.heading} ({by.unit})" if by.unit else cost.heading
+
+
 def _shown(panel: Panel, level: float) -> str:
     return panel.amount(level) if panel.cost else f"{level:g}"
 
 
 def _noted(notes: Sequence[str], panel: Panel) -> tuple[str, ...]:
     return (*notes, panel.note) if panel.note else tuple(notes)
-
-
-def _conditions(panel: Panel, shown: Sequence[Cost]) -> str:
-    return "; ".join(f"{c.heading} at {panel.conditions[c.column]}" for c in shown if c.column in panel.conditions)
-
-
-def _heading(cost: Cost, by: Scale) -> str:
-    return f"{cost.heading} ({by.unit})" if by.unit else cost.heading

@@ -26,7 +26,7 @@ SPARSE: dict[str, Any] = {
     "depth": 0,
     "sparse_depth": 1,
     "token_experts": 2,
-    "channel_experts": 2,
+    "has_channel_experts": False,
     "inner_tokens_dim": 8,
     "inner_channels_dim": 8,
 }
@@ -100,8 +100,7 @@ def test_a_network_with_experts_ends_a_graph_at_its_routing_alone(name: str, opt
             x = inputs(name, seed)
             torch.testing.assert_close(told(compiled(x)), told(net(x)))
             known.append(len(graphs))
-    assert known[0] > 1
-    assert known[3:] == known[3:4] * 2  # an expert is compiled again for another number of rows, and then for any
+    assert 1 < known[0] <= known[-1] <= known[0] + 2  # an expert again for one other number of rows, then for any
     assert all("function routed" in reason for reason in counters["graph_break"])
 
 
