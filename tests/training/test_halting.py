@@ -20,7 +20,7 @@ from harness.training.halting import Halted, halting
 from harness.training.loop import Course, train
 
 OPTIONS = TrainOptions(epochs=3, batch=16)
-RICH = TrainOptions(epochs=3, batch=16, mixup=0.8, erase=0.25, ema=0.9, layer_decay=0.8)
+RICH = TrainOptions(epochs=3, batch=16, mixup=0.8, cutmix=1.0, erase=0.25, ema=0.9, layer_decay=0.8)
 DROPS: dict[str, Any] = {"drop_path_rate": 0.3, "proj_drop_rate": 0.2}
 
 
