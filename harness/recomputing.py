@@ -121,7 +121,7 @@ class Recomputer:
 
     def _evaluated(self, record: Record, spec: TrialSpec, head: Options) -> Recomputed:
         """Accuracies in plain fp32, from the weights that the trial ended with."""
-        measured = {m.asked.key: value for m, value in _valued(record, "top1", "top5")}
+        measured = {m.key: value for m, value in _valued(record, "top1", "top5")}
         if not measured or record.run.limited:
             return Recomputed()
         try:
@@ -134,7 +134,7 @@ class Recomputer:
             return Recomputed(notes=(f"accuracy was not made anew: {_first_line(error)}",))
         if isinstance(found, str):
             return Recomputed(notes=(f"accuracy was not made anew: {found}",))
-        here = {m.asked.key: (m.asked, m.value, m.details.get("items")) for m in found.measurements}
+        here = {m.key: (m.asked, m.value, m.details.get("items")) for m in found.measurements}
         pairs = [(*here[key], value) for key, value in measured.items() if key in here]
         allowed = 0.0 if _is_alike(record.environment, bench) else ELSEWHERE
         findings, notes = _unlike(pairs, allowed)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import json
 from pathlib import Path, PurePath
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from harness.briefs import moment
 from harness.errors import StoreError
@@ -75,9 +76,9 @@ def loaded(path: RecordFile) -> dict[str, Json]:
 def parsed(text: str | bytes) -> dict[str, Json]:
     """The JSON object of a text; raises UnreadableError as `loaded` does."""
     try:
-        raw = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise UnreadableError(NOT_JSON) from None
+        raw = from_json(text, allow_inf_nan=False)  # in less than half the time of Python's own, which decides
+    except ValueError:
+        raw = _by_python(text)
     if not isinstance(raw, dict):
         raise UnreadableError("not a JSON object")
     number = raw.get("schema")
@@ -123,6 +124,13 @@ def _check_times(run: Run) -> None:
             moment(getattr(run, name))
         except ValueError:
             raise UnreadableError(f"run.{name} is no ISO 8601 time") from None
+
+
+def _by_python(text: str | bytes) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise UnreadableError(NOT_JSON) from None
 
 
 def _no_constant(name: str) -> float:

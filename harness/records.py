@@ -63,7 +63,11 @@ class Asked(Schema):
     @property
     def key(self) -> str:
         """A spelling that can be compared and sorted."""
-        return f"{self.metric}|{self.split or ''}|{sorted(self.at.items())}"
+        return _key(self.metric, self.split, self.at)
+
+
+def _key(metric: str, split: str | None, at: Options) -> str:
+    return f"{metric}|{split or ''}|{sorted(at.items())}"
 
 
 class StageRun(Schema):
@@ -141,6 +145,16 @@ class Measurement(Schema):
     def asked(self) -> Asked:
         """Which question this measurement answers."""
         return Asked(metric=self.metric, split=self.split, at=self.at)
+
+    @property
+    def key(self) -> str:
+        """The key of what was asked; of a hundred thousand records a question is not made for each of them."""
+        return _key(self.metric, self.split, self.at)
+
+    @property
+    def bare_key(self) -> str:
+        """The same whichever revision of its collector answered."""
+        return _key(self.metric, self.split, {name: value for name, value in self.at.items() if name != "revision"})
 
     @property
     def has_failed(self) -> bool:

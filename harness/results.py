@@ -105,13 +105,16 @@ def _newest(found: Iterable[Measurement]) -> dict[str, Measurement]:
     """
     held: dict[str, Measurement] = {}
     for m in found:
-        if m.value is not None or m.asked.key not in held or held[m.asked.key].value is None:
-            held[m.asked.key] = m
+        key = m.key
+        if m.value is not None or key not in held or held[key].value is None:
+            held[key] = m
+    if not any("revision" in m.at for m in held.values()):
+        return held
+    bare = {key: m.bare_key for key, m in held.items()}
     newest: dict[str, int] = {}
-    for m in held.values():
-        bare = question(m).key
-        newest[bare] = max(newest.get(bare, 1), _revision(m))
-    return {key: m for key, m in held.items() if _revision(m) == newest[question(m).key]}
+    for key, m in held.items():
+        newest[bare[key]] = max(newest.get(bare[key], 1), _revision(m))
+    return {key: m for key, m in held.items() if _revision(m) == newest[bare[key]]}
 
 
 def _revision(measurement: Measurement) -> int:

@@ -72,7 +72,7 @@ def _case(first: Held, second: Held, own: Measurement, other: Measurement | None
     if own.value is None or other.value is None:
         has_failed = own.value is not None and other.has_failed
         return Case(replace(blank, mark="-" if has_failed else "?", note=nulls(own, other)))
-    taken = tuple(_believed(held, own.asked.key) for held in (first, second))
+    taken = tuple(_believed(held, own.key) for held in (first, second))
     mine, theirs = (series(believed, is_ratio=is_ratio) for believed in taken)
     if isinstance(mine, str) or isinstance(theirs, str):
         told = [f"{side} side: {one}" for side, one in zip(SIDES, (mine, theirs), strict=True) if isinstance(one, str)]

@@ -76,9 +76,9 @@ def _since_failure(runs: Sequence[Record]) -> Sequence[Record]:
 
 def _unfailed(runs: Sequence[Record]) -> Iterator[Record]:
     """Without older answers to a question, where the collector failed the newest time, on their machine class."""
-    newest = {(_class_of(run), m.asked.key): m for run in runs for m in run.measurements}
+    newest = {(_class_of(run), m.key): m for run in runs for m in run.measurements}
     for run in runs:
-        held = (m for m in run.measurements if m.has_failed or not newest[_class_of(run), m.asked.key].has_failed)
+        held = (m for m in run.measurements if m.has_failed or not newest[_class_of(run), m.key].has_failed)
         yield run.model_copy(update={"measurements": tuple(held)})
 
 

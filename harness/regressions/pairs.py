@@ -30,7 +30,7 @@ class Held:
 
     def measured(self, key: str) -> tuple[tuple[str, Measurement], ...]:
         """Every measurement of a question that has a value, each once, with the run that really made it."""
-        found = {_origin(run, m): m for run in self.runs for m in run.measurements if m.asked.key == key}
+        found = {_origin(run, m): m for run in self.runs for m in run.measurements if m.key == key}
         return tuple((origin, m) for origin, m in found.items() if m.value is not None)
 
 

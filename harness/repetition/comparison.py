@@ -56,17 +56,17 @@ def compare(old: Record, new: Record, margin: float, unanswered: Mapping[str, st
 def _measurements(
     old: Record, new: Record, margin: float, reason: str | None, unanswered: Mapping[str, str]
 ) -> Iterator[Finding]:
-    by_key = {m.asked.key: m for m in new.measurements}
+    by_key = {m.key: m for m in new.measurements}
     for own in old.measurements:
-        other = by_key.get(own.asked.key)
+        other = by_key.get(own.key)
         if other is None:
-            why = unanswered.get(own.asked.key) or _absent(new)
+            why = unanswered.get(own.key) or _absent(new)
             yield Finding(title(own.asked), "not compared", own.value, None, why)
         elif own.kind == "exact":
             yield metric(own, other)
         else:
             yield from noisy(own, other, margin, reason)
-    measured = {own.asked.key for own in old.measurements}
+    measured = {own.key for own in old.measurements}
     for asked in old.run.asked:
         if asked.key in unanswered and asked.key not in measured:
             yield Finding(title(asked), "not compared", note=unanswered[asked.key])

@@ -54,10 +54,11 @@ def tables_of_sublayers(view: View) -> tuple[Table, ...]:
 
 def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) -> Iterator[Table | None]:
     named = (*(view.contrast or ()), *view.index.random_criteria)
-    yield from network_tables(view.panels)
+    needs = network_tables(view.panels)
+    yield from needs
+    yield network_table(view, is_told=bool(needs))
     yield from map(accuracy_table, view.outcomes if view.asks_quality else ())
     yield from map(outcome_table, view.outcomes)
-    yield network_table(view)
     yield from arithmetic_tables(view.panels)
     yield from (robustness_table(panel, named) for panel in view.outcomes)
     yield from target_tables(view.outcomes)

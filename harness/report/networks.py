@@ -98,14 +98,17 @@ def _compared(first: Whole, second: Whole, judged: Quality) -> Iterator[Comparis
         yield Comparison(first.data, first.model, second.model, found, found.flips.p, family=1, quality=judged)
 
 
-def network_table(view: View) -> Table | None:
-    """Every network with nothing removed, models first: what it achieves and what it needs."""
+def network_table(view: View, is_told: bool = False) -> Table | None:
+    """Every network with nothing removed, models first: what it achieves, and how much it computes.
+
+    `is_told`: another table says what each needs, so this one is for what else is known of them.
+    """
     order = list(dict.fromkeys(view.plan.table["model"]))
     places = {name: (name in view.reference_labels, order.index(name)) for name in order}
     rows = view.good_table
     rows = rows.iloc[sorted(range(len(rows)), key=lambda row: places[str(rows["model"].iloc[row])])]
     note = view.panels[0].note if view.panels else ""
-    return whole_table(rows, view.quality, bool(view.reference_labels or view.index.networks), note)
+    return whole_table(rows, view.quality, not is_told and bool(view.reference_labels or view.index.networks), note)
 
 
 def pair_table(pairs: Sequence[Comparison]) -> Table | None:

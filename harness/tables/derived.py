@@ -11,7 +11,7 @@ import numpy as np
 
 from harness import stats
 from harness.records import Measurement
-from harness.results import TrialResult, question
+from harness.results import TrialResult
 from harness.runtimes import OF_OUTCOMES
 from harness.schema import Json
 from harness.stats import Interval
@@ -99,11 +99,11 @@ class Saved:
 def savings(result: TrialResult, baseline: TrialResult) -> tuple[Saved, ...]:
     """What is gone of each exact cost, against the baseline's under the same conditions."""
     names = {metric: name for name, metric in SAVED}
-    whole = {question(m).key: m.value for m in baseline.measurements.values() if m.metric in names}
+    whole = {m.bare_key: m.value for m in baseline.measurements.values() if m.metric in names}
     return tuple(
         Saved(names[m.metric], m, 1 - m.value / before)
         for m in result.measurements.values()
-        if m.metric in names and m.value is not None and (before := whole.get(question(m).key))
+        if m.metric in names and m.value is not None and (before := whole.get(m.bare_key))
     )
 
 

@@ -54,12 +54,14 @@ class Row:
     cells: dict[str, Json] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
 
-    def put(self, base: str, value: Json, measurement: Measurement, unit: str | None = None) -> None:
-        """Adds a cell that speaks of a measurement, under its conditions."""
+    def put(self, measurement: Measurement, told: Mapping[str, Json], own: str = "") -> None:
+        """Adds cells that speak of a measurement, under its conditions; the one called `own` is in its unit."""
         at = spelled_at(measurement)
-        name = f"{base}@{at}" if at else base
-        self.cells[name] = value
-        self.questions[name] = Question(measurement.metric, measurement.split, at, is_plain(measurement), unit)
+        about = Question(measurement.metric, measurement.split, at, is_plain(measurement), None)
+        for base, value in told.items():
+            name = f"{base}@{at}" if at else base
+            self.cells[name] = value
+            self.questions[name] = about._replace(unit=measurement.unit) if base == own else about
 
 
 def row_of(result: TrialResult, baseline: TrialResult | None) -> Row:
@@ -67,9 +69,8 @@ def row_of(result: TrialResult, baseline: TrialResult | None) -> Row:
     row = Row(axes(result))
     for m in result.measurements.values():
         base = base_of(m)
-        row.put(base, m.value, m, unit=m.unit)
-        for what, told in (_doubts(m) | _counted(m)).items():
-            row.put(f"{base}_{what}", told, m)
+        beside = {f"{base}_{what}": told for what, told in (_doubts(m) | _counted(m)).items()}
+        row.put(m, {base: m.value, **beside}, own=base)
     _derive(row, result, baseline)
     return row
 
@@ -104,6 +105,8 @@ def planned(info: TrialInfo) -> dict[str, Json]:
 
 def spelled_at(measurement: Measurement) -> str:
     """The conditions as columns name them: `batch=128,dtype=bf16`."""
+    if not measurement.at:
+        return ""
     shown = {key: value for key, value in measurement.at.items() if key != "revision"}
     return ",".join(f"{key}={_spelled(value)}" for key, value in sorted(shown.items()))
 
@@ -163,14 +166,14 @@ def _derive(row: Row, result: TrialResult, baseline: TrialResult | None) -> None
     if baseline is not None:
         row.cells |= drops(result, baseline)
     for one in saved:
-        row.put(one.name, one.share, one.measurement)
+        row.put(one.measurement, {one.name: one.share})
     promised = {one.image_size: one.share for one in saved if one.name == "macs_saved"}
     is_candidate = result.info.criterion is not None
     for m in result.measurements.values():
         if is_candidate and m.metric in SPEEDUPS:
             _speed(row, m, promised.get(m.at.get("image_size")))  # MACs of another size promise something else
         elif m.metric == DEPLOYED and (found := speedup(m)) is not None:
-            _faster(row, OF_FORMS, found, m)
+            row.put(m, _faster(OF_FORMS, found))
     if f"{OUTCOME}_drop" in row.cells:
         row.cells[DEGRADATION] = None
     if (mean := robust(result)) is not None:
@@ -183,15 +186,14 @@ def _speed(row: Row, m: Measurement, share: float | None) -> None:
     found = speedup(m)
     if found is None:
         return
-    _faster(row, SPEEDUPS[m.metric], found, m)
+    told = _faster(SPEEDUPS[m.metric], found)
     if m.metric == "latency_s" and share is not None:
-        row.put("realised", realised(found.value, share), m)
+        told["realised"] = realised(found.value, share)
+    row.put(m, told)
 
 
-def _faster(row: Row, name: str, found: Speedup, m: Measurement) -> None:
-    row.put(name, found.value, m)
-    for end in ("low", "high"):
-        row.put(f"{name}_{end}", getattr(found.interval, end, None), m)
+def _faster(name: str, found: Speedup) -> dict[str, Json]:
+    return {name: found.value} | {f"{name}_{end}": getattr(found.interval, end, None) for end in ("low", "high")}
 
 
 def first_asked(asked: Iterable[Mapping[str, Question]]) -> dict[tuple[str, str | None], str]:

@@ -25,7 +25,8 @@ BY_CORRUPTION = f"{ROBUST}@corruption="
 def whole_table(rows: pd.DataFrame, judged: Quality, is_compared: bool, note: str = "") -> Table | None:
     """A row per network and change of it, a column per outcome and count, of `rows` of the trials table that are ok.
 
-    None where there is one such network, or nothing but `judged` is known of them and nobody asked to compare them.
+    Counts where they are compared with each other. None where there is one such network, or where they are not
+    compared and nothing but `judged` is known of them.
     """
     whole = rows[rows["criterion"].isna()].drop_duplicates("id")
     whole = whole.assign(**{UNIT: units(whole)})
@@ -34,7 +35,8 @@ def whole_table(rows: pd.DataFrame, judged: Quality, is_compared: bool, note: st
     if len(groups) < 2 or judged.column not in outcomes or (len(outcomes) < 2 and not is_compared):
         return None
     varying = [place for place in range(len(KEY)) if place == 0 or len({key[place] for key, _ in groups}) > 1]
-    counts = {name: _counted([own for _, own in groups], name) for name in COUNTED if len(with_values(whole, name))}
+    known = [name for name in COUNTED if is_compared and len(with_values(whole, name))]
+    counts = {name: _counted([own for _, own in groups], name) for name in known}
     cells = tuple(
         (
             ", ".join(_word(key[place]) for place in varying),

@@ -41,8 +41,8 @@ def facts_of(record: Record, checked: Checked) -> Facts:
         baseline=record.trial.baseline,
         prepared=prepared.content if prepared else None,
         data=tuple(sorted((name, part.sha256) for name, part in record.data.items())),
-        values={m.asked.key: m.value for m in record.measurements},
-        baselines={m.asked.key: known for m in record.measurements if (known := _baseline(m)) is not None},
+        values={m.key: m.value for m in record.measurements},
+        baselines={m.key: known for m in record.measurements if (known := _baseline(m)) is not None},
         shared=tuple(_shared(record)),
     )
 
@@ -103,4 +103,4 @@ def _shared(record: Record) -> Iterator[tuple[str, str, str]]:
     """Key, trial and run of what was measured elsewhere."""
     for m in record.measurements:
         if m.shared_from is not None:
-            yield m.asked.key, m.shared_from.trial, m.shared_from.run
+            yield m.key, m.shared_from.trial, m.shared_from.run

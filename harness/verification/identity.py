@@ -47,7 +47,7 @@ def of_run(record: Record) -> Iterator[str]:
     if is_skipped and not record.reason:
         yield "was skipped for no reason"
     asked = {one.key for one in record.run.asked}
-    keys = [m.asked.key for m in record.measurements]
+    keys = [m.key for m in record.measurements]
     yield from (f"{key} was measured, and nobody asked for it" for key in sorted(set(keys) - asked))
     yield from (f"{key} was measured twice" for key in sorted({key for key in keys if keys.count(key) > 1}))
 

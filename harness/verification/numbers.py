@@ -35,7 +35,7 @@ def of_measurements(record: Record) -> Iterator[str]:
 
 def of_outcomes(record: Record) -> Iterator[str]:
     """Outcomes that cannot be unpacked, and values that they do not give when they are counted again."""
-    values = {m.asked.key: m for m in record.measurements}
+    values = {m.key: m for m in record.measurements}
     for one in record.outcomes:
         key = _asked_key(one)
         for sentence in _of_items(one, values.get(key)):
