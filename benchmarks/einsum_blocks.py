@@ -1,4 +1,4 @@
-"""Blocks of LIT, CycleMLP, giMLP, Sparse-MLP and sparse all-MLP at sizes of their papers, and the same again by einsum."""
+"""Blocks of LIT, CycleMLP, giMLP, Sparse-MLP and sparse all-MLP at published sizes, and the same again by einsum."""
 
 from __future__ import annotations
 

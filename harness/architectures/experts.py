@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def routed(rows: Tensor, chosen: Tensor, experts: nn.ModuleList) -> Tensor:
     """Every row (m, ...) through the expert that `chosen` (m,) names for it, in the order of the rows; none is dropped.
 
-    An expert without rows is not run. A row's output doesn't depend on what else is routed. To torch.compile this ends
-    a graph, and each expert is one of its own for any number of rows.
+    An expert without rows is not run. A row's output doesn't depend on what else is routed. For torch.compile a graph
+    ends here, and each expert is one of its own for any number of rows.
     """
     order = chosen.argsort(stable=True)
     parts = torch.split(rows[order], _shares(chosen, len(experts)))

@@ -80,7 +80,7 @@ def gallery(
     of_units = (activity_by_depth(held.active), accuracy_activity(held.good))
     whole = (*entropies(chosen), *shares_by_depth(taken_apart), *(one for one in of_units if one is not None))
     first = map(networks, whole_networks(panels))
-    return tuple(_noted(drawing, note) for drawing in first) + (*told, *(_noted(drawing, note) for drawing in whole))
+    return (*(_noted(d, note) for d in first), *told, *(_noted(drawing, note) for drawing in whole))
 
 
 def _of_outcomes(panels: Sequence[Panel], look: Mapping[str, Look], held: Beside) -> Iterator[tuple[Panel, Drawing]]:

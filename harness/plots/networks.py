@@ -31,8 +31,8 @@ def networks(one: Networks) -> Drawing:
         figure.supylabel(one.panel.quality.axis, fontsize=9)
         legend_above(figure, places[0])
     caption = (
-        f"Test {one.panel.quality.word} of whole networks against what they need ({one.label}): {one.spread}; {RANGES}; "
-        f"{CAPTION}. {ALONE}"
+        f"Test {one.panel.quality.word} of whole networks against what they need ({one.label}): {one.spread}; "
+        f"{RANGES}; {CAPTION}. {ALONE}"
     )
     data = pd.concat([frame_of(spots, (), cost, one.panel) for cost, spots in shown.items()], ignore_index=True)
     data = data.drop(columns=["kind", one.panel.amount_column, "is_on_front"])

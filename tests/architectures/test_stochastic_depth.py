@@ -1,4 +1,4 @@
-"""Stochastic depth of the networks that have it: equal steps from no rate at the first block to all of it at the last."""
+"""Stochastic depth where a network has it: equal steps from no rate at the first block to all of it at the last."""
 
 from __future__ import annotations
 
