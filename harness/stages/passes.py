@@ -128,7 +128,7 @@ def _watched(turn: _Turn, net: nn.Module, batch: Batch) -> Iterator[None]:
         yield
 
 
-def _one_split(bench: Bench, replicas: Replicas[_Turn], split: str, counts: Sequence[_Count]) -> None:
+def _one_split(bench: Bench, replicas: Replicas, split: str, counts: Sequence[_Count]) -> None:
     part = bench.data.parts[split]
     config = part.fed_as(bench.config)
     showings: dict[str, _Showing] = {}

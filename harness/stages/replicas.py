@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from itertools import islice
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from harness import numerics
 from harness.runtimes import Runtime
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 T = TypeVar("T")
-Around: TypeAlias = "Callable[[T, nn.Module, Batch], AbstractContextManager[None]]"
+Around: TypeAlias = "Callable[[Any, nn.Module, Batch], AbstractContextManager[None]]"  # the first came with the batch
 
 
 def _bare(_: object, __: nn.Module, ___: Batch) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-class Replicas(Generic[T]):
+class Replicas:
     """Runs batches in a runtime; every item once, on one of the devices, none padded and none twice.
 
     What goes on `around` the pass of a batch is told the network that it is a pass of.
     """
 
     def __init__(
-        self, net: nn.Module, devices: Sequence[str], task: Task, runtime: Runtime, around: Around[T] = _bare
+        self, net: nn.Module, devices: Sequence[str], task: Task, runtime: Runtime, around: Around = _bare
     ) -> None:
         cast = numerics.cast(net, runtime)
         self._devices = tuple(devices)

@@ -17,6 +17,7 @@ from harness.errors import SpecError
 from harness.hidden import hidden_of
 from harness.models import create
 from harness.plan import make_plan
+from harness.schema import Options
 from harness.study_file import load_study
 from harness.top_k import TopK, kept
 from harness.transforms.base import transforms
@@ -24,9 +25,9 @@ from harness.transforms.relu import ReluConversion
 from harness.transforms.topk import TopKUnits
 
 SHAPE: dict[str, Any] = {"img_size": 8, "patch_size": 2, "embed_dim": 32, "num_heads": 2, "depth": 2}
-DECODER = {"vocab_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 24}
-OPT = {**DECODER, "hidden_size": 16, "word_embed_proj_dim": 16, "ffn_dim": 32}
-LLAMA = {**DECODER, "hidden_size": 16, "intermediate_size": 32}
+DECODER: Options = {"vocab_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 24}
+OPT: Options = {**DECODER, "hidden_size": 16, "word_embed_proj_dim": 16, "ffn_dim": 32}
+LLAMA: Options = {**DECODER, "hidden_size": 16, "intermediate_size": 32}
 
 
 def net_of(act: str = "relu") -> Any:
@@ -97,9 +98,9 @@ def test_units_may_come_first(maps: Tensor) -> None:
 
 
 def test_every_mlp_has_it_in_training_and_after_and_weights_keep_their_names() -> None:
-    net = net_of()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    net = TopKUnits(k=4).apply(net.train())
+    plain = net_of().train()
+    before = {name: value.clone() for name, value in plain.state_dict().items()}
+    net: Any = TopKUnits(k=4).apply(plain)
     assert [type(block.mlp.act).__name__ for block in net.blocks] == ["TopK", "TopK"]
     assert all(block.mlp.act.training for block in net.blocks)
     assert before.keys() == net.state_dict().keys()
@@ -167,11 +168,9 @@ def test_relu_twice_is_refused_in_words() -> None:
 
 
 def test_decoders_are_converted_or_built_with_relu() -> None:
-    for architecture, options in (
-        ("hf-config:llama", LLAMA),
-        ("hf-config:opt", {**OPT, "activation_function": "gelu"}),
-    ):
-        net = ReluConversion().apply(create(architecture, {**options}, {}, seed=0))
+    of_opt: Options = {**OPT, "activation_function": "gelu"}
+    for architecture, options in (("hf-config:llama", LLAMA), ("hf-config:opt", of_opt)):
+        net = ReluConversion().apply(create(architecture, options, {}, seed=0))
         assert all(one.is_relu for one in hidden_of(net))
     built = create("hf-config:gpt2", {"n_embd": 16, "n_head": 2, "n_layer": 1, "activation_function": "relu"}, {})
     assert [one.is_relu for one in hidden_of(built)] == [True]
