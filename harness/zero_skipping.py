@@ -23,7 +23,8 @@ class ZeroSkipping(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         """(..., in) to (..., out)."""
         rows = input.reshape(-1, self.in_features)
-        if len(rows) > self.tokens:
+        # Under autocast the matrix is cast for each step, so all of it is read anyway.
+        if len(rows) > self.tokens or rows.dtype != self.weight.dtype:
             return super().forward(input)
         return self._skipping(rows).reshape(*input.shape[:-1], self.out_features)
 

@@ -59,6 +59,13 @@ def test_more_tokens_run_dense(bias: bool) -> None:
         assert net(a[0, :0]).shape == (0, 4)
 
 
+def test_what_autocast_casts_runs_dense() -> None:
+    layer = nn.Linear(6, 4)
+    net, a = ZeroSkipping(layer, 2), torch.randn(1, 6).relu().bfloat16()
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(net(a), layer(a))
+
+
 def test_macs_are_those_of_active_units() -> None:
     net = SkipZeros(tokens=TOKENS).apply(TopKUnits(k=3).apply(net_of()))
     whole, found = count_macs(net_of(), image()), count_macs(net, image())
