@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harness.architectures.compiling import ends_graph, uncompiled
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-@torch.compiler.disable(recursive=False, reason="how many rows an expert has is known when it runs")
+@ends_graph
 def routed(rows: Tensor, chosen: Tensor, experts: nn.ModuleList) -> Tensor:
     """Every row (m, ...) through the expert that `chosen` (m,) names for it, in the order of the rows; none is dropped.
 
@@ -23,7 +25,7 @@ def routed(rows: Tensor, chosen: Tensor, experts: nn.ModuleList) -> Tensor:
     return torch.empty_like(given).index_copy_(0, order, given)  # the other form would copy what is empty first
 
 
-@torch.compiler.disable(reason="it looks at values")
+@uncompiled
 def _shares(chosen: Tensor, experts: int) -> list[int]:
     """How many rows each expert has.
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from harness.architectures.assignment import balanced
 from harness.architectures.building import built, check_choice, check_switches
+from harness.architectures.compiling import uncompiled
 from harness.architectures.experts import routed
 from harness.architectures.spatial import ROUTINGS, Routing, SpatialGate, SpatialMixture
 
@@ -162,7 +163,7 @@ class TokenMixture(nn.Module):
         return _balanced(affinities)
 
 
-@torch.compiler.disable(reason="the exact assignment runs in numpy")
+@uncompiled  # the exact assignment runs in numpy
 def _balanced(affinities: Tensor) -> Tensor:
     exact = balanced(affinities.double().cpu().numpy())
     return torch.from_numpy(exact).to(affinities.device)

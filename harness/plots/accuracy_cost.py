@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ from harness.tables.published_accuracies import Published
 from harness.tables.shares import BARS
 from harness.tables.summaries import measured_structures
 
-WHOLE = ("p", "d", "8", "H", ">", "<", (4, 1, 0))  # markers of dense networks, which no criterion has
+WHOLE: tuple[Any, ...] = ("p", "d", "8", "H", ">", "<", (4, 1, 0))  # markers of dense networks, which no criterion has
 PUBLISHED = ("x", "+", "1", "2")
 PERCENT = Scale(0.01, "%")
 DENSE_NOTE = "Dense: whole networks beside the study, trained by themselves; the front leaves them out."
@@ -163,8 +163,8 @@ def _draw_series(axes: Axes, own: Sequence[Spot], filled: Sequence[Spot], look: 
 
 def _draw_beside(axes: Axes, found: Sequence[Spot], by: Scale) -> None:
     """The baseline, whole networks and published values: points without a line."""
-    markers = {"dense": cycle(WHOLE), "published": cycle(PUBLISHED)}
-    of_series: dict[str, str] = {}
+    markers: dict[str, Iterator[Any]] = {"dense": cycle(WHOLE), "published": cycle(PUBLISHED)}
+    of_series: dict[str, Any] = {}
     for spot in found:
         if spot.kind == "candidate":
             continue
