@@ -9,9 +9,9 @@ from harness.records import Measurement
 from harness.regressions.finding import named
 from harness.results import TrialResult, latest
 from harness.sides import Side
-from harness.tables.columns import OUTCOME
 from harness.tables.derived import Baselines, Speedup, drops, speedup
 from harness.tables.machines import machine_words
+from harness.tables.qualities import QUALITIES
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def _machine(name: str, results: Sequence[TrialResult]) -> Machine:
         baseline = baselines.of(result)
         if result.info.is_baseline or baseline is None:
             continue
-        drop = drops(result, baseline).get(f"{OUTCOME}_drop")
+        lost_here = drops(result, baseline)
+        drop = next((lost_here[one.lost] for one in QUALITIES if one.lost in lost_here), None)
         if drop is not None:
             lost[result.info.digest] = drop
         points += (Point(result, named(m), gain, drop) for m, gain in _gains(result))

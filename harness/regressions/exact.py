@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.records import Measurement, Outcome, Proof
+from harness.regressions import documents
 from harness.regressions.finding import PRESENCE, Finding, Limits, Mark, absent, is_gone, named, nulls
 from harness.regressions.pairs import Pair
 from harness.repetition.items import outcome
@@ -139,11 +140,20 @@ def _other_data(split: str, first: TrialResult, second: TrialResult) -> bool:
 
 
 def _items(own: Measurement, first: TrialResult, second: TrialResult) -> str:
-    """How many items came out otherwise, which a share can hide; empty where none did, or nothing is kept of them."""
-    mine, other = _outcome_of(own, first), _outcome_of(own, second)
-    return outcome(mine, other).note if mine is not None and other is not None else ""
+    """How many items came out otherwise, which a share can hide; empty where none did, or nothing is kept of them.
+
+    Of bits per byte also which way they moved: its documents are kept once, as those of perplexity.
+    """
+    is_text = own.metric == "bits_per_byte"
+    told = documents.moved if is_text else _note
+    mine, other = (_outcome_of(own, result, "perplexity" if is_text else own.metric) for result in (first, second))
+    return told(mine, other) if mine is not None and other is not None else ""
 
 
-def _outcome_of(m: Measurement, result: TrialResult) -> Outcome | None:
-    asked = (m.metric, m.split, m.at)
+def _note(mine: Outcome, other: Outcome) -> str:
+    return outcome(mine, other).note
+
+
+def _outcome_of(m: Measurement, result: TrialResult, metric: str) -> Outcome | None:
+    asked = (metric, m.split, m.at)
     return next((one for one in result.outcomes if (one.metric, one.split, one.at) == asked), None)
