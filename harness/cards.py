@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from harness.errors import UnknownNameError, unknown
 
@@ -11,13 +12,17 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Card:
-    """One kind of GPU: GiB that torch sees, dense FLOP/s in fp32 and in 16 bit, bytes per second from its memory."""
+    """One kind of GPU: GiB that torch sees, dense FLOP/s in fp32 and in 16 bit, bytes per second from its memory.
+
+    `number` of them hold each network together.
+    """
 
     name: str
     memory_gib: float
     fp32: float
     half: float
     bandwidth: float
+    number: int = 1
 
     @property
     def memory_bytes(self) -> float:
@@ -27,7 +32,8 @@ class Card:
     def told(self) -> str:
         """`h100 (79 GiB, 989 TFLOP/s in 16 bit, 67 in fp32, 3.4 TB/s)`."""
         rates = f"{self.half / 1e12:.0f} TFLOP/s in 16 bit, {self.fp32 / 1e12:.0f} in fp32"
-        return f"{self.name} ({self.memory_gib:.0f} GiB, {rates}, {self.bandwidth / 1e12:.1f} TB/s)"
+        several = f"{self.number} x " if self.number > 1 else ""
+        return f"{several}{self.name} ({self.memory_gib:.0f} GiB, {rates}, {self.bandwidth / 1e12:.1f} TB/s)"
 
 
 # Data sheets; products in 16 bit are summed in fp32, without sparsity.
@@ -47,7 +53,12 @@ CARDS = {
 
 
 def card_of(name: str) -> Card:
-    """A card by name, `h100`; raises UnknownNameError for one without a sheet here."""
-    if name.lower() not in CARDS:
-        raise UnknownNameError(unknown("GPU", name, CARDS, "--gpu"))
-    return CARDS[name.lower()]
+    """A card by name, `h100`, or several that hold each network together, `2xh100`.
+
+    Raises UnknownNameError for one without a sheet here.
+    """
+    several = re.fullmatch(r"([1-9][0-9]?)x(.+)", name.lower())
+    number, kind = several.groups() if several else ("1", name.lower())
+    if kind not in CARDS:
+        raise UnknownNameError(unknown("GPU", kind, CARDS, "--gpu"))
+    return replace(CARDS[kind], number=int(number))

@@ -22,15 +22,14 @@ class _Clock(Protocol):
     def now(self) -> float: ...
 
 
-def resolve(name: str) -> str:
+def resolve(name: str, is_one: bool = False) -> str:
     """`cpu` or `cuda:N` from `auto`, `cpu`, `cuda`, `cuda:N` or `cuda:N+M`; raises DeviceError when a GPU is not there.
 
-    Of several GPUs it is the first, on which everything runs but the passes of an evaluation.
+    Of several GPUs it is the first, on which everything runs but the passes of an evaluation; `cuda:N+M` where they
+    hold each network together, as if they were one.
     """
-    first, *others = pieces(name)
-    for other in others:
-        _resolved(other)
-    return _resolved(first)
+    first, *others = map(_resolved, pieces(name))
+    return "+".join([first, *(other.partition(":")[2] for other in others)]) if is_one else first
 
 
 def pieces(name: str) -> tuple[str, ...]:

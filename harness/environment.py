@@ -14,7 +14,7 @@ from pathlib import Path
 
 import harness
 from harness.containers import container
-from harness.device import gpu_address
+from harness.device import gpu_address, pieces
 from harness.hardware import machine_class, machine_details, machine_fields
 from harness.kinds import class_of_software
 from harness.nvml import driver
@@ -41,7 +41,7 @@ GIT_TIMEOUT_S = 5
 def environment_of(device: str, threads: int, libraries: Sequence[str] = ()) -> Environment:
     """Everything that may explain a difference between two records; `device` is `cpu` or `cuda:N`.
 
-    `libraries` build the network of the trial, beside those that every trial needs.
+    It is `cuda:N+M` where several GPUs hold a network together. `libraries` build the network of the trial, beside those that every trial needs.
     """
     found = versions()
     return Environment(
@@ -59,7 +59,7 @@ def environment_of(device: str, threads: int, libraries: Sequence[str] = ()) -> 
 
 
 def _machine(device: str) -> dict[str, Json]:
-    address = gpu_address(device)
+    address = gpu_address(pieces(device)[0])
     uuid, bus_id = (None, None) if address is None else (address.uuid, address.bus_id)
     return {**machine_fields(), **machine_details(uuid, bus_id)}
 

@@ -51,6 +51,7 @@ class Job(Schema):
     costs: Literal["shared", "each"] = "shared"
     remeasure: int = 0  # how often a timing that cannot be trusted is taken again
     device: str = "auto"
+    sharded: bool = False  # every network is laid over the devices, instead of being copied to each
     slot: int = 0  # trials of one slot of a device run one after the other, whichever study they belong to
     side_by_side: int = 1  # workers of one launch on one machine, which share no core
     executor: str = "inline"

@@ -14,10 +14,14 @@ DIGITS = 10
 
 
 def class_of_machine(facts: Mapping[str, Json], device: str) -> str:
-    """Ten hex digits over the facts that count for a device; the class that `hardware.machine_class` tells of here."""
+    """Ten hex digits over the facts that count for a device; the class that `hardware.machine_class` tells of here.
+
+    GPUs that hold a network together, `cuda:0+1`, are a machine of another kind than one of them.
+    """
     is_cpu = device == "cpu"
     counted = {name: facts.get(name) for name in (OF_CPUS if is_cpu else OF_CPUS + OF_GPUS)}
-    return digest({**counted, "device": "cpu" if is_cpu else "gpu"}, DIGITS)
+    together = f"gpu x {device.count('+') + 1}" if "+" in device else "gpu"
+    return digest({**counted, "device": "cpu" if is_cpu else together}, DIGITS)
 
 
 def class_of_software(versions: Mapping[str, str], libraries: Sequence[str] = ()) -> str:

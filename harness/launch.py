@@ -14,7 +14,7 @@ from harness.following import Following, Summary, Unwatched, Watcher
 from harness.jobs import Assignment, JobFolder
 from harness.live import Live, live_jobs
 from harness.pending import Standing, assignments, standings
-from harness.place import Orders, Place, check_device, place_of
+from harness.place import Orders, Place, check_device, check_sharded, place_of
 from harness.plan import Plan, make_plan
 from harness.presence import check_presence
 from harness.record_file import in_words
@@ -68,6 +68,7 @@ def _make_ready(file: StudyFile, plan: Plan, place: Place, routes: Sequence[Sequ
     loads = [batch.load for batch in batches]
     devices = {stage: {one.device for one in loads if stage in one.leg.stages} for stage in STAGES}
     check_device(file, plan.study, devices)
+    check_sharded(file, plan.study, place.site)
     trials = (each.trial for batch in batches for job in batch.jobs for each in job.assignments)
     check_presence(trials, paths, results, str(file.path))
     for dataset in plan.datasets:

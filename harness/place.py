@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from harness.device import pieces
 from harness.device_queue import visible_gpus
 from harness.errors import DeviceError, Problem, SpecError
 from harness.executors.base import Executor, executors
 from harness.hardware import machine_class
+from harness.models import is_language_model
 from harness.numerics import fault
 from harness.records import STAGES
 from harness.resources import Resources, StageResources
@@ -44,7 +46,9 @@ class Place:
     @property
     def machine_class(self) -> str | None:
         """Known before for this machine; None where an executor finds the machine later."""
-        return machine_class(self.device) if self.executor.is_here else None
+        if not self.executor.is_here:
+            return None
+        return machine_class(self.device if self.site.sharded else pieces(self.device)[0])
 
     def device_for(self, resources: Resources) -> str:
         """The device of jobs with such resources.
@@ -107,6 +111,34 @@ def check_device(file: StudyFile, study: Study, devices: Mapping[str, Set[str]])
         problems += _runtimes(study, "cpu")
     if problems:
         raise SpecError(file.located(problem) for problem in problems)
+
+
+def check_sharded(file: StudyFile, study: Study, site: Site) -> None:
+    """Raises SpecError with what cannot be had of networks that are laid over several GPUs, where the site wants that.
+
+    Decoders are: they are too large for one card before networks of images are. What is trained, compiled or
+    transformed is not.
+    """
+    problems = [*_unsharded(study, site)] if site.sharded else []
+    if problems:
+        raise SpecError(file.located(problem) for problem in problems)
+
+
+def _unsharded(study: Study, site: Site) -> Iterator[Problem]:
+    if "+" not in site.device:
+        yield Problem("sharded", f"needs several GPUs, and the device is {site.device}; --device cuda:0+1 names two")
+    references = [one.model for one in study.references if isinstance(one, ReferenceModel)]
+    for model in (*study.models, *references):
+        if not is_language_model(model.architecture):
+            yield Problem("sharded", f"{model.name} is no decoder, and only decoders are laid over several GPUs")
+        elif isinstance(model.weights, TrainedWeights):
+            yield Problem("sharded", f"{model.name} is to be trained, which is done on one GPU or on copies")
+    if any(recovery.name != "none" for recovery in study.recoveries):
+        yield Problem("recoveries", "train on one GPU or on copies, and the networks are sharded; leave them out")
+    if any(runtime.compile for runtime in study.runtimes):
+        yield Problem("runtimes", "compile networks on one device, and these are sharded; leave 'compile' out")
+    if any(study.transforms):
+        yield Problem("transforms", "are made on one device, and the networks are sharded; leave them out")
 
 
 def _amp(study: Study) -> Iterator[tuple[str, Problem]]:

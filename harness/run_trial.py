@@ -137,7 +137,7 @@ def prepare_only(job: Job, assignment: Assignment, progress: Progress) -> None:
 
 def _environment(job: Job, assignment: Assignment) -> Environment:
     own = libraries(str(assignment.trial.spec["architecture"]))
-    return environment_of(devices.resolve(job.device), torch.get_num_threads(), own)
+    return environment_of(devices.resolve(job.device, is_one=job.sharded), torch.get_num_threads(), own)
 
 
 def _run_stages(job: Job, assignment: Assignment, found: Findings, progress: Progress, company: Company) -> None:

@@ -18,6 +18,7 @@ class Site(Schema):
     """A site file, or the same keys inside a study."""
 
     device: str = Field("auto", description="auto | cpu | cuda | cuda:N | cuda:N+M (evaluation on several)")
+    sharded: bool = Field(False, description="each decoder is laid over the GPUs of `device`, which are then one")
     executor: Options = Field({"name": "inline"}, description="where jobs run, with the executor's options")
     resources: StageResources = Field(StageResources(), description="time, cores, memory and GPUs of each stage")
     retries: Retries = Field(Retries(), description="further attempts, by class of failure")

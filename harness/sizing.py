@@ -21,6 +21,7 @@ from harness.plan import Plan
 from harness.records import TrialInfo
 from harness.runtimes import HALF
 from harness.schema import Options
+from harness.shards import layout_of
 from harness.searches.iterative import Iterative
 from harness.tasks.language_modelling import EXAMPLE, LanguageModelling
 from harness.tasks.texts import TextInput
@@ -40,6 +41,12 @@ class Shape:
     config: Any
     params: int
     macs: float
+    fullest: int  # parameters on the fullest of the cards that hold it together
+
+    @property
+    def share(self) -> float:
+        """Of its bytes, those on the fullest card."""
+        return self.fullest / self.params
 
     def macs_of(self, tokens: float, context: float) -> float:
         """MACs of so many tokens, each of which attends to `context` places: a causal mask counts in full."""
@@ -100,7 +107,7 @@ def _sizing(model: str, plan: Plan, trials: Sequence[TrialInfo], card: Card, her
     specs = [TrialSpec.model_validate(trial.spec) for trial in trials]
     if not is_language_model(specs[0].architecture):
         raise SpecError(f"--gpu: {model} is no decoder, and the formulas are of decoders alone")
-    shape = shape_of(specs[0].architecture, specs[0].options, here.artifacts)
+    shape = shape_of(specs[0].architecture, specs[0].options, here.artifacts, card.number)
     dataset = next(one for one in plan.datasets if one.identity() == specs[0].data)
     item_bytes = HALF_BYTES if any(spec.runs_in().dtype in HALF for spec in specs) else FP32_BYTES
     work = _Work(shape, dataset, card, item_bytes)
@@ -115,12 +122,13 @@ def _sizing(model: str, plan: Plan, trials: Sequence[TrialInfo], card: Card, her
     return Sizing(model, shape.params, work.stage_bytes(texts), seconds, tuple(_untold(plan, own)))
 
 
-def shape_of(architecture: str, options: Options, artifacts: Path) -> Shape:
-    """A decoder on the meta device, counted."""
+def shape_of(architecture: str, options: Options, artifacts: Path, cards: int = 1) -> Shape:
+    """A decoder on the meta device, counted, and laid over so many cards."""
     kept = kept_inventory(artifacts / "inventory", architecture, options, {}, task=LanguageModelling.name)
-    config = create(architecture, options, {}, device="meta").config
-    tokens = kept.input_size[0]
-    return Shape(config, kept.params, kept.macs / tokens - _attention(config) * tokens)
+    net = create(architecture, options, {}, device="meta")
+    config, tokens = net.config, kept.input_size[0]
+    fullest = layout_of(net, cards).fullest if cards > 1 else kept.params
+    return Shape(config, kept.params, kept.macs / tokens - _attention(config) * tokens, fullest)
 
 
 def _attention(config: Any) -> int:
@@ -138,10 +146,13 @@ class _Work:
     item_bytes: int
 
     def stage_bytes(self, texts: Sequence[Generation]) -> dict[str, float]:
-        """At the fullest moment of each stage: the networks that it holds, and what passes through them."""
-        whole, pass_ = FP32_BYTES * self.shape.params, self.shape.pass_bytes(PASS_TOKENS)
+        """At the fullest moment of each stage: the networks that it holds, and what passes through them.
+
+        Of several cards the fullest, for which what passes is counted as if it were the first, where the logits are.
+        """
+        whole, pass_ = FP32_BYTES * self.shape.fullest, self.shape.pass_bytes(PASS_TOKENS)
         is_half = self.item_bytes < FP32_BYTES
-        half = self.item_bytes * self.shape.params if is_half else 0  # a copy in the runtime's numbers
+        half = self.item_bytes * self.shape.fullest if is_half else 0  # a copy in the runtime's numbers
         copying = whole if is_half else 0  # which is made in fp32 before it is made smaller
         written = max(map(self._text_bytes, texts), default=0.0)
         return {
@@ -154,7 +165,7 @@ class _Work:
 
     def _text_bytes(self, texts: Generation) -> float:
         read = self.shape.block_bytes(texts.batch * texts.prompt) * self.item_bytes / FP32_BYTES
-        return self.shape.cache_bytes(self.item_bytes, texts) + read
+        return self.shape.cache_bytes(self.item_bytes, texts) * self.shape.share + read
 
     def selecting_s(self, entry: CriterionEntry, trials: Sequence[TrialInfo]) -> float:
         """Passes of a criterion's selections over their calibration items, in fp32."""

@@ -63,6 +63,7 @@ def _head(plan: Plan, place: Place, store: Store, orders: Orders) -> Job:
         collectors=tuple(c.identity() for c in plan.collectors),
         costs=plan.study.costs,
         remeasure=plan.study.noise.remeasure,
+        sharded=site.sharded,
         executor=place.executor.name,
         paths=site.paths,
         stage_data=site.stage_data,

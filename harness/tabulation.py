@@ -70,13 +70,14 @@ def tabulated(
         assignments=(),
         collectors=(),
         device=place.device,
+        sharded=place.site.sharded,
         paths=place.site.paths,
         files=plan.files,
         plugins=plan.plugins,
         workers=place.site.workers,
         submitted=time.time(),
     )
-    device, threads = devices.resolve(job.device), torch.get_num_threads()
+    device, threads = devices.resolve(job.device, is_one=job.sharded), torch.get_num_threads()
     for name, trial in _subjects(plan).items():
         environment = environment_of(device, threads, libraries(str(trial.spec["architecture"])))
         bench = bench_of(job, Assignment(trial=trial, asked=()), environment, job.id, progress)

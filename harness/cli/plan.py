@@ -65,12 +65,14 @@ def _sizings(plan: Plan, card: Card, results: Path, place: Place) -> tuple[Sizin
 
 def _on_card(card: Card, taken: Sequence[Sizing]) -> Iterator[str]:
     """What each model takes of a card, and whether it fits."""
-    yield from ("", f"by formula, on one {card.told()}:")
+    together = ", each network over all of them" if card.number > 1 else ""
+    yield from ("", f"by formula, on {'one ' if card.number == 1 else ''}{card.told()}{together}:")
     for one in taken:
         needed, stage = one.stage_bytes[one.fullest], one.fullest
         verdict = "fits" if one.fits(card) else f"does NOT fit into {card.memory_gib:.0f} GiB"
         size = f"{one.params / 1e9:.2f} billion parameters"
-        yield f"  {one.model}: {size}; at most {needed / GIB:.0f} GiB ({stage}): {verdict}"
+        where = " on the fullest" if card.number > 1 else ""
+        yield f"  {one.model}: {size}; at most {needed / GIB:.0f} GiB{where} ({stage}): {verdict}"
         seconds = ", ".join(f"{stage} {lasting(spent)}" for stage, spent in one.stage_s.items())
         left_out = f", without {', '.join(one.untold)}" if one.untold else ""
         yield f"  at least {lasting(sum(one.stage_s.values()))} ({seconds}{left_out})"

@@ -164,6 +164,7 @@ class CostCollector(Collector):
     of_baselines: ClassVar[bool] = False  # asked of trials with nothing removed only
     is_timed: ClassVar[bool] = False  # what else goes on in the machine changes it
     in_fresh_process: ClassVar[bool] = False  # on a CPU: what this process did before changes it
+    reads_one_device: ClassVar[bool] = False  # a counter of the first: it tells nothing of a network on several
 
     @abstractmethod
     def collect(self, subject: Subject, clock: Clock) -> tuple[Measurement, ...]:

@@ -49,6 +49,7 @@ class Energy(Writing, CostCollector):
     """
 
     revision: ClassVar[int] = 3  # 1 gave no net energy, and believed the probed tick; 2 let the system take memory back
+    reads_one_device: ClassVar[bool] = True
 
     batch: int = Field(32, ge=1, description="images in a step")
     windows: int = Field(3, ge=1, description="windows of each network, in turn")

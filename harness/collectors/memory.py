@@ -34,6 +34,7 @@ class Memory(Writing, CostCollector):
 
     revision: ClassVar[int] = 2  # 1 measured in the trial's own process, after what else it had measured
     in_fresh_process: ClassVar[bool] = True
+    reads_one_device: ClassVar[bool] = True
 
     batch: int = Field(32, ge=1, description="items in a step")
     repeats: int = Field(3, ge=1, description="passes of each network; the value is their median")

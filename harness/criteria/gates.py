@@ -56,7 +56,7 @@ def _of_batch(scoring: Scoring, batch: Batch) -> dict[str, Tensor]:
     derivatives = torch.autograd.grad(summed, [gates[name] for name in names], materialize_grads=True)
     # An item's own loss is the mean over its predictions.
     predictions = scoring.task.predictions(batch)
-    return {name: found / predictions for name, found in zip(names, derivatives, strict=True)}
+    return {name: found / predictions.to(found.device) for name, found in zip(names, derivatives, strict=True)}
 
 
 def _ordinary(batch: Batch) -> Batch:

@@ -118,6 +118,7 @@ def _cosines(x: Tensor, y: Tensor) -> Tensor:
     """(n, tokens) from two (n, tokens, width)."""
     import torch
 
+    x = x.to(y.device)  # a run of blocks may end on another device than it began
     return torch.nn.functional.cosine_similarity(x.float(), y.float(), dim=-1).clamp(-1, 1)
 
 

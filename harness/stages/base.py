@@ -54,9 +54,14 @@ class Bench:
     progress: Callable[[str, str], None]
     alone: Alone | None = None  # measures in a process of its own; None starts one for it
     devices: tuple[str, ...] = ()  # `device`, and others that help to evaluate
+    shards: tuple[str, ...] = ()  # `device`, and others that every network is laid over; none: it is on `device` alone
     transforms: tuple[tuple[str, Transform], ...] = ()  # each with the first stage whose network has it
     team: Team | None = None  # the processes that train together; None: this one alone
     used: dict[str, str] = field(default_factory=dict)  # contents of what was obtained, by stage and key
+
+    def placed(self, net: nn.Module) -> nn.Module:
+        """The network where it runs; one that is laid over several devices lies where that which it is made of lay."""
+        return net if self.shards else net.to(self.device)
 
     def since(self, stage: str) -> float:
         """Artifacts of this stage that are older do not count: `--fresh` was asked for."""
@@ -140,7 +145,7 @@ def transformed(bench: Bench, network: Network, *stages: str) -> Network:
     for _, plugin in chain:
         net = plugin.apply(net)
     made_of = [network.content, [[stage, plugin.identity()] for stage, plugin in chain]]
-    return Network(net.to(bench.device).eval(), digest(made_of, 16))
+    return Network(bench.placed(net).eval(), digest(made_of, 16))
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def bench_of(
     if job.stage_data:
         near = staged(dataset, paths, lambda note: progress("prepare", note), job.chain or job.id)
     results = Path(job.results)
+    first, *others = pieces(environment.device if job.sharded else job.device)
     return Bench(
         job=job,
         assignment=assignment,
@@ -51,8 +52,9 @@ def bench_of(
         shell=shell,
         artifacts=Artifacts(results),
         maker=Maker(assignment.trial.id, run_id, environment.machine_class, environment.software_class),
-        device=environment.device,
-        devices=(environment.device, *pieces(job.device)[1:]),
+        device=first if job.sharded else environment.device,
+        devices=(first,) if job.sharded else (environment.device, *others),
+        shards=(first, *others) if job.sharded else (),
         threads=environment.threads,
         progress=progress,
         transforms=chain_of(spec.transforms),

@@ -27,6 +27,7 @@ from harness.stages.subjects import REAL_SPLIT, subject_of
 if TYPE_CHECKING:
     from torch import nn
 
+SHARDED = "sharded: the network lies on several devices, and this counts on one of them"
 REVISION = 2  # 1 counted some fused and recurrent operators as nothing
 
 
@@ -44,10 +45,13 @@ def cost(
     # Memory first: once something was timed, this process gives none back.
     for place, collector in sorted(enumerate(wanted), key=lambda one: not one[1].in_fresh_process):
         bench.progress("cost", collector.name)
+        scene = Scene(not bench.spec.removes, bench.spec.runs_in())
+        if bench.shards and collector.reads_one_device:
+            found[place] = nulls(questions(collector, scene), collector.kind, SHARDED)
+            continue
         try:
             kept = _kept(bench, subject, gone, collector, structure_key)
         except CollectorFault as fault:
-            scene = Scene(not bench.spec.removes, bench.spec.runs_in())
             found[place] = nulls(questions(collector, scene), collector.kind, str(fault))
             continue
         used.append(kept)

@@ -12,6 +12,7 @@ from harness.errors import DataError
 from harness.recipes import TrainRecipe
 from harness.records import PartInfo
 from harness.schema import Json, Options
+from harness.shards import shard
 from harness.stages.base import Bench, Network, key_of, transformed
 from harness.training import loop
 from harness.transforms.base import chain_of
@@ -31,7 +32,8 @@ def prepare(bench: Bench) -> tuple[Network, Artifact, bool]:
         "prepare", asked, lambda folder: _make(bench, asked, folder), "train" in bench.spec.weights
     )
     models.load_weights(bench.shell, artifact.folder / WEIGHTS)
-    return Network(bench.shell.to(bench.device).eval(), artifact.manifest.content), artifact, reused
+    net = shard(bench.shell, bench.shards) if bench.shards else bench.shell.to(bench.device)
+    return Network(net.eval(), artifact.manifest.content), artifact, reused
 
 
 def _asked(bench: Bench) -> Options:

@@ -79,7 +79,7 @@ def recover(
     models.load_weights(candidate, artifact.folder / WEIGHTS)
     # The same weights without other parts, or in another form of removal, are another network.
     content = digest([artifact.manifest.content, made_of], 16)
-    return Network(candidate.to(bench.device).eval(), content), artifact, reused
+    return Network(bench.placed(candidate).eval(), content), artifact, reused
 
 
 def anew(bench: Bench, gone: Removed, seed: int) -> nn.Module:

@@ -54,7 +54,7 @@ class Batch:
         if self.mask is None:
             yield values
         else:
-            yield from (own[real][None] for own, real in zip(values, self.mask, strict=True))
+            yield from (own[real][None] for own, real in zip(values, self.mask.to(values.device), strict=True))
 
 
 @dataclass(frozen=True)
