@@ -163,9 +163,12 @@ class Measurement(Schema):
 
 
 class Outcome(Schema):
-    """Per-item results of one metric on one split, packed: `bits` is numpy's big-endian packbits, in item order."""
+    """Per-item results of one metric on one split, packed: `bits` is numpy's big-endian packbits, in item order.
 
-    split: str
+    What brings its own items, as a benchmark its questions, has no split.
+    """
+
+    split: str | None
     metric: str
     at: Options = {}
     item: str

@@ -212,7 +212,8 @@ def _measure(bench: Bench, whole: Network, recovered: Network, found: Findings) 
             found.measurements += measured.measurements
             found.outcomes += measured.outcomes
             answered, others = examine(bench, shown, exams)
-            found.measurements += answered
+            found.measurements += answered.measurements
+            found.outcomes += answered.outcomes
             used += [*artifacts, *others]
     cost_collectors = [c for c in wanted if isinstance(c, CostCollector)]
     if cost_collectors and not _ends_with(bench.job, "evaluate"):

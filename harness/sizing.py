@@ -21,8 +21,8 @@ from harness.plan import Plan
 from harness.records import TrialInfo
 from harness.runtimes import HALF
 from harness.schema import Options
-from harness.shards import layout_of
 from harness.searches.iterative import Iterative
+from harness.shards import layout_of
 from harness.tasks.language_modelling import EXAMPLE, LanguageModelling
 from harness.tasks.texts import TextInput
 from harness.trials import TrialSpec

@@ -48,8 +48,6 @@ FLOORS = (
     ("tasks", "families", "architectures", "pretrained"),
     ("models", "datasets", "artifacts", "numerics", "caches"),
     ("stand_ins", "streams", "gathering", "staging", "hidden", "top_k", "zero_skipping"),
-    ("inventory", "surgery"),
-    ("stand_ins", "streams", "gathering", "staging"),
     ("inventory", "surgery", "shards"),
     ("prefixes", "proof", "merging", "decoder_folder"),
     ("training",),

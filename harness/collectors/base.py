@@ -190,8 +190,8 @@ class ExamCollector(Collector):
     """Puts questions of its own to the network: a benchmark that brings its items, outside of any split."""
 
     @abstractmethod
-    def collect(self, examinee: Examinee) -> tuple[Measurement, ...]:
-        """One measurement for each that was asked for."""
+    def collect(self, examinee: Examinee) -> tuple[tuple[Measurement, ...], tuple[Outcome, ...]]:
+        """One measurement for each that was asked for, and what is kept of single questions."""
 
     def versions(self) -> Options:
         """What sets its answers apart beside its options: versions of the libraries that bring the items."""

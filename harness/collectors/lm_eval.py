@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.collectors.answers import answers
 from harness.collectors.base import ExamCollector, Examinee, collectors
 from harness.collectors.guard import nulls
 from harness.collectors.metrics import answer
-from harness.records import Asked, Measurement
+from harness.records import Asked, Measurement, Outcome
 from harness.schema import Json, Options, Schema
 from harness.tasks.language_modelling import LanguageModelling
 
@@ -66,6 +67,7 @@ class LmEval(ExamCollector):
 
     The default is the eight tasks that LLM-Drop averages, each as its Table 5 sets it. Questions come from this
     machine's cache of data sets; the library's own version of a task, and its standard error, are in the details.
+    Which questions were answered right is kept, so that networks are compared question by question.
     """
 
     tasks: ClassVar[tuple[str, ...]] = (LanguageModelling.name,)
@@ -85,24 +87,25 @@ class LmEval(ExamCollector):
             found.append(Asked(metric=MEAN, at={"tasks": names, **own}))
         return tuple(found)
 
-    def collect(self, examinee: Examinee) -> tuple[Measurement, ...]:
+    def collect(self, examinee: Examinee) -> tuple[tuple[Measurement, ...], tuple[Outcome, ...]]:
         config: Any = examinee.net.config
         first = next((one for one in (config.bos_token_id, config.eos_token_id) if isinstance(one, int)), None)
         if examinee.tokenizer is None or first is None:
             lacking = "a tokenizer.json, and the data is told in bytes" if first is not None else "a token that begins"
-            return nulls(self.asked(), "exact", f"no_tokenizer: questions need {lacking}")
-        found = [*self._scores(examinee, examinee.tokenizer, first)]
+            return nulls(self.asked(), "exact", f"no_tokenizer: questions need {lacking}"), ()
+        told = [*self._scores(examinee, examinee.tokenizer, first)]
+        found = [one for one, _ in told]
         if len(found) > 1:
             values = [one.value for one in found if one.value is not None]
             found.append(answer(self.asked()[-1], "exact", fmean(values)))
-        return tuple(found)
+        return tuple(found), tuple(kept for _, kept in told if kept is not None)
 
     def versions(self) -> Options:
         with suppress(PackageNotFoundError):
             return {"lm_eval": version("lm_eval")}
         return {}
 
-    def _scores(self, examinee: Examinee, tokenizer: Path, first: int) -> Iterator[Measurement]:
+    def _scores(self, examinee: Examinee, tokenizer: Path, first: int) -> Iterator[tuple[Measurement, Outcome | None]]:
         from lm_eval.models.huggingface import HFLM
         from transformers import PreTrainedTokenizerFast
 
@@ -119,7 +122,8 @@ class LmEval(ExamCollector):
             value, error = exam.read(results)
             details: dict[str, Json] = {"stderr": error, **_told(results, exam.task)}
             doubts = ("only the first questions were asked",) if self.limit else ()
-            yield answer(asked, "exact", value, details=details, warnings=doubts)
+            kept = answers(results, asked, exam.measure, exam.filter, value)
+            yield answer(asked, "exact", value, details=details, warnings=doubts), kept
 
 
 def evaluated(network: Any, task: str | dict[str, Any], shots: int, limit: int | None) -> Mapping[str, Any]:
@@ -132,7 +136,7 @@ def evaluated(network: Any, task: str | dict[str, Any], shots: int, limit: int |
         num_fewshot=shots,
         limit=limit,
         bootstrap_iters=RESAMPLED,
-        log_samples=False,
+        log_samples=True,
         random_seed=SEED,
         numpy_random_seed=SEED,
         torch_random_seed=SEED,

@@ -79,7 +79,7 @@ def _outcomes(old: Record, new: Record) -> Iterator[Finding]:
         yield Finding(name_of(own), "not compared", note=_absent(new)) if other is None else outcome(own, other)
 
 
-def _key(one: Outcome) -> tuple[str, str, str]:
+def _key(one: Outcome) -> tuple[str | None, str, str]:
     return one.split, one.metric, str(sorted(one.at.items()))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.report.across import across, across_table
 from harness.report.comparisons import Comparison, comparison_table, others, primary
 from harness.report.documents import document_table
+from harness.report.exams import exam_table
 from harness.report.networks import network_pairs, network_table, pair_table
 from harness.report.view import View
 from harness.resampling import crossed
@@ -70,6 +71,7 @@ def _tables(view: View, contrast: Comparison | None, rest: Sequence[Comparison])
     yield from size_tables(view.panels)
     yield baseline_table(view.outcomes, view.checkpoint_tests)
     yield document_table(view.outcomes, view.document_tests)
+    yield exam_table(view.outcomes, view.exam_tests)
     for panel in view.outcomes:
         if view.checkpoint_tests and view.contrast is not None and set(view.contrast) <= set(panel.criteria):
             results = view.shelf.of(panel.candidates["id"])

@@ -20,6 +20,7 @@ from harness.tables.checkpoints import CheckpointTest, checkpoint_tests
 from harness.tables.columns import Column, dictionary
 from harness.tables.cutting import across_runtimes, of_outcomes, of_selections, panels
 from harness.tables.documents import DocumentTest, document_tests
+from harness.tables.exams import METRIC, ExamTest, exam_tests
 from harness.tables.facts import APART, ENVIRONMENT, counts, tuples_of
 from harness.tables.frame import sheet
 from harness.tables.machines import machine_words
@@ -90,6 +91,12 @@ class View:
         """Every candidate of a text against its baseline, document by document; none for too many."""
         is_text = self.quality == BITS
         return document_tests(self.outcomes, self.shelf.of) if is_text and self.is_itemised else ()
+
+    @cached_property
+    def exam_tests(self) -> tuple[ExamTest, ...]:
+        """Every candidate against its baseline, question by question; none where nothing was asked, or for too many."""
+        is_asked = METRIC in self.index.collectors
+        return exam_tests(self.outcomes, self.shelf.of) if is_asked and self.is_itemised else ()
 
     @cached_property
     def recommendations(self) -> tuple[Recommendation, ...]:

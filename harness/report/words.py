@@ -11,6 +11,7 @@ from harness.report.across import across, across_words
 from harness.report.checkpoints import checkpoint_words
 from harness.report.comparisons import Comparison, too_few
 from harness.report.documents import document_words
+from harness.report.exams import exam_words
 from harness.report.networks import network_pairs, network_words, wholes
 from harness.report.phrases import LISTED, joined, listed
 from harness.report.recommending import advice
@@ -48,6 +49,7 @@ def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) 
     paragraphs.append(_others(rest))
     paragraphs.append(checkpoint_words(view.checkpoint_tests))
     paragraphs.append(document_words(view.document_tests))
+    paragraphs.append(exam_words(view.exam_tests))
     paragraphs.append(_reach(view))
     return tuple(paragraph for paragraph in paragraphs if paragraph)
 

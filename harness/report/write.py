@@ -24,7 +24,7 @@ from harness.report.trials import trials
 from harness.report.view import View, view
 from harness.report.words import answer
 from harness.store import Store
-from harness.tables import documents
+from harness.tables import documents, exams
 from harness.tables.absences import absence_table
 from harness.tables.checkpoints import FILE, rows_of
 from harness.tables.files import write_tables
@@ -57,6 +57,8 @@ def _written(seen: View, store: Store, folder: Path) -> Path:
                 write_csv(rows_of(seen.checkpoint_tests), folder / FILE)
             if seen.document_tests:
                 write_csv(documents.rows_of(seen.document_tests), folder / FILE)
+            if seen.exam_tests:
+                write_csv(exams.exam_rows(seen.exam_tests), folder / exams.FILE)
             write_tables((*content.recommended, *content.tables, *content.sublayers), folder / "tables")
             _write(folder / "report.md", markdown_page(content))
             return _write(folder / "index.html", html_page(content))

@@ -10,19 +10,18 @@ from harness.artifacts import Artifact
 from harness.collectors.base import ExamCollector, Examinee
 from harness.collectors.guard import CollectorFault, guarded, nulls
 from harness.datasets.base import datasets
-from harness.records import Measurement
 from harness.schema import Options, file_digest
 from harness.stages.base import Bench, Network, built
-from harness.stages.measured import FILE, Measured, writer
+from harness.stages.measured import FILE, Measured, together, writer
 
-REVISION = 1
+REVISION = 2  # 1 kept no answers
 
 
 def examine(
     bench: Bench, recovered: Network, collectors: Sequence[ExamCollector]
-) -> tuple[tuple[Measurement, ...], list[tuple[Artifact, bool]]]:
-    """The answers of each collector; one that raises gives nulls, which are kept nowhere."""
-    found: list[Measurement] = []
+) -> tuple[Measured, list[tuple[Artifact, bool]]]:
+    """What each collector found; one that raises gives nulls, which are kept nowhere."""
+    found: list[Measured] = []
     used: list[tuple[Artifact, bool]] = []
     paths = {label: Path(place) for label, place in bench.job.paths.items()}
     tokenizer = datasets.create(bench.spec.data, "data").tokenizer_file(paths) if collectors else None
@@ -36,18 +35,19 @@ def examine(
         try:
             artifact, reused = bench.obtain("evaluate", asked, writer(partial(_measured, collector, examinee)))
         except CollectorFault as fault:
-            found += nulls(collector.asked(), "exact", str(fault))
+            found.append(Measured(measurements=nulls(collector.asked(), "exact", str(fault))))
             continue
         used.append((artifact, reused))
-        found += Measured.model_validate(artifact.read_json(FILE)).measurements
-    return tuple(found), used
+        found.append(Measured.model_validate(artifact.read_json(FILE)))
+    return together(found), used
 
 
 def _measured(collector: ExamCollector, examinee: Examinee) -> Measured:
     found = guarded(lambda: collector.collect(examinee))
     if isinstance(found, str):
         raise CollectorFault(found)
-    return Measured(measurements=found)
+    measurements, outcomes = found
+    return Measured(measurements=measurements, outcomes=outcomes)
 
 
 def _asked(bench: Bench, recovered: Network, collector: ExamCollector) -> Options:

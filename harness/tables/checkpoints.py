@@ -134,23 +134,24 @@ def rows_of(tests: Sequence[CheckpointTest]) -> pd.DataFrame:
 
 
 def _against_baseline(panel: Panel, verdicts: Verdicts) -> Iterator[CheckpointTest]:
-    for row in _rows(panel.candidates):
+    for row in rows_in(panel.candidates):
         trial = str(row["id"]), str(row["machine_class"])
-        yield from _test(panel, row, BASELINE, verdicts.of(trial), verdicts.of_baseline(trial))
+        yield from compared(panel, row, BASELINE, verdicts.of(trial), verdicts.of_baseline(trial))
 
 
 def _against_each_other(panel: Panel, verdicts: Verdicts, first: str, second: str) -> Iterator[CheckpointTest]:
     """Where each of the two criteria made one checkpoint of a network at an amount; a drawn one makes several."""
     for _, rows in panel.candidates.groupby([UNIT, LEVEL], sort=False):
-        pair = [_rows(rows[rows["criterion"] == name]) for name in (first, second)]
+        pair = [rows_in(rows[rows["criterion"] == name]) for name in (first, second)]
         if [len(own) for own in pair] == [1, 1]:
             mine, other = (verdicts.of((str(own[0]["id"]), str(own[0]["machine_class"]))) for own in pair)
-            yield from _test(panel, pair[0][0], second, mine, other)
+            yield from compared(panel, pair[0][0], second, mine, other)
 
 
-def _test(
+def compared(
     panel: Panel, row: Mapping[str, object], second: str, mine: Right | None, other: Right | None
 ) -> Iterator[CheckpointTest]:
+    """The test of two networks on the same items; none where their items differ or were not kept."""
     if mine is None or other is None or mine.order != other.order or not len(mine.bits):
         return
     draw = row["draw"]
@@ -169,5 +170,6 @@ def _test(
     )
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
+def rows_in(table: pd.DataFrame) -> list[dict[str, object]]:
+    """What a test says of the trials of a table."""
     return [{str(key): value for key, value in row.items()} for row in table[[*NEEDED]].to_dict("records")]

@@ -40,7 +40,7 @@ def answers(name: str, candidate: nn.Module, baseline: nn.Module) -> tuple[Measu
     if isinstance(collector, SelectionCollector):
         return (collector.answer(0.5, None, {"sets": 3}),)
     if isinstance(collector, ExamCollector):
-        return collector.collect(Examinee(tiny_decoder(), None, "cpu"))
+        return collector.collect(Examinee(tiny_decoder(), None, "cpu"))[0]
     assert isinstance(collector, OutcomeCollector)
     if collector.tasks == ("language_modelling",):
         return answers_of_text(collector)

@@ -14,8 +14,11 @@ from tiny_decoder import tiny_decoder
 from torch import nn
 
 from harness.collectors import lm_eval
+from harness.collectors.answers import answers
 from harness.collectors.base import Examinee
 from harness.collectors.lm_eval import Exam, LmEval
+from harness.records import Outcome
+from harness.repetition.items import unpacked
 
 FOUND = {
     "results": {"boolq": {"alias": "boolq", "acc,none": 0.75, "acc_stderr,none": 0.01, "f1,none": 0.5}},
@@ -55,7 +58,8 @@ def test_a_score_comes_with_its_standard_error() -> None:
 
 
 def test_bytes_are_no_tokenizer_for_questions() -> None:
-    found = LmEval().collect(Examinee(tiny_decoder(), None, "cpu"))
+    found, kept = LmEval().collect(Examinee(tiny_decoder(), None, "cpu"))
+    assert kept == ()
     assert [one.value for one in found] == [None] * 9
     assert all((one.reason or "").startswith("no_tokenizer: questions need a tokenizer.json") for one in found)
 
@@ -106,7 +110,8 @@ def test_the_library_asks_the_removed_network_itself(tmp_path: Path, monkeypatch
     monkeypatch.setattr(lm_eval, "evaluated", lambda network, _, shots, limit: asked(network, task, shots, limit))
     for removed in ((), (0, 1)):
         net = without_attention(tiny_decoder(bos_token_id=1), *removed)
-        (found,) = LmEval(exams=(Exam(task="tiny"),)).collect(Examinee(net, tokenizer, "cpu"))
+        (found,), (kept,) = LmEval(exams=(Exam(task="tiny"),)).collect(Examinee(net, tokenizer, "cpu"))
+        assert (kept.items, unpacked(kept).mean()) == (len(LINES), found.value)
         assert found.value == right_share(net, tokenizer)
         assert found.details["questions"] == len(LINES)
         assert found.details["stderr"] is not None
@@ -114,5 +119,48 @@ def test_the_library_asks_the_removed_network_itself(tmp_path: Path, monkeypatch
 
 def test_a_network_without_a_first_token_is_told() -> None:
     net = tiny_decoder(bos_token_id=None, eos_token_id=None)
-    found = LmEval().collect(Examinee(net, Path("tokenizer.json"), "cpu"))
+    found, _ = LmEval().collect(Examinee(net, Path("tokenizer.json"), "cpu"))
     assert "no_tokenizer: questions need a token that begins" in (found[0].reason or "")
+
+
+def logged(task: str, number: int, right: object, **more: Any) -> dict[str, Any]:
+    """What the library logs of a question, as far as it is read."""
+    return {
+        "doc_id": number,
+        "acc": right,
+        "doc_hash": f"{task} {number}",
+        "target_hash": "t",
+        "filter": "none",
+        **more,
+    }
+
+
+def kept(samples: dict[str, list[dict[str, Any]]], value: float) -> Outcome | None:
+    (asked,) = LmEval(exams=(Exam(task="boolq"),)).asked()
+    return answers({"samples": samples}, asked, "acc", "none", value)
+
+
+def test_answers_are_kept_in_the_order_of_questions() -> None:
+    rows = [logged("boolq", number, right) for number, right in ((2, 1.0), (0, 1.0), (1, 0.0))]
+    found = kept({"boolq": [*rows, logged("boolq", 0, 0.0, filter="strict-match")]}, 2 / 3)
+    assert found is not None
+    assert (found.split, found.at["task"], found.item, found.items) == (None, "boolq", "question", 3)
+    assert unpacked(found).tolist() == [1, 0, 1]
+    again = kept({"boolq": rows[::-1]}, 2 / 3)
+    assert again == found
+    other = kept({"boolq": [logged("boolq", 3, 1.0), *rows[1:]]}, 2 / 3)
+    assert other is not None
+    assert other.order != found.order
+
+
+def test_the_tasks_of_a_group_stand_one_after_the_other() -> None:
+    samples = {"b": [logged("b", 0, 1)], "a": [logged("a", 1, 0), logged("a", 0, 1)]}
+    found = kept(samples, 2 / 3)
+    assert found is not None
+    assert unpacked(found).tolist() == [1, 0, 1]
+
+
+def test_what_does_not_make_up_the_score_is_not_kept() -> None:
+    assert kept({}, 0.5) is None
+    assert kept({"boolq": [logged("boolq", 0, 0.5)]}, 0.5) is None  # no yes and no
+    assert kept({"a": [logged("a", 0, 1)], "b": [logged("b", n, 0) for n in range(3)]}, 0.5) is None  # a mean of means

@@ -16,7 +16,7 @@ from harness.collectors.metrics import answer
 from harness.environment import environment_of
 from harness.jobs import Assignment, Job
 from harness.plan import make_plan
-from harness.records import Asked, Measurement
+from harness.records import Asked, Measurement, Outcome
 from harness.stages.base import Bench, Network
 from harness.stages.bench import bench_of
 from harness.stages.examine import examine
@@ -35,11 +35,14 @@ class Counting(ExamCollector):
     def asked(self) -> tuple[Asked, ...]:
         return (Asked(metric="lm_eval", at={"task": "counting"}),)
 
-    def collect(self, examinee: Examinee) -> tuple[Measurement, ...]:
+    def collect(self, examinee: Examinee) -> tuple[tuple[Measurement, ...], tuple[Outcome, ...]]:
         self.asked_of.append(examinee)
         if self.is_unlucky:
             raise RuntimeError("no luck")
-        return (answer(self.asked()[0], "exact", float(sum(p.numel() for p in examinee.net.parameters()))),)
+        found = answer(self.asked()[0], "exact", float(sum(p.numel() for p in examinee.net.parameters())))
+        packed: dict[str, Any] = {"items": 1, "encoding": "bits", "data": "gA==", "order": "o"}
+        kept = Outcome(split=None, metric="lm_eval", at=found.at, item="question", **packed)
+        return (found,), (kept,)
 
 
 Counting.name = "counting"
@@ -81,7 +84,8 @@ def test_the_network_is_asked_once_for_its_weights(opened: tuple[Bench, Network]
     first, (used,) = examine(bench, network, [Counting()])
     again, (reused,) = examine(bench, network, [Counting()])
     assert first == again
-    assert first[0].value == sum(p.numel() for p in network.net.parameters())
+    assert [one.data for one in first.outcomes] == ["gA=="]
+    assert first.measurements[0].value == sum(p.numel() for p in network.net.parameters())
     assert (used[1], reused[1]) == (False, True)
     examine(bench, Network(network.net, "other weights"), [Counting()])
     assert len(Counting.asked_of) == 2
@@ -92,7 +96,8 @@ def test_the_network_is_asked_once_for_its_weights(opened: tuple[Bench, Network]
 def test_what_fails_is_null_with_the_reason_and_kept_nowhere(opened: tuple[Bench, Network]) -> None:
     bench, network = opened
     for _ in range(2):
-        (found,), used = examine(bench, network, [Counting(is_unlucky=True)])
+        measured, used = examine(bench, network, [Counting(is_unlucky=True)])
+        (found,) = measured.measurements
         assert (found.value, used) == (None, [])
         assert found.reason == "collector_failed: RuntimeError: no luck"
     assert len(Counting.asked_of) == 2
