@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clusters import exact
+from clusters import (
+    cluster,  # noqa: F401  # a fixture
+    exact,
+)
 from small_studies import STUDIES, launched, records
 
 NODES = ("node1", "node2")

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clusters import beside, on_slurm, run, start
+from clusters import (
+    beside,
+    cluster,  # noqa: F401  # a fixture
+    on_slurm,
+    run,
+    start,
+)
 from small_studies import called, launched, records, small, written
 
 NODES = ("node1", "node2")

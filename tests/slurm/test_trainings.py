@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clusters import beside, on_slurm, run
+from clusters import (
+    beside,
+    cluster,  # noqa: F401  # a fixture
+    on_slurm,
+    run,
+)
 from paced import HELD, PACED, steps, wait_for_steps
 from safetensors.torch import load_file
 from small_studies import launched, records, small, written
