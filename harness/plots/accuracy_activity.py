@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from harness.plots.drawing import Drawing
 from harness.plots.look import Look, canvas, legend_above, look_at, paper
@@ -45,7 +46,9 @@ def accuracy_activity(rows: pd.DataFrame) -> Drawing | None:
         axes.set_xscale("log")
         axes.set_xlabel("hidden units that fire on a token (%)")
         axes.set_ylabel("test top-1 (%)")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         legend_above(figure, axes)
     caption = (
         "Test top-1 against the share of hidden units that fire on a token, networks with nothing removed, each as "
