@@ -46,27 +46,35 @@ def sources(study: Path, trial: str | None = None) -> Iterator[Source]:
 
     A pack that is none is one source. Raises MovedError where a file is gone at this very moment.
     """
-    loose: set[tuple[str, str]] = set()
-    for found in _loose(study, trial):
-        loose.add(found.names)
+    held: set[tuple[str, str]] = set()
+    for found in loose(study, trial):
+        held.add(found.names)
         yield found
     pack = f"{study.name}/{packs.PACK}"
     try:
         for member in packs.packed(study, trial):
             names = (member.parent.name, member.stem)
-            if names not in loose:
+            if names not in held:
                 yield Source(names, f"{pack}/{member.info.filename}", Stamp(member.size, member.crc, 0), member)
     except UnreadableError as error:
         yield Source(("", ""), pack, NEVER, error)
 
 
+def in_no_order(study: Path) -> Iterator[Source]:
+    """The same records with the first of them at once: the other folders are not looked at before."""
+    for trial, _ in folders(study):
+        yield from loose(study, trial)
+    yield from sources(study)
+
+
 def has_files(study: Path) -> bool:
     """Whether any record lies in a file of its own."""
-    return any(_loose(study, None))
+    return any(found for trial, _ in folders(study) for found in loose(study, trial))
 
 
-def _loose(study: Path, only: str | None) -> Iterator[Source]:
-    trials = _folders(study) if only is None else [(only, str(study / only))]
+def loose(study: Path, only: str | None) -> Iterator[Source]:
+    """The records of a study's folder, or of one trial, that lie in files of their own."""
+    trials = sorted(folders(study)) if only is None else [(only, str(study / only))]
     study_name = study.name
     for trial, folder in trials:
         for file in _files(folder):
@@ -91,13 +99,9 @@ def _files(folder: str) -> list[os.DirEntry[str]]:
     return sorted(found, key=lambda one: one.name) if len(found) > 1 else found
 
 
-def _folders(study: Path) -> list[tuple[str, str]]:
-    """The folder of each trial, by name."""
-    found: list[tuple[str, str]] = []
+def folders(study: Path) -> Iterator[tuple[str, str]]:
+    """Name and place of the folder of each trial, in no order."""
     with suppress(OSError), os.scandir(study) as entries:
-        found = [
-            (one.name, one.path)
-            for one in entries
-            if not one.name.startswith(".") and one.name not in NOT_TRIALS and one.is_dir()
-        ]
-    return sorted(found)
+        for one in entries:
+            if not one.name.startswith(".") and one.name not in NOT_TRIALS and one.is_dir():
+                yield one.name, one.path

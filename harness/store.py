@@ -20,7 +20,7 @@ from harness.index_file import Entry, stamp_of
 from harness.record_file import FILE_NAME, RecordFile, UnreadableError, believed, in_words, loaded
 from harness.records import Record, StudyIndex
 from harness.schema import NAME, problems_of, sealed, unsealed
-from harness.sources import MovedError, has_files, sources
+from harness.sources import MovedError, has_files, in_no_order, sources
 from harness.upgrades import OF_PLANS, upgraded
 from harness.whole_file import write_whole
 
@@ -119,7 +119,7 @@ class Store:
         return self.at_rest(study, lambda: any(self._trusted(study)))
 
     def _trusted(self, study: str) -> Iterator[Record]:
-        for found in sources(self.folder(study)):
+        for found in in_no_order(self.folder(study)):
             try:
                 yield trusted(found.opened(), study)
             except UnreadableError:

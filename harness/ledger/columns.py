@@ -66,13 +66,20 @@ def _joined(name: str, tables: Sequence[pd.DataFrame]) -> pd.Series:
         shared = [part.astype("category").array for part in parts]
         return pd.Series(union_categoricals([s if len(s.categories) else _nothing(len(s), held) for s in shared]))
     kinds = {part.dtype for part in held}
-    if len(kinds) > 1 or any(kind.kind in "Ob" for kind in kinds):  # objects and truths have no value for nothing
+    if len(kinds) > 1 or any(_has_no_nothing(kind, parts) for kind in kinds):
         return column_of(name, [value for part in parts for value in part.astype(object).where(part.notna(), None)])
     if not held:
         return column_of(name, [None] * sum(map(len, parts)))
     kind = held[0].dtype
     same = [part if part.dtype == kind else pd.Series([None] * len(part), dtype=kind) for part in parts]
     return pd.concat(same, ignore_index=True)
+
+
+def _has_no_nothing(kind: Any, parts: Sequence[pd.Series]) -> bool:
+    """Whether parts without a value cannot be turned into this kind: objects, and truths beside such parts."""
+    if not isinstance(kind, np.dtype):
+        return False
+    return kind.kind == "O" or (kind.kind == "b" and any(part.dtype != kind for part in parts))
 
 
 def _nothing(rows: int, held: Sequence[pd.Series]) -> pd.Categorical:

@@ -16,12 +16,13 @@ from harness.bulk import in_bulk
 from harness.ledger.columns import DamagedError, joined, read, written
 from harness.ledger.planned import SELECTED, Plan
 from harness.ledger.spread import spread
+from harness.ledger.unchanged import UNKNOWN, Lying, is_as_it_was, key_of, lying, time_of
 from harness.own_code import code_digest
-from harness.packs import PackedRecord, open_again
+from harness.packs import PACK, PackedRecord, open_again, stamp
 from harness.record_file import UnreadableError
 from harness.records import Record
 from harness.results import TrialResult, latest
-from harness.sources import Source, sources
+from harness.sources import Source, folders, loose, sources
 from harness.store import Damaged, Store, trusted
 from harness.tables.facts import MARK, tuples_of
 from harness.tables.frame import Sheet, sheet, typed
@@ -30,7 +31,9 @@ from harness.whole_file import write_whole
 
 NAME = ".rows.npz"
 CHUNK = 500  # trials whose records are in memory at once
-SOURCES, OF_BASELINE, PLACE = f"{MARK}sources", f"{MARK}sources_of_baseline", f"{MARK}place"
+MOST_LISTED = 1_000  # folders, for which it is worth writing down that they have not changed
+SOURCES, OF_BASELINE, SINCE = f"{MARK}sources", f"{MARK}sources_of_baseline", f"{MARK}since"
+PLACE = f"{MARK}place"
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,17 @@ class _Update:
 
     def __init__(self, folder: Path, plan: Plan, reopened: Callable[[PackedRecord], PackedRecord]) -> None:
         self.folder, self.plan, self._reopened = folder, plan, reopened
-        self.sources: dict[str, list[Source]] = {}
-        with in_bulk():
-            for found in sources(folder):
-                self.sources.setdefault(found.names[0], []).append(found)
-        self.keys = {trial: _key(held) for trial, held in self.sources.items() if trial}
+        self.before = _kept(folder)
+        self.is_packed = stamp(folder) is not None
         self.damaged: dict[str, str] = {}
+        self.sources: dict[str, list[Source]] = {}  # of trials whose folder was listed
+        with in_bulk():
+            self.lying = self._packed() if self.is_packed else self._loose()
+        self.keys = {trial: found.key for trial, found in self.lying.items()}
 
     def rows(self) -> Rows:
-        before = _kept(self.folder)
-        table = _relabelled(before, self.plan)
+        before = self.before
+        table = self._dated(_relabelled(before, self.plan))
         stale = self._stale(table)
         unplanned = self._unplanned(before.unplanned)
         fresh, questions = self._read([trial for trial in self.keys if trial in stale])
@@ -89,10 +93,43 @@ class _Update:
             len(fresh)
             or len(table) < len(before.table)
             or (unplanned, after.digest) != (before.unplanned, before.digest)
+            or len(self.sources) > MOST_LISTED
         ):
             _keep(self.folder, after)
         deque(self._records(self.sources.get("", ())), maxlen=0)  # a pack that cannot be read is no trial's
-        return Rows(Sheet(table, after.questions), len(unplanned), tuple(self._told()))
+        return Rows(Sheet(table, after.questions), len(unplanned), self._told())
+
+    def _packed(self) -> dict[str, Lying]:
+        for found in sources(self.folder):
+            self.sources.setdefault(found.names[0], []).append(found)
+        return {trial: Lying(key_of(held), UNKNOWN) for trial, held in self.sources.items() if trial}
+
+    def _loose(self) -> dict[str, Lying]:
+        """What lies there of each trial, by name; folders that are as they were are not listed."""
+        kept = tuples_of(self.before.table[["id", SOURCES, SINCE]])
+        known = {trial: Lying(key, since) for trial, key, since in kept}
+        found: dict[str, Lying] = {}
+        for trial, place in sorted(folders(self.folder)):
+            if is_as_it_was(place, known, trial):
+                found[trial] = known[trial]
+                continue
+            since = time_of(place)
+            self.sources[trial] = [*loose(self.folder, trial)]
+            if self.sources[trial]:
+                found[trial] = lying(since, self.sources[trial])
+        return found
+
+    def _of(self, trial: str) -> Sequence[Source]:
+        """Where the records of a trial lie."""
+        if trial in self.lying and trial not in self.sources:
+            self.sources[trial] = [*loose(self.folder, trial)]
+        return self.sources.get(trial, ())
+
+    def _dated(self, table: pd.DataFrame) -> pd.DataFrame:
+        """With the times that the folders have now."""
+        if not self.sources:
+            return table
+        return table.assign(**{SINCE: [self.lying[t].since if t in self.lying else UNKNOWN for t in table["id"]]})
 
     def _stale(self, table: pd.DataFrame) -> set[str]:
         """Planned trials on disk of which no row is kept, or one of other records, or beside another baseline."""
@@ -108,9 +145,8 @@ class _Update:
     def _read(self, stale: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Question]]:
         """New rows of trials, a part of them at a time."""
         parts = [stale[start : start + CHUNK] for start in range(0, len(stale), CHUNK)]
-        is_packed = any(isinstance(source.file, PackedRecord) for held in self.sources.values() for source in held)
         # One pack is one file with one place to read from, which processes would take from each other.
-        made = map(self._made, parts) if is_packed else spread(self._made, parts)
+        made = map(self._made, parts) if self.is_packed else spread(self._made, parts)
         tables: list[pd.DataFrame] = []
         questions: dict[str, Question] = {}
         for raw in made:
@@ -126,11 +162,12 @@ class _Update:
         found = sheet(results, self._results({r.info.baseline for r in results if r.info.baseline}))
         keys = [self._kept_under(result) for result in results]
         own, other = ([pair[side] for pair in keys] for side in (0, 1))
-        table = found.rows.assign(**{SOURCES: own, OF_BASELINE: other})
+        since = [self.lying[result.info.id].since for result in results]
+        table = found.rows.assign(**{SOURCES: own, OF_BASELINE: other, SINCE: since})
         return written(table, {"questions": found.questions, "damaged": self.damaged})
 
     def _results(self, trials: Iterable[str]) -> tuple[TrialResult, ...]:
-        records = (record for trial in trials for record in self._records(self.sources.get(trial, ())))
+        records = (record for trial in trials for record in self._records(self._of(trial)))
         return tuple(labelled(result, self.plan) for result in latest(records))
 
     def _records(self, found: Iterable[Source]) -> Iterator[Record]:
@@ -145,13 +182,13 @@ class _Update:
     def _kept_under(self, result: TrialResult) -> tuple[str, str]:
         """Keys of a trial's records and of its baseline's; what is damaged is looked at again the next time."""
         own, other = result.info.id, result.info.baseline or ""
-        is_whole = not any(source.place in self.damaged for t in (own, other) for source in self.sources.get(t, ()))
+        is_whole = not any(source.place in self.damaged for t in (own, other) for source in self._of(t))
         return (self.keys[own] if is_whole else "", self.keys.get(other, ""))
 
     def _unplanned(self, before: Mapping[str, str]) -> dict[str, str]:
         """The trials with a record that the plan does not hold, and the keys of their records."""
         others = {trial: key for trial, key in self.keys.items() if trial not in self.plan.places}
-        return {t: key for t, key in others.items() if before.get(t) == key or [*self._records(self.sources[t])]}
+        return {t: key for t, key in others.items() if before.get(t) == key or [*self._records(self._of(t))]}
 
     def _in_order(self, table: pd.DataFrame) -> pd.DataFrame:
         """By the place of the trial in the plan, then by machine class."""
@@ -159,9 +196,10 @@ class _Update:
         ordered = table.assign(**{PLACE: places}).sort_values([PLACE, "machine_class"], kind="stable")
         return ordered.drop(columns=PLACE).reset_index(drop=True)
 
-    def _told(self) -> Iterator[Damaged]:
-        for held in self.sources.values():
-            yield from (Damaged(s.place, self.damaged[s.place]) for s in held if s.place in self.damaged)
+    def _told(self) -> tuple[Damaged, ...]:
+        """By trial and run, files before what is packed."""
+        ordered = sorted(self.damaged, key=lambda place: (PACK in place.split("/"), place.split("/")))
+        return tuple(Damaged(place, self.damaged[place]) for place in ordered)
 
 
 def labelled(result: TrialResult, plan: Plan) -> TrialResult:
@@ -169,11 +207,6 @@ def labelled(result: TrialResult, plan: Plan) -> TrialResult:
     place = plan.places[result.info.id]
     labels = {name: values[place] for name, values in plan.labels.items()}
     return replace(result, info=result.info.model_copy(update=labels))
-
-
-def _key(found: Sequence[Source]) -> str:
-    """What lies on disk of a trial, as a text that changes when any of its records does."""
-    return "\n".join(sorted(f"{s.names[1]} {s.stamp.size} {s.stamp.mtime_ns} {s.stamp.inode}" for s in found))
 
 
 def _relabelled(kept: _Kept, plan: Plan) -> pd.DataFrame:
@@ -191,7 +224,8 @@ def _kept(folder: Path) -> _Kept:
         table, told = read((folder / NAME).read_bytes())
         if told["code"] == code_digest():
             return _Kept(table, _questions(told), dict(told["unplanned"]), str(told["digest"]))
-    return _Kept(joined([typed([]), pd.DataFrame(columns=[SOURCES, OF_BASELINE], dtype=object)]), {}, {}, "")
+    nothing = pd.DataFrame(columns=[SOURCES, OF_BASELINE, SINCE], dtype=object)
+    return _Kept(joined([typed([]), nothing]), {}, {}, "")
 
 
 def _questions(told: Mapping[str, Any]) -> dict[str, Question]:

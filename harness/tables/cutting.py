@@ -26,7 +26,7 @@ def panels(
     stand beside the study.
     """
     is_ok = table["status"] == "ok"
-    table = table.assign(**{UNIT: units(table), **_amounts(table)})
+    table = _quick(table.assign(**{UNIT: units(table), **_amounts(table)}))
     chosen = table[is_ok & table["criterion"].notna() & table[LEVEL].notna()]
     groups = list(chosen.groupby(list(KEY), dropna=False, sort=False))
     varying = _varying([key for key, _ in groups], KEY)
@@ -86,6 +86,15 @@ def _amounts(table: pd.DataFrame) -> dict[str, pd.Series]:
     counts = table["count"].astype("Float64").astype(float)
     shares = parts[1].astype("Float64").astype(float)
     return {LEVEL: shares.where(parts[0].notna(), counts), COST: parts[0].astype(object).where(parts[0].notna(), "")}
+
+
+def _quick(table: pd.DataFrame) -> pd.DataFrame:
+    """The same with its texts as objects, in one block: taking rows of many single columns of texts is slow.
+
+    Tables and figures take some rows of a panel a thousand times over.
+    """
+    texts = [name for name in table if isinstance(table[name].dtype, pd.StringDtype)]
+    return table.astype(dict.fromkeys(texts, object)).copy()
 
 
 def _baselines(good: pd.DataFrame, rows: pd.DataFrame, machine_class: str) -> pd.DataFrame:
