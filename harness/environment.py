@@ -41,7 +41,9 @@ GIT_TIMEOUT_S = 5
 def environment_of(device: str, threads: int, libraries: Sequence[str] = ()) -> Environment:
     """Everything that may explain a difference between two records; `device` is `cpu` or `cuda:N`.
 
-    It is `cuda:N+M` where several GPUs hold a network together. `libraries` build the network of the trial, beside those that every trial needs.
+    It is `cuda:N+M` where several GPUs hold a network together.
+
+    `libraries` build the network of the trial, beside those that every trial needs.
     """
     found = versions()
     return Environment(

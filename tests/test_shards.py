@@ -104,9 +104,8 @@ def test_tensors_meet_on_one_device(pretended: FakeTensorMode, name: str) -> Non
 
 
 def _device_of(net: nn.Module) -> torch.device:
-    return next(
-        tensor for module in net.modules() for tensor in module._parameters.values() if tensor is not None
-    ).device
+    held = (tensor for module in net.modules() for tensor in module._parameters.values() if tensor is not None)
+    return next(held).device
 
 
 CONFIG = {

@@ -19,7 +19,7 @@ Site = Annotated[Path | None, typer.Option("--site", metavar="FILE", help="Where
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=value", help="Overrides a value of the study.")]
 Gpu = Annotated[
     str | None,
-    typer.Option("--gpu", metavar="NAME", help="What decoders take of such a GPU; exit 2 if too much."),
+    typer.Option("--gpu", metavar="NAME", help="What decoders take of such a GPU, or of `2xNAME`; exit 2 if too much."),
 ]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records and artifacts are kept.")]
 Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where reports are written.")]

@@ -125,14 +125,8 @@ def test_a_network_without_a_first_token_is_told() -> None:
 
 def logged(task: str, number: int, right: object, **more: Any) -> dict[str, Any]:
     """What the library logs of a question, as far as it is read."""
-    return {
-        "doc_id": number,
-        "acc": right,
-        "doc_hash": f"{task} {number}",
-        "target_hash": "t",
-        "filter": "none",
-        **more,
-    }
+    found = {"doc_id": number, "acc": right, "doc_hash": f"{task} {number}", "target_hash": "t", "filter": "none"}
+    return {**found, **more}
 
 
 def kept(samples: dict[str, list[dict[str, Any]]], value: float) -> Outcome | None:

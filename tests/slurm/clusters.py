@@ -1,4 +1,4 @@
-"""A small real Slurm cluster that tests share, also those that run side by side, and studies that keep to some nodes."""
+"""A small real Slurm cluster that tests share, those side by side too, and studies that keep to some of its nodes."""
 
 from __future__ import annotations
 
