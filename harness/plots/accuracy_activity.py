@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -78,7 +79,13 @@ def _series(rows: pd.DataFrame) -> dict[str, list[Point]]:
 def _draw(axes: Axes, label: str, points: list[Point], look: Look) -> None:
     places = [point.place for point in points]
     bars = [100 * (spread(point.right) or 0.0) for point in points]
-    style = {"color": look.colour, "marker": look.marker, "linestyle": look.line, "ms": 3.6, "elinewidth": 0.8}
+    style: dict[str, Any] = {
+        "color": look.colour,
+        "marker": look.marker,
+        "linestyle": look.line,
+        "ms": 3.6,
+        "elinewidth": 0.8,
+    }
     axes.errorbar([x for x, _ in places], [y for _, y in places], yerr=bars, label=label, **style)
     for point, (x, y) in zip(points, places, strict=True):
         if len(points) > 1 and point.transform != "none":

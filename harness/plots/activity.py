@@ -1,8 +1,9 @@
-"""How few hidden units fire: by depth, and against accuracy where a budget of them was set."""
+"""How few hidden units of MLPs fire, by depth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ def activity_by_depth(found: Sequence[Active]) -> Drawing | None:
         down[-1].set_xlabel("depth (0: next to the input)")
         down[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.supylabel("hidden units that fire on a token (%)", fontsize=9)
-        _legend(figure, down)
+        _legend(figure, down[0], [active for row in rows[1:] for active in row], places)
     caption = (
         "Share of the hidden units of each MLP that are above zero, mean over the tokens of the test items, by depth; "
         "networks with nothing removed. Bars: standard deviation over the seeds of a network."
@@ -46,18 +47,23 @@ def activity_by_depth(found: Sequence[Active]) -> Drawing | None:
 
 def _draw(axes: Axes, active: Active, look: Look) -> None:
     mean, deviation = (100 * np.array(values) for values in (active.mean, active.deviation))
-    style = {"color": look.colour, "marker": look.marker, "linestyle": look.line, "ms": 3.2, "elinewidth": 0.8}
+    style: dict[str, Any] = {
+        "color": look.colour,
+        "marker": look.marker,
+        "linestyle": look.line,
+        "ms": 3.2,
+        "elinewidth": 0.8,
+    }
     axes.errorbar(range(len(mean)), mean, yerr=deviation if deviation.any() else None, label=active.label, **style)
 
 
-def _legend(figure: Figure, down: Sequence[Axes]) -> None:
+def _legend(figure: Figure, axes: Axes, below: Sequence[Active], places: Mapping[Active, Look]) -> None:
     """One for all axes, at the first of them."""
-    for axes in down[1:]:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            line = handle.lines[0]
-            style = {"color": line.get_color(), "marker": line.get_marker(), "linestyle": line.get_linestyle()}
-            down[0].errorbar([], [], ms=3.2, label=label, **style)
-    legend_above(figure, down[0])
+    for active in below:
+        look = places[active]
+        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "linestyle": look.line, "ms": 3.2}
+        axes.errorbar([], [], label=active.label, **style)
+    legend_above(figure, axes)
 
 
 def _points(found: Sequence[Active]) -> Iterator[dict[str, object]]:

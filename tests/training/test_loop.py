@@ -355,7 +355,8 @@ def test_mixing_needs_to_know_the_size_of_the_head() -> None:
 
 def test_random_labels_are_told_to_the_network_and_leave_it_nothing_to_know() -> None:
     # Two kinds of items, and ten classes at random: the network can but learn them by heart.
-    course, losses = Course(outputs=10), []
+    course = Course(outputs=10)
+    losses: list[float] = []
     for noise in (0.0, 1.0):
         options = TrainOptions(epochs=16, lr=1e-2, label_noise=noise, label_smoothing=0.0)
         losses.append(train(net_of(), Classification(), Items(), options, "cpu", 0, lambda _: None, course)["loss"])
