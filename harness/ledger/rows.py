@@ -156,6 +156,7 @@ class _Update:
             self.damaged |= told["damaged"]
         return joined(tables), questions
 
+    @in_bulk()
     def _made(self, trials: Sequence[str]) -> bytes:
         """The rows of some trials, what their columns are about, and the files that are no records."""
         results = self._results(trials)

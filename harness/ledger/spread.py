@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -26,6 +27,7 @@ def spread(work: Callable[[Any], bytes], parts: Sequence[Any]) -> Iterator[bytes
 
 
 def _begin(work: Callable[[Any], bytes]) -> None:
+    gc.freeze()  # what the parent made is not searched for garbage here, which would copy all of its memory
     _work[:] = [work]
 
 
