@@ -116,8 +116,8 @@ def check_device(file: StudyFile, study: Study, devices: Mapping[str, Set[str]])
 def check_sharded(file: StudyFile, study: Study, site: Site) -> None:
     """Raises SpecError with what cannot be had of networks that are laid over several GPUs, where the site wants that.
 
-    Decoders are: they are too large for one card before networks of images are. What is trained, compiled or
-    transformed is not.
+    Decoders are: they outgrow a card before other networks do. What is trained, compiled or transformed
+    is not.
     """
     problems = [*_unsharded(study, site)] if site.sharded else []
     if problems:
