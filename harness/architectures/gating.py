@@ -58,7 +58,7 @@ class Mixture(nn.Module):
         kept, chosen, plain, noisy = self.gate(items)
         top_k = self.gate.top_k
         rows = items if top_k == 1 else items.repeat_interleave(top_k, dim=0)
-        given = kept.view(-1, 1) * routed(rows, chosen.flatten(), self.experts)
+        given: Tensor = kept.view(-1, 1) * routed(rows, chosen.flatten(), self.experts)
         self.auxiliary = balance_loss(plain, noisy, top_k) if self.training else None
         mixed = given if top_k == 1 else given.view(-1, top_k, x.shape[-1]).sum(dim=1)
         return mixed.view(x.shape)
