@@ -164,7 +164,7 @@ class _Update:
         keys = [self._kept_under(result) for result in results]
         own, other = ([pair[side] for pair in keys] for side in (0, 1))
         since = [self.lying[result.info.id].since for result in results]
-        table = found.rows.assign(**{SOURCES: own, OF_BASELINE: other, SINCE: since})
+        table = found.rows.assign(**{SOURCES: own, OF_BASELINE: other}).assign(**{SINCE: since})
         return written(table, {"questions": found.questions, "damaged": self.damaged})
 
     def _results(self, trials: Iterable[str]) -> tuple[TrialResult, ...]:

@@ -12,7 +12,7 @@ from harness.report.comparisons import LEVEL, Comparison, comparison_row, too_fe
 from harness.report.phrases import joined
 from harness.report.view import View
 from harness.stats import Interval, holm, paired
-from harness.tables.cells import between, number, p_is, p_value, percent
+from harness.tables.cells import Scale, between, number, p_is, p_value, percent, scale, significant
 from harness.tables.columns import conditions_of
 from harness.tables.derived import OF_FORMS
 from harness.tables.items import of_test
@@ -137,7 +137,8 @@ def network_words(view: View, pairs: Sequence[Comparison]) -> str:
         return ""
     judged = view.quality
     unit = f" {judged.unit}" if judged.unit else ""
-    told = [f"{one.name} {judged.mean(list(one.by_seed(judged.column)))}{unit}{_macs(one, plain[0])}" for one in plain]
+    macs = scale([one.mean("macs") or 0.0 for one in plain], "")
+    told = [f"{one.name} {judged.mean(list(one.by_seed(judged.column)))}{unit}{_macs(one, macs)}" for one in plain]
     sentences = [f"Trained as they are, networks reach this test {judged.word}: {'; '.join(told)}."]
     known = {(one.model, one.data): one for one in plain}
     differences = [_difference(one) + _equal(view, one, known) for one in pairs]
@@ -149,12 +150,10 @@ def network_words(view: View, pairs: Sequence[Comparison]) -> str:
     return " ".join(sentences)
 
 
-def _macs(one: Whole, first: Whole) -> str:
-    """Its MACs as a share of the first network's."""
-    mine, other = one.mean("macs"), first.mean("macs")
-    if one is first or not mine or not other:
-        return ""
-    return f" with {percent(mine / other)} of the MACs of {first.name}"
+def _macs(one: Whole, by: Scale) -> str:
+    """` (816 k MACs)`; nothing where they were not counted."""
+    mine = one.mean("macs")
+    return f" ({significant(by.of(mine))}{f' {by.unit}' if by.unit else ''} MACs)" if mine else ""
 
 
 def _equal(view: View, one: Comparison, known: Mapping[tuple[str, str], Whole]) -> str:

@@ -10,6 +10,8 @@ from harness.schema import Json
 from harness.tables.selections import Selected
 
 FORMS = {"skip": "skipped (u = x)", "identity": "replaced by the identity (u = 2x)"}
+OF_BRANCHES = {"gate", "local", "smlp", "re_represent"}  # a part or a step of a branch, beside which no stream runs
+LEFT_OUT = "left out, and what it acts on goes on as it is"
 HIDDEN = ("name", "revision", "code")
 
 
@@ -22,7 +24,8 @@ def variants(view: View) -> str:
     if not found:
         return ""
     forms = dict.fromkeys(panel.key["removal"] for panel in view.panels)
-    removed = " or ".join(FORMS.get(form, form) for form in forms if form)
+    is_of_branches = {panel.key["target"] for panel in view.panels} <= OF_BRANCHES
+    removed = LEFT_OUT if is_of_branches else " or ".join(FORMS.get(form, form) for form in forms if form)
     alike: dict[str, list[str]] = {}
     for name, variant in found.items():
         alike.setdefault(variant, []).append(name)

@@ -18,6 +18,17 @@ LEVEL = "level"  # how much is removed: a count, or the share of a cost that a b
 RUNTIME = "runtime"  # of costs alone: outcomes are read in plain fp32, whatever the runtime
 COST = "cost"  # the cost of a budget; empty where counts are asked for
 SIZES, LENGTHS = ("batch", "image_size"), ("prompt", "new")  # conditions that say how large it is; tokens of a text
+NAMED = {  # kinds that are no sublayers, or have a word of their own
+    "block": "blocks",
+    "joint": "sublayers",
+    "mlp": "MLP sublayers",
+    "gate": "gates",
+    "local": "local branches",
+    "smlp": "sMLP modules",
+    "experts": "mixtures of experts",
+    "re_represent": "re-represent layers",
+    "fused": "fused branches",
+}
 COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 
 
@@ -149,8 +160,7 @@ class Panel:
     def sublayers(self) -> str:
         """What is removed, in the plural."""
         target = self.key["target"]
-        named = {"block": "blocks", "joint": "sublayers", "mlp": "MLP sublayers"}
-        return named.get(target, f"{target.replace('_', ' ')} sublayers".strip())
+        return NAMED.get(target, f"{target.replace('_', ' ')} sublayers".strip())
 
     @property
     def slug(self) -> str:
