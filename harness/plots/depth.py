@@ -30,7 +30,8 @@ def depth(panel: Panel) -> Drawing | None:
     with paper():
         cells = Cells(names, numbered(size), shares, lambda row, column: f"{100 * shares[row, column]:.0f}")
         figure = draw_cells(cells, "depth (0: next to the input)")
-    chance = f" Chance is {100 * level / panel.of:.3g} %." if panel.of and not panel.cost else ""
+    is_told = panel.of and not panel.cost and not _stacked(panel)
+    chance = f" Chance is {100 * level / (panel.of or 1):.3g} %." if is_told else ""
     caption = (
         f"Share of networks (%) whose sublayer at each depth was removed, {_amount(panel, level)} ({panel.label}); "
         f"draws of a random criterion count as networks.{chance}"
@@ -57,7 +58,21 @@ def _lost(text: str) -> Lost:
 
 def _size(panel: Panel, lost: list[Lost], kinds: int) -> int:
     deepest = max(place for found in lost for places in found.values() for place in places)
+    if _stacked(panel):
+        return 1 + _deepest(panel)
     return max((panel.of or 0) // (kinds if panel.key["target"] == "joint" else 1), 1 + deepest)
+
+
+def _stacked(panel: Panel) -> bool:
+    """Whether units of one kind lie several to a depth, as the gates of keys and queries do."""
+    if panel.key["target"] in ("block", "joint"):
+        return False
+    names = {name for text in panel.candidates["removed"] for name in str(text).split()}
+    return len(names) > 1 + _deepest(panel)
+
+
+def _deepest(panel: Panel) -> int:
+    return max((int(word) for text in panel.candidates["depths"] for word in str(text).split()), default=0)
 
 
 def _shares(rows: pd.DataFrame, lost: list[Lost], criterion: str, kind: str, size: int) -> np.ndarray:

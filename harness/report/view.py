@@ -201,7 +201,7 @@ def _viewed(plan: Plan, found: Rows, shelf: Shelf, *, has_plan: bool = True) -> 
     rows, index = found.sheet.rows, plan.head
     table = found.sheet.table()
     beside = sorted(reference_labels(index))
-    found_panels = panels(table, index.criteria, found.sheet.conditions, _note(index, rows), beside)
+    found_panels = panels(table, index.criteria, found.sheet.conditions, _note(index, rows), beside, index.networks)
     sharing = of_selections(found_panels, index.criteria)
     measured = {trial for (trial,) in tuples_of(rows[["id"]])}
     return View(

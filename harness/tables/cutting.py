@@ -19,11 +19,12 @@ def panels(
     conditions: Mapping[str, str] | None = None,
     note: str = "",
     references: Sequence[str] = (),
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> tuple[Panel, ...]:
     """The panels of a study that have an ok trial with an amount; criteria in the study's order.
 
     `conditions` says under which ones the bare column of a metric was measured; `references` are labels of models that
-    stand beside the study.
+    stand beside the study. Of `pairs` of networks a panel shows only references that stand in one with its model.
     """
     is_ok = table["status"] == "ok"
     table = _quick(table.assign(**{UNIT: units(table), **_amounts(table)}))
@@ -38,6 +39,7 @@ def panels(
         shown = tuple(name for name in KEY if texts[name] and name in ("model", "target", *varying))
         baselines = _baselines(table[is_ok], rows, texts["machine_class"])
         beside = dense[(dense["data"] == texts["data"]) & (dense["machine_class"] == texts["machine_class"])]
+        beside = beside[beside["model"].isin(_partners(texts["model"], pairs))] if pairs else beside
         ordered = _ordered(rows, criteria)
         found.append(Panel(shown, texts, rows, baselines, ordered, conditions or {}, note, beside, judged))
     return tuple(found)
@@ -67,6 +69,10 @@ def of_outcomes(found: Sequence[Panel]) -> tuple[Panel, ...]:
         return tuple(found)
     fullest = (max(members, key=lambda panel: len(panel.candidates)) for members in groups)
     return tuple(replace(panel, shown=tuple(n for n in panel.shown if n != RUNTIME)) for panel in fullest)
+
+
+def _partners(model: str, pairs: Sequence[tuple[str, str]]) -> set[str]:
+    return {name for pair in pairs if model in pair for name in pair}
 
 
 def _together(key: tuple[str, ...], members: Sequence[Panel], varying: Sequence[str], criteria: Sequence[str]) -> Panel:

@@ -61,6 +61,11 @@ def test_a_study_may_name_its_pairs() -> None:
     assert table.rows[0][0] == "wide − small"
 
 
+def test_a_panel_shows_the_references_of_its_pairs_alone() -> None:
+    shown = {str(name) for name in seen(networks=(("own", "small"),)).panels[0].references["model"]}
+    assert shown == {"small"}
+
+
 def test_what_the_tests_show_is_said_with_its_interval() -> None:
     view = seen()
     told = network_words(view, network_pairs(view))
