@@ -94,7 +94,7 @@ def test_training_learnt_something_of_the_text(story: Story) -> None:
 def test_perplexity_follows_from_the_documents_that_are_kept(story: Story) -> None:
     for criterion, record in story.records.items():
         for outcome in record.outcomes:
-            measured = story.value(criterion, "perplexity", outcome.split)
+            measured = story.value(criterion, "perplexity", str(outcome.split))
             assert outcome.item == "document"
             assert outcome.items == measured.details["documents"] == 4
             tokens = measured.details["tokens"]
