@@ -12,6 +12,7 @@ from harness.report.checkpoints import checkpoint_words
 from harness.report.comparisons import Comparison, too_few
 from harness.report.documents import document_words
 from harness.report.exams import exam_words
+from harness.report.hidden_units import activity_words
 from harness.report.networks import network_pairs, network_words, wholes
 from harness.report.phrases import LISTED, joined, listed
 from harness.report.recommending import advice
@@ -41,6 +42,7 @@ def answer(view: View, contrast: Comparison | None, rest: Sequence[Comparison]) 
         return (_nothing(view),)
     paragraphs = [_losses(view, panel, timed) for panel, timed in zip(view.outcomes, view.timed, strict=True)]
     paragraphs.append(network_words(view, network_pairs(view)))
+    paragraphs.append(activity_words(view.active))
     paragraphs.append(variants(view))
     paragraphs.append(_contrast(view, contrast))
     paragraphs.append(across_words(across(view)))
