@@ -60,7 +60,7 @@ class Mixture(nn.Module):
         rows = items if top_k == 1 else items.repeat_interleave(top_k, dim=0)
         given: Tensor = kept.view(-1, 1) * routed(rows, chosen.flatten(), self.experts)
         self.auxiliary = balance_loss(plain, noisy, top_k) if self.training else None
-        mixed = given if top_k == 1 else given.view(-1, top_k, x.shape[-1]).sum(dim=1)
+        mixed: Tensor = given if top_k == 1 else given.view(-1, top_k, x.shape[-1]).sum(dim=1)
         return mixed.view(x.shape)
 
 
