@@ -68,7 +68,7 @@ def _lit_merging() -> Case:
 
     def reference(x: Tensor) -> Tensor:
         layer, norm = made.dconv, made.norm_layer
-        x = torch.einsum("nijc->ncij", x.unflatten(1, (56, 56)))
+        x = torch.einsum("nijc->ncij", x.reshape(len(x), 56, 56, -1))
         offsets = conv2d(x, layer.conv_offset.weight, layer.conv_offset.bias, 2)
         y = deform_conv2d(x, offsets, layer.weight, layer.bias, stride=2)
         scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
@@ -84,7 +84,7 @@ def _lit_block() -> Case:
     attn = made.attn
 
     def reference(x: Tensor) -> Tensor:
-        q, k, v = _linear(attn.qkv, _norm(made.norm1, x)).unflatten(-1, (3, 12, 32)).unbind(2)
+        q, k, v = _linear(attn.qkv, _norm(made.norm1, x)).reshape(*x.shape[:2], 3, 12, 32).unbind(2)
         bias = torch.einsum("ijh->hij", attn.relative_position_bias_table[attn.relative_position_index])
         scores = torch.einsum("nihd,njhd->nhij", q, k) / 32**0.5 + bias
         mixed = torch.einsum("nhij,njhd->nihd", scores.softmax(-1), v).flatten(2)
@@ -99,7 +99,7 @@ def _cycled(m: Any, x: Tensor) -> Tensor:
     taps = torch.arange(x.shape[-1])[:, None] % 3 == torch.tensor([2, 0, 1])
     kernel = torch.einsum("oc,ct->oct", m.weight[:, :, 0, 0], taps.to(x))
     shape, padding = ((3, 1), (1, 0)) if m.axis == 1 else ((1, 3), (0, 1))
-    y = conv2d(torch.einsum("nijc->ncij", x), kernel.unflatten(-1, shape), m.bias, padding=padding)
+    y = conv2d(torch.einsum("nijc->ncij", x), kernel.reshape(*kernel.shape[:2], *shape), m.bias, padding=padding)
     return torch.einsum("ncij->nijc", y)
 
 
@@ -120,7 +120,7 @@ def _cycle_block(form: str) -> Case:
     def reference(x: Tensor) -> Tensor:
         y = _norm(made.norm1, x)
         h, w, c = _cycled(cycle.sfc_h, y), _cycled(cycle.sfc_w, y), _linear(cycle.mlp_c, y)
-        share = _mlp(cycle.reweight, (h + w + c).mean((1, 2))).unflatten(-1, (-1, 3)).softmax(-1)
+        share = _mlp(cycle.reweight, (h + w + c).mean((1, 2))).reshape(len(x), -1, 3).softmax(-1)
         x = x + _linear(cycle.proj, torch.einsum("ncb,bnijc->nijc", share, torch.stack((h, w, c))))
         y = _norm(made.norm2, x)
         return x + (gated(y) if form == "figure" else _mlp(made.mlp, y))
@@ -164,7 +164,7 @@ def _spatial_mixture() -> Case:
     def reference(x: Tensor) -> Tensor:
         matrices = torch.stack([expert.weight for expert in made.experts]).tril()
         biases = torch.stack([expert.bias for expert in made.experts])
-        mixed = torch.einsum("jts,nsjc->ntjc", matrices, _norm(made.norm, x).unflatten(-1, (4, 64)))
+        mixed = torch.einsum("jts,nsjc->ntjc", matrices, _norm(made.norm, x).reshape(*x.shape[:2], 4, 64))
         return x * (mixed + torch.einsum("jt->tj", biases)[..., None]).flatten(2)
 
     return made, reference, torch.randn(16, 128, 256)
