@@ -64,7 +64,10 @@ def wholes(view: View) -> tuple[Whole, ...]:
     rows = table[is_plain & (table["status"] == "ok")]
     rows = rows.assign(transform=rows["transform"].fillna(PLAIN))
     groups = rows.groupby(["model", "data", "transform"], sort=False)
-    found = [Whole(*map(str, key), held.drop_duplicates("model_seed", keep="last")) for key, held in groups]
+    found = [
+        Whole(str(model), str(data), str(transform), held.drop_duplicates("model_seed", keep="last"))
+        for (model, data, transform), held in groups
+    ]
     order = list(dict.fromkeys(trial for trial in view.plan.table["model"]))
     return tuple(sorted(found, key=lambda one: (one.model in view.reference_labels, order.index(one.model))))
 
@@ -72,8 +75,8 @@ def wholes(view: View) -> tuple[Whole, ...]:
 def network_pairs(view: View) -> tuple[Comparison, ...]:
     """The pairs that the study names, else its first model with each reference, adjusted together; on each data."""
     known = {(one.model, one.data): one for one in wholes(view) if one.transform == PLAIN}
-    found = []
-    for first, second in _asked(view, [one for one in known.values()]):
+    found: list[Comparison] = []
+    for first, second in _asked(view, list(known.values())):
         for data in dict.fromkeys(data for _, data in known):
             if (first, data) in known and (second, data) in known:
                 found += _compared(known[first, data], known[second, data], view.quality)

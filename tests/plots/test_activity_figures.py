@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from active_records import BUDGETS, MLPS, counted
 from builders import records_of
@@ -29,7 +30,7 @@ def test_every_network_is_a_line_over_all_depths(seen: View) -> None:
     above, below = drawing.figure.axes
     assert [axes.get_title(loc="left") for axes in (above, below)] == ["as trained", "changed"]
     (line, *_) = above.get_lines()
-    assert list(line.get_ydata()) == pytest.approx([100 * share for share in seen.active[0].mean])
+    assert np.asarray(line.get_ydata()).tolist() == pytest.approx([100 * share for share in seen.active[0].mean])
 
 
 def test_networks_as_trained_need_one_row_of_axes(seen: View) -> None:
