@@ -34,6 +34,13 @@ import harness
 net = harness.load("FOLDER")
 ```
 
+{alone}
+`{attention}` and `{mlp}` in `config.json` are LLM-Drop's words (arXiv 2406.15786): numbers of blocks, from 0, whose
+attention or MLP is gone; a block that is gone stands in both. `recipe.json` says where the network comes from.
+"""
+
+
+_ALONE = """\
 With transformers alone: what is gone is made anew (it warns of that), still runs, and adds nothing. Logits are equal;
 time and memory are those of the whole network.
 
@@ -48,14 +55,13 @@ for path in GONE:
     net.get_submodule(path).register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
 ```
 
-`{attention}` and `{mlp}` in `config.json` are LLM-Drop's words (arXiv 2406.15786): numbers of blocks, from 0, whose
-attention or MLP is gone; a block that is gone stands in both. `recipe.json` says where the network comes from.
 """
 
 
-_CHANGED = """
+_CHANGED = """\
 **With transformers alone this is another network**: `{transforms}` of `recipe.json` is no word of its configuration.
 Only harness applies it.
+
 """
 
 
@@ -67,8 +73,7 @@ def write(whole: nn.Module, net: nn.Module, names: Sequence[str], folder: Path, 
     gone = sublayers_named(whole, names)
     models.save_weights(net, folder / WEIGHTS, TAGGED)
     (folder / FILE).write_text(_config(whole, gone), encoding="utf-8")
-    changed = _CHANGED.format(transforms=", ".join(transforms)) if transforms else ""
-    (folder / README).write_text(_page(gone) + changed, encoding="utf-8")
+    (folder / README).write_text(_page(gone, transforms), encoding="utf-8")
     return folder / WEIGHTS
 
 
@@ -114,7 +119,9 @@ def _config(whole: nn.Module, gone: Sequence[Sublayer]) -> str:
     return text
 
 
-def _page(gone: Sequence[Sublayer]) -> str:
+def _page(gone: Sequence[Sublayer], transforms: Sequence[str]) -> str:
     counts = {kind: sum(sublayer.kind == kind for sublayer in gone) for kind in KEYS}
     dropped = f"Gone: attention of {counts['attention']} blocks, MLP of {counts['mlp']}."
-    return _PAGE.format(dropped=dropped, taps=[sublayer.tap for sublayer in gone], **KEYS)
+    changed = _CHANGED.format(transforms=", ".join(transforms))
+    alone = changed if transforms else _ALONE.format(taps=[sublayer.tap for sublayer in gone])
+    return _PAGE.format(dropped=dropped, alone=alone, **KEYS)

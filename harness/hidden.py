@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.schema import Schema
@@ -40,9 +40,9 @@ class Hidden(Schema):
 
 def hidden_of(net: nn.Module) -> tuple[Hidden, ...]:
     """Of every MLP that the network still has, in order of execution; raises what `family_of` raises."""
-    from harness.families.catalogue import family_of
+    from harness.families.catalogue import family_of_rest
 
-    found = (_read(net, block, branch) for block, branch in family_of(net).branches(net, KIND))
+    found = (_read(net, block, branch) for block, branch in family_of_rest(net).branches(net, KIND))
     return _apart(net, [hidden for hidden in found if hidden is not None])
 
 
@@ -80,6 +80,9 @@ def _read(net: nn.Module, block: str, branch: Branch) -> Hidden | None:
     given = [linear[path][1] for path in first]
     if not {width, 2 * width} & set(given):
         return Hidden(mlp=name, fault="its last linear layer does not read what the one before it gives")
+    between = _norm_between(leaves, activations[0], second)
+    if between:
+        return Hidden(mlp=name, fault=f"a {between} stands between its activation and its last linear layer")
     return Hidden(
         mlp=name,
         path=activations[0],
@@ -92,6 +95,13 @@ def _read(net: nn.Module, block: str, branch: Branch) -> Hidden | None:
         axis=1 if _is_convolution(leaves[second]) else -1,
         is_gated=given != [width],
     )
+
+
+def _norm_between(leaves: Mapping[str, nn.Module], activation: str, second: str) -> str:
+    """The class of a normalisation after the activation, behind which no zero is a zero; empty where there is none."""
+    names = list(leaves)
+    after = names[names.index(activation) + 1 : names.index(second)]
+    return next((kind for name in after if "Norm" in (kind := type(leaves[name]).__name__)), "")
 
 
 def _leaves(net: nn.Module, block: str, branch: Branch) -> Iterator[tuple[str, nn.Module]]:

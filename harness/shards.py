@@ -54,6 +54,11 @@ class Layout:
             held[place] = held.get(place, 0) + size
         return max(held.values())
 
+    @property
+    def share(self) -> float:
+        """Of the blocks, those on the place that has most of them."""
+        return max(map(self.places.count, self.places)) / len(self.places)
+
 
 def layout_of(net: nn.Module, places: int) -> Layout:
     """How a decoder would lie on so many devices; raises UnknownNameError for a network without a family."""

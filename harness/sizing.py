@@ -42,11 +42,7 @@ class Shape:
     params: int
     macs: float
     fullest: int  # parameters on the fullest of the cards that hold it together
-
-    @property
-    def share(self) -> float:
-        """Of its bytes, those on the fullest card."""
-        return self.fullest / self.params
+    share: float  # of its blocks, and so of the cache, on the card that has most of them
 
     def macs_of(self, tokens: float, context: float) -> float:
         """MACs of so many tokens, each of which attends to `context` places: a causal mask counts in full."""
@@ -127,8 +123,9 @@ def shape_of(architecture: str, options: Options, artifacts: Path, cards: int = 
     kept = kept_inventory(artifacts / "inventory", architecture, options, {}, task=LanguageModelling.name)
     net = create(architecture, options, {}, device="meta")
     config, tokens = net.config, kept.input_size[0]
-    fullest = layout_of(net, cards).fullest if cards > 1 else kept.params
-    return Shape(config, kept.params, kept.macs / tokens - _attention(config) * tokens, fullest)
+    layout = layout_of(net, cards) if cards > 1 else None
+    held = (layout.fullest, layout.share) if layout else (kept.params, 1.0)
+    return Shape(config, kept.params, kept.macs / tokens - _attention(config) * tokens, *held)
 
 
 def _attention(config: Any) -> int:

@@ -76,7 +76,7 @@ class UnitProbe:
         seen.fault = seen.fault or _fault(one, rows, mask)
         if seen.fault:
             return
-        is_real = None if mask is None else mask.flatten()
+        is_real = None if mask is None else mask.flatten().to(rows.device)
         fires = rows > 0 if self.threshold is None else rows.abs() > self.threshold
         fires = fires if is_real is None else fires & is_real[:, None]
         found = Fired(fires.sum(dim=0), fires.sum(dim=1), is_real, rows.isnan().any())

@@ -29,9 +29,8 @@ class Deployed(PairOptions, CostCollector):
     """Seconds per step of the deployed form; the pairs are with the form of training of the same network, in turn.
 
     What the transform `deploy` folds is folded in a copy, so branches that only training needs are timed against none
-    in one process: what a network of any removal gains by it (RepMLPNet, arXiv 2112.11081, section 4.4). The largest
-    difference of the outputs, as a share of the largest output, is in the details. Null where nothing can be folded, as
-    under the transform itself.
+    in one process: what a network of any removal gains by it (RepMLPNet, arXiv 2112.11081, section 4.4). That both give
+    the same outputs is checked where they are folded. Null where nothing can be folded, as under the transform itself.
     """
 
     is_timed: ClassVar[bool] = True
@@ -50,30 +49,20 @@ class Deployed(PairOptions, CostCollector):
         # A deployed form is a deep copy, and those run a little slower than networks as built: so both are copies.
         both = replace(subject, candidate=folded, baseline=twin(subject.candidate), resized={})
         found = measure(both, [Setting(self.batch, size) for size in self.sizes()], clock, self)
-        moved = _difference(both, self.batch)
         return tuple(
             absent(asked, "noisy", pairs)
             if isinstance(pairs, str)
-            else _with(paired(asked, pairs, both, self.noisy_above, median(pairs.seconds), float), moved)
+            else paired(asked, pairs, both, self.noisy_above, median(pairs.seconds), float)
             for asked, pairs in zip(self.asked(), found.values(), strict=True)
         )
 
 
 def _folded(net: nn.Module) -> nn.Module:
-    """Folded in full precision, as the transform folds a network before its runtime casts it."""
-    first = next(net.parameters())
-    return Deploy().apply(copy.deepcopy(net).float()).to(first.dtype).eval()
-
-
-def _difference(both: Subject, items: int) -> float:
-    """The largest difference of the outputs as a share of the largest output."""
+    """Folded in full precision, in the numbers and the layout that the network has here."""
     import torch
 
-    batch = both.example(items)
-    with torch.inference_mode():
-        deployed, trained = (both.task.forward(net, batch).double() for net in (both.candidate, both.baseline))
-    return float((deployed - trained).abs().amax() / trained.abs().amax())
-
-
-def _with(found: Measurement, moved: float) -> Measurement:
-    return found.model_copy(update={"details": {**found.details, "largest_difference": moved}})
+    first = next(net.parameters())
+    folded = Deploy().apply(copy.deepcopy(net).float()).to(first.dtype).eval()
+    maps = [weight for weight in net.parameters() if weight.dim() == 4]
+    is_last = any(not weight.is_contiguous() for weight in maps)
+    return folded.to(memory_format=torch.channels_last) if is_last else folded

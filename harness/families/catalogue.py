@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PACKAGE = "harness.families"
+GONE = "harness.stand_ins.Through"  # what stands in the place of a block that was removed
 
 
 @cache
@@ -44,6 +45,13 @@ def family_of(net: nn.Module) -> Family:
         if family.fits(net):
             return family
     raise UnknownNameError(_refusal(net))
+
+
+def family_of_rest(net: nn.Module) -> Family:
+    """The same of a network whose whole blocks may be gone: what stands in for one is no block that it must know."""
+    kind = class_name(net)
+    known = (family for family in families() if kind in family.model_classes)
+    return next((family for family in known if set(family.strangers(net)) <= {GONE}), None) or family_of(net)
 
 
 def sublayers_named(net: nn.Module, names: Iterable[str]) -> tuple[Sublayer, ...]:

@@ -93,7 +93,7 @@ class _Update:
             len(fresh)
             or len(table) < len(before.table)
             or (unplanned, after.digest) != (before.unplanned, before.digest)
-            or len(self.sources) > MOST_LISTED
+            or self._newly_dated(table) > MOST_LISTED
         ):
             _keep(self.folder, after)
         deque(self._records(self.sources.get("", ())), maxlen=0)  # a pack that cannot be read is no trial's
@@ -130,6 +130,13 @@ class _Update:
         if not self.sources:
             return table
         return table.assign(**{SINCE: [self.lying[t].since if t in self.lying else UNKNOWN for t in table["id"]]})
+
+    def _newly_dated(self, table: pd.DataFrame) -> int:
+        """Of how many trials the kept rows do not hold the time that their folder has."""
+        if len(self.sources) <= MOST_LISTED:
+            return 0
+        kept = dict(tuples_of(self.before.table[["id", SINCE]]))
+        return sum(kept.get(trial) != since for trial, since in tuples_of(table[["id", SINCE]]))
 
     def _stale(self, table: pd.DataFrame) -> set[str]:
         """Planned trials on disk of which no row is kept, or one of other records, or beside another baseline."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from harness.index_file import stamp_of
 from harness.sources import SUFFIX, Source
 
-YOUNG_NS = 10 * 10**9  # within the last tick of a disk's clock a folder can change twice and show one time
+YOUNG_NS = 600 * 10**9  # a folder can change twice within a tick of its disk's clock, which need not be this machine's
 UNKNOWN = -1  # a time that no folder has
 
 

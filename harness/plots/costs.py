@@ -125,7 +125,7 @@ def dense_spots(panel: Panel, cost: Cost) -> Iterator[Spot]:
 
     What the machine needs is that in the panel's own runtime.
     """
-    for model, rows in panel.references.groupby("model", sort=False) if len(panel.references) else ():
+    for model, rows in panel.beside.groupby("model", sort=False) if len(panel.beside) else ():
         spot = whole_spot(f"{model} (dense)", rows, panel, cost)
         if spot is not None:
             yield spot

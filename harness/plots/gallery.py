@@ -79,8 +79,8 @@ def gallery(
     note = panels[0].note if panels else ""
     of_units = (activity_by_depth(held.active), accuracy_activity(held.good))
     whole = (*entropies(chosen), *shares_by_depth(taken_apart), *(one for one in of_units if one is not None))
-    first = map(networks, whole_networks(panels))
-    return (*(_noted(d, note) for d in first), *told, *(_noted(drawing, note) for drawing in whole))
+    first = (drawing for drawing in map(networks, whole_networks(panels)) if drawing is not None)
+    return (*(_noted(drawing, note) for drawing in first), *told, *(_noted(drawing, note) for drawing in whole))
 
 
 def _of_outcomes(panels: Sequence[Panel], look: Mapping[str, Look], held: Beside) -> Iterator[tuple[Panel, Drawing]]:

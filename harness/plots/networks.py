@@ -19,10 +19,15 @@ from harness.tables.panels import Panel
 RANGES = "bars along costs: from the lowest to the highest of any seed that was measured"
 
 
-def networks(one: Networks) -> Drawing:
-    """A tile for each cost that is known of them, outcomes along the height of all; a network looks alike in all."""
+def networks(one: Networks) -> Drawing | None:
+    """A tile for each cost that is known of them, outcomes along the height of all; a network looks alike in all.
+
+    None where no cost is known of one whose outcome is.
+    """
     found = {cost: _spots(one, cost) for cost in (MACS, PARAMS, *ON_MACHINE)}
     shown = {cost: spots for cost, spots in found.items() if spots}
+    if not shown:
+        return None
     with paper():
         figure, places = tiles(len(shown), 2.0)
         for axes, (cost, spots) in zip(places, shown.items(), strict=True):

@@ -14,7 +14,7 @@ from harness.report.view import View
 from harness.stats import Interval, holm, paired
 from harness.tables.cells import Scale, between, number, p_is, p_value, percent, scale, significant
 from harness.tables.columns import conditions_of
-from harness.tables.derived import OF_FORMS
+from harness.tables.derived import DEPLOYED, OF_FORMS
 from harness.tables.items import of_test
 from harness.tables.marks import mark
 from harness.tables.panels import with_values
@@ -43,7 +43,7 @@ class Whole:
 
     def by_seed(self, column: str) -> pd.Series:
         """The values of a column by the seed of the weights."""
-        held = with_values(self.rows, column)
+        held = with_values(self.rows, column).drop_duplicates("model_seed", keep="last")
         return held.set_index("model_seed")[column]
 
     def mean(self, column: str) -> float | None:
@@ -64,10 +64,7 @@ def wholes(view: View) -> tuple[Whole, ...]:
     rows = table[is_plain & (table["status"] == "ok")]
     rows = rows.assign(transform=rows["transform"].fillna(PLAIN))
     groups = rows.groupby(["model", "data", "transform"], sort=False)
-    found = [
-        Whole(str(model), str(data), str(transform), held.drop_duplicates("model_seed", keep="last"))
-        for (model, data, transform), held in groups
-    ]
+    found = [Whole(str(model), str(data), str(transform), held) for (model, data, transform), held in groups]
     order = list(dict.fromkeys(trial for trial in view.plan.table["model"]))
     return tuple(sorted(found, key=lambda one: (one.model in view.reference_labels, order.index(one.model))))
 
@@ -111,6 +108,7 @@ def network_table(view: View, is_told: bool = False) -> Table | None:
     rows = view.good_table
     rows = rows.iloc[sorted(range(len(rows)), key=lambda row: places[str(rows["model"].iloc[row])])]
     note = view.panels[0].note if view.panels else ""
+    is_told = is_told and not rows[rows["criterion"].isna()][["transform", "recovery"]].nunique().gt(1).any()
     return whole_table(rows, view.quality, not is_told and bool(view.reference_labels or view.index.networks), note)
 
 
@@ -141,15 +139,20 @@ def network_words(view: View, pairs: Sequence[Comparison]) -> str:
     judged = view.quality
     unit = f" {judged.unit}" if judged.unit else ""
     macs = scale([one.mean("macs") or 0.0 for one in plain], "")
-    told = [f"{one.name} {judged.mean(list(one.by_seed(judged.column)))}{unit}{_macs(one, macs)}" for one in plain]
-    sentences = [f"Trained as they are, networks reach this test {judged.word}: {'; '.join(told)}."]
+    is_placed = len({one.data for one in plain}) > 1
+    told = [
+        f"{one.name}{f' (on {one.data})' if is_placed else ''} {judged.mean(list(one.by_seed(judged.column)))}{unit}"
+        f"{_macs(one, macs)}"
+        for one in plain
+    ]
+    sentences = [f"With nothing removed, networks reach this test {judged.word}: {'; '.join(told)}."]
     known = {(one.model, one.data): one for one in plain}
     differences = [_difference(one) + _equal(view, one, known) for one in pairs]
     if differences:
         sentences.append(f"Seed by seed, {'; '.join(differences)}.")
         sentences += _claims(pairs)
     sentences += _transformed(view, found)
-    sentences += _folded(found)
+    sentences += _folded(view, found)
     return " ".join(sentences)
 
 
@@ -206,7 +209,7 @@ def _transformed(view: View, found: Sequence[Whole]) -> Iterator[str]:
         if of:
             who = f"{same} of {counted(of, 'network')} of {one.model}"
             changes = _changes(one, before)
-            yield f"With {one.transform}, {who} judge every test item as without{changes}."
+            yield f"With {one.transform}, {who} are right about the same test items as without{changes}."
 
 
 def _alike(view: View, first: Whole, second: Whole) -> tuple[int, int]:
@@ -232,17 +235,19 @@ def _changes(one: Whole, before: Whole) -> str:
     return f", at {joined(parts)}" if parts else ""
 
 
-def _folded(found: Sequence[Whole]) -> Iterator[str]:
+def _folded(view: View, found: Sequence[Whole]) -> Iterator[str]:
     """How much faster each network's deployed form is than its form of training, both timed in turn."""
+    under = view.panels[0].under
     for one in found:
         told = []
         for column in (str(name) for name in one.rows.columns if str(name).partition("@")[0] == OF_FORMS):
             held = with_values(one.rows, column)
             if len(held):
-                at = conditions_of(column)
-                told.append(f"{_times(held, column)}{''.join(f' at {key} {value}' for key, value in at.items())}")
+                at = conditions_of(column) or under(DEPLOYED)
+                where = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in at.items())
+                told.append(f"{_times(held, column)} times{f' ({where})' if where else ''}")
         if told:
-            yield f"The deployed form of {one.name} is {joined(told)} times as fast as its form of training."
+            yield f"The deployed form of {one.name} is {joined(told)} as fast as its form of training."
 
 
 def _times(rows: pd.DataFrame, column: str) -> str:

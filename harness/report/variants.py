@@ -10,8 +10,9 @@ from harness.schema import Json
 from harness.tables.selections import Selected
 
 FORMS = {"skip": "skipped (u = x)", "identity": "replaced by the identity (u = 2x)"}
-OF_BRANCHES = {"gate", "local", "smlp", "re_represent"}  # a part or a step of a branch, beside which no stream runs
+OF_BRANCHES = {"gate", "smlp", "re_represent"}  # a part or a step of a branch, beside which no stream runs
 LEFT_OUT = "left out, and what it acts on goes on as it is"
+LEFT_OUT_OF_SUM = "left out of the sum of its branch"
 HIDDEN = ("name", "revision", "code")
 
 
@@ -24,8 +25,9 @@ def variants(view: View) -> str:
     if not found:
         return ""
     forms = dict.fromkeys(panel.key["removal"] for panel in view.panels)
-    is_of_branches = {panel.key["target"] for panel in view.panels} <= OF_BRANCHES
-    removed = LEFT_OUT if is_of_branches else " or ".join(FORMS.get(form, form) for form in forms if form)
+    targets = {panel.key["target"] for panel in view.panels}
+    removed = " or ".join(FORMS.get(form, form) for form in forms if form)
+    removed = LEFT_OUT if targets <= OF_BRANCHES else LEFT_OUT_OF_SUM if targets == {"local"} else removed
     alike: dict[str, list[str]] = {}
     for name, variant in found.items():
         alike.setdefault(variant, []).append(name)

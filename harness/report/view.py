@@ -150,8 +150,9 @@ class View:
 
     @cached_property
     def active(self) -> tuple[Active, ...]:
-        """How many hidden units fire in the networks that nothing was removed from."""
-        return activity(self.shelf.of(whole_and_counted(self.good_table)))
+        """How many hidden units fire in the networks that nothing was removed from; references come last."""
+        found = activity(self.shelf.of(whole_and_counted(self.good_table)))
+        return tuple(sorted(found, key=lambda one: one.model in self.reference_labels))
 
     @cached_property
     def environments(self) -> tuple[Environment, ...]:

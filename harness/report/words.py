@@ -22,7 +22,7 @@ from harness.report.variants import variants
 from harness.report.view import View
 from harness.stats import Interval
 from harness.tables.cells import number, p_is, p_value, percent
-from harness.tables.panels import COST, Panel, with_values
+from harness.tables.panels import COST, SINGULAR, Panel, with_values
 from harness.wording import counted
 
 PERPLEXITY = "perplexity"
@@ -94,7 +94,8 @@ def _also_saved(rows: pd.DataFrame) -> Iterator[str]:
 def _amount(panel: Panel, level: float) -> str:
     if panel.cost:
         return f"{panel.sublayers} to save {panel.amount(level)}"
-    what = panel.sublayers if panel.of or level > 1 else panel.sublayers.removesuffix("s")
+    one = SINGULAR.get(panel.key["target"]) or panel.sublayers.removesuffix("s")
+    what = panel.sublayers if panel.of or level > 1 else one
     return f"{panel.amount(level)} {what}"
 
 
@@ -249,8 +250,9 @@ def _others(rest: Sequence[Comparison]) -> str:
 
 
 def _reach(view: View) -> str:
-    data = joined(sorted({panel.key["data"] for panel in view.panels}))
-    models = joined(sorted({*(panel.key["model"] for panel in view.panels), *(one.model for one in wholes(view))}))
+    beside = wholes(view)
+    data = joined(sorted({*(panel.key["data"] for panel in view.panels), *(one.data for one in beside)}))
+    models = joined(sorted({*(panel.key["model"] for panel in view.panels), *(one.model for one in beside)}))
     return (
         f"All of this was seen on {data} with {models}, on the machines named below; it says nothing about other data, "
         "other networks or other machines."

@@ -39,9 +39,9 @@ def panels(
         shown = tuple(name for name in KEY if texts[name] and name in ("model", "target", *varying))
         baselines = _baselines(table[is_ok], rows, texts["machine_class"])
         beside = dense[(dense["data"] == texts["data"]) & (dense["machine_class"] == texts["machine_class"])]
-        beside = beside[beside["model"].isin(_partners(texts["model"], pairs))] if pairs else beside
+        partners = _partners(texts["model"], pairs) if pairs else None
         ordered = _ordered(rows, criteria)
-        found.append(Panel(shown, texts, rows, baselines, ordered, conditions or {}, note, beside, judged))
+        found.append(Panel(shown, texts, rows, baselines, ordered, conditions or {}, note, beside, judged, partners))
     return tuple(found)
 
 
@@ -71,8 +71,8 @@ def of_outcomes(found: Sequence[Panel]) -> tuple[Panel, ...]:
     return tuple(replace(panel, shown=tuple(n for n in panel.shown if n != RUNTIME)) for panel in fullest)
 
 
-def _partners(model: str, pairs: Sequence[tuple[str, str]]) -> set[str]:
-    return {name for pair in pairs if model in pair for name in pair}
+def _partners(model: str, pairs: Sequence[tuple[str, str]]) -> frozenset[str]:
+    return frozenset(name for pair in pairs if model in pair for name in pair)
 
 
 def _together(key: tuple[str, ...], members: Sequence[Panel], varying: Sequence[str], criteria: Sequence[str]) -> Panel:

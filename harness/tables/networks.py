@@ -50,7 +50,7 @@ class Networks:
     @property
     def spread(self) -> str:
         """What error bars and ± are."""
-        found = {rows["model_seed"].nunique() for rows in self.rows.values()}
+        found = {max(1, rows["model_seed"].nunique()) for rows in self.rows.values()}
         several = f"over {min(found)}{f' to {max(found)}' if len(found) > 1 else ''} seeds of each"
         return f"mean and standard deviation {several}" if max(found) > 1 else "one seed of each, so no spread is known"
 
@@ -70,7 +70,9 @@ def whole_networks(panels: Sequence[Panel]) -> tuple[Networks, ...]:
 
 
 def _is_measured(one: Networks) -> bool:
-    return any(column in rows and rows[column].notna().any() for rows in one.rows.values() for column in NEEDED)
+    """Whether of some network its outcome is known, and what a machine needs for it."""
+    judged = (rows for rows in one.rows.values() if len(with_values(rows, one.panel.quality.column)))
+    return any(len(with_values(rows, column)) for rows in judged for column in NEEDED)
 
 
 def network_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:

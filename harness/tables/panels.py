@@ -29,6 +29,7 @@ NAMED = {  # kinds that are no sublayers, or have a word of their own
     "re_represent": "re-represent layers",
     "fused": "fused branches",
 }
+SINGULAR = {"local": "local branch", "experts": "mixture of experts", "fused": "fused branch"}  # where no s comes off
 COST_WORDS = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 
 
@@ -37,7 +38,8 @@ class Panel:
     """Candidates and their baselines; `shown` are the words of its key that set it apart from the study's others.
 
     `note` is what every caption and table must say (synthetic data). `references` are whole networks on the same data
-    and machine, to be shown beside. `quality` is what criteria are compared by, the same in all panels of a study.
+    and machine, of which those called `partners` are shown beside its candidates (None: all). `quality` is what
+    criteria are compared by, the same in all panels of a study.
     """
 
     shown: tuple[str, ...]
@@ -49,6 +51,13 @@ class Panel:
     note: str = ""
     references: pd.DataFrame = field(default_factory=pd.DataFrame)
     quality: Quality = ACCURACY
+    partners: frozenset[str] | None = None
+
+    @property
+    def beside(self) -> pd.DataFrame:
+        """The references that are shown beside its candidates."""
+        is_shown = self.partners is None or not len(self.references)
+        return self.references if is_shown else self.references[self.references["model"].isin(self.partners or ())]
 
     @property
     def label(self) -> str:

@@ -48,7 +48,11 @@ def whole_table(rows: pd.DataFrame, judged: Quality, is_compared: bool, note: st
     )
     notes = [f"Test {judged.word}{judged.in_unit}; mean ± standard deviation over networks where there are several."]
     notes += ["ECE: expected calibration error; lower is better."] if "ece" in outcomes else []
-    notes += ["Active units: share of the hidden units of MLPs that fire on a token."] if SHARE in outcomes else []
+    notes += (
+        ["Active units: share of the hidden units of MLPs that fire on a token, in per cent."]
+        if SHARE in outcomes
+        else []
+    )
     notes += ["Under a corruption: top-1, mean over its severities."] if any(map(_is_noisy, outcomes)) else []
     notes += [WILSON] if any("[" in cell for row in cells for cell in row[1:]) else []
     notes += [note] if note else []

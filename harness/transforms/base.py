@@ -51,8 +51,12 @@ class Transform(Plugin, ABC):
         return tuple(mlps)
 
     def suited(self, net: nn.Module) -> tuple[Hidden, ...]:
-        """The MLPs of a network that can have it; raises SpecError for those of any other."""
+        """The MLPs of a network that can have it, none where all are gone; raises SpecError for those of any other."""
+        from harness.stand_ins import StandIn
+
         mlps = hidden_of(net)
+        if not mlps and any(isinstance(part, StandIn) for part in net.modules()):
+            return ()
         fault = self.misfit(mlps)
         if fault:
             raise SpecError(Problem(f"transforms.{self.name}", fault))

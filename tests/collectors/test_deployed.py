@@ -37,12 +37,6 @@ def test_pairs_are_of_one_network_in_two_forms(trained: nn.Module, tiny_net: nn.
     assert set(trained.state_dict()) == names
 
 
-def test_the_largest_difference_is_told(trained: nn.Module) -> None:
-    moved = measured(trained, trained).details["largest_difference"]
-    assert isinstance(moved, float)
-    assert 0 < moved < 1e-4
-
-
 def test_a_network_with_nothing_to_fold_is_null_with_the_reason(tiny_net: nn.Module) -> None:
     found = measured(tiny_net, tiny_net)
     assert found.value is None

@@ -62,7 +62,7 @@ def test_a_study_may_name_its_pairs() -> None:
 
 
 def test_a_panel_shows_the_references_of_its_pairs_alone() -> None:
-    shown = {str(name) for name in seen(networks=(("own", "small"),)).panels[0].references["model"]}
+    shown = {str(name) for name in seen(networks=(("own", "small"),)).panels[0].beside["model"]}
     assert shown == {"small"}
 
 
@@ -98,7 +98,7 @@ def test_a_transform_that_keeps_every_answer_is_said_to() -> None:
     changes = {"references": ({"model": "small"},), "trials": tuple(one.trial for one in records)}
     view = view_of(index_of(PLAN).model_copy(update=changes), Reading(records, ()))
     told = network_words(view, network_pairs(view))
-    assert "With deploy, 8 of 8 networks of own judge every test item as without." in told
+    assert "With deploy, 8 of 8 networks of own are right about the same test items as without." in told
     assert "in all 8 pairs (8 of 8 pairs right about the same items)" in told
 
 

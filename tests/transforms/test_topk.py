@@ -14,11 +14,13 @@ from torch import Tensor
 
 from harness.counting import count_macs
 from harness.errors import SpecError
+from harness.families.catalogue import family_of
 from harness.hidden import hidden_of
 from harness.models import create
 from harness.plan import make_plan
 from harness.schema import Options
 from harness.study_file import load_study
+from harness.surgery import remove
 from harness.top_k import TopK, kept
 from harness.transforms.base import transforms
 from harness.transforms.relu import ReluConversion
@@ -210,3 +212,20 @@ def test_a_study_is_told_before_it_runs(chain: list[Any], words: str, tmp_path: 
         return
     with pytest.raises(SpecError, match=words):
         make_plan(load_study(path), tmp_path)
+
+
+def test_what_was_removed_needs_no_budget() -> None:
+    net = net_of()
+    sublayers = family_of(net).sublayers(net)
+    one_block = remove(net, [one for one in sublayers if one.block == sublayers[0].block], "skip")
+    assert [one.mlp for one in hidden_of(TopKUnits(k=4).apply(one_block))] == ["blocks.1.mlp"]
+    whole = net_of("gelu")
+    none_left = remove(whole, [one for one in family_of(whole).sublayers(whole) if one.kind == "mlp"], "skip")
+    assert hidden_of(ReluConversion().apply(none_left)) == ()
+
+
+def test_behind_a_norm_no_zero_is_a_zero() -> None:
+    net = net_of()
+    net.blocks[0].mlp.norm = torch.nn.LayerNorm(128)
+    with pytest.raises(SpecError, match="a LayerNorm stands between its activation and its last linear layer"):
+        TopKUnits(k=4).apply(net)
