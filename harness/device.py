@@ -28,6 +28,8 @@ def resolve(name: str, is_one: bool = False) -> str:
     Of several GPUs it is the first, on which everything runs but the passes of an evaluation; `cuda:N+M` where they
     hold each network together, as if they were one.
     """
+    for piece in pieces(name):
+        _check(piece)
     first, *others = map(_resolved, pieces(name))
     return "+".join([first, *(other.partition(":")[2] for other in others)]) if is_one else first
 
@@ -38,10 +40,14 @@ def pieces(name: str) -> tuple[str, ...]:
     return tuple(f"{kind}:{number}" for number in numbers.split("+")) if "+" in numbers else (name,)
 
 
-def _resolved(name: str) -> str:
+def _check(name: str) -> None:
     kind, colon, number = name.partition(":")
     if kind not in ("auto", "cpu", "cuda") or (colon and (kind != "cuda" or not number.isdecimal())):
         raise DeviceError(f"unknown device {name!r}; known: auto, cpu, cuda, cuda:N, cuda:N+M")
+
+
+def _resolved(name: str) -> str:
+    kind, _, number = name.partition(":")
     if kind == "cpu":
         return "cpu"
     import torch

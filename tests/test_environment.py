@@ -53,7 +53,7 @@ def test_no_host_user_or_path_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("OMP_PLACES", str(tmp_path))
     monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", f"backend:{Path.home()}")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-0aa1-secret,GPU-1bb2-secret")
-    text = environment_of("cpu", 2).model_dump_json()
+    text = environment_of("cpu", 2).model_dump_json().replace(" @ ", " at ")  # processors are called by their clock
     places = {str(Path.cwd()), str(Path.home()), str(Path(harness.__file__).parent), str(tmp_path), sys.prefix}
     # A container's host or user may be called as some other word is; names that short say nothing about anyone.
     names = {name for name in (socket.gethostname(), getpass.getuser()) if len(name) > 3}

@@ -40,8 +40,13 @@ def limited() -> Iterator[None]:
 @pytest.mark.usefixtures("limited")
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_a_mutated_study_is_planned_or_refused_in_words(kept: Path, batch: int) -> None:
-    texts, each = sources(), FILES // BATCHES
+    texts, each, before = sources(), FILES // BATCHES, peak_bytes()
     for number in range(batch * each, (batch + 1) * each):
         signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
         assert tried(mutant(SEED, number, texts), kept) in ("planned", "refused"), number
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < BOUND
+    assert peak_bytes() <= max(BOUND, before)  # other tests of this process may have taken more
+
+
+def peak_bytes() -> int:
+    """The most that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

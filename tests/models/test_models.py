@@ -127,7 +127,7 @@ def test_an_option_that_the_class_does_not_know_is_named() -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-@pytest.mark.parametrize("bad", [{"embed_dim": 65}, {"depth": "three"}, {"num_heads": 0}, {"act_layer": "nope"}])
+@pytest.mark.parametrize("bad", [{"embed_dim": 65}, {"depth": "three"}, {"num_heads": 0}])
 def test_values_that_the_class_refuses_are_shown_with_its_words(bad: Options, device: str) -> None:
     (name, value), *_ = bad.items()
     with pytest.raises(SpecError, match=rf"^options: deit_tiny_patch16_224 refuses {{.*{name}: {value}.*}}: \w+"):
