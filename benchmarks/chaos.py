@@ -165,7 +165,7 @@ def main() -> int:
             "rounds": len(rounds),
             "kills": dict(sum((one.killed for one in rounds), Counter())),
             "launches": [one.launches for one in rounds],
-            "runs": dict(Counter(record.status for one in read for record in one.records)),
+            "runs": dict(Counter(_end(record) for one in read for record in one.records)),
             "trials without a good record": sum(len(expected.keys() - one.keys()) for one in found),
             "trials whose exact values differ": sum(
                 one.get(trial) != values for one in found for trial, values in expected.items()
@@ -178,6 +178,11 @@ def main() -> int:
     print(json.dumps(answer, indent=1))
     are_spent = sum(sum(one.killed.values()) for one in rounds) >= asked.kills
     return int(any(one != expected for one in found) or not expected or not are_spent)
+
+
+def _end(record: Record) -> str:
+    """How a run ended: its status, or the class of its failure."""
+    return record.failure.kind if record.failure else record.status
 
 
 def home(place: str, name: str, trials: int) -> Path:

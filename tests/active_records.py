@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builders import Plan, records_of
-from timed_records import PLAN, also, share
+from timed_records import PLAN, also, called_anew, share
 
 from harness.records import Measurement, Record
 
@@ -28,15 +28,7 @@ def active(share_of_units: float, seed: int, split: str = "test") -> Measurement
 
 def under(record: Record, label: str) -> Record:
     """The trial under another transform."""
-    info = record.trial
-    changed = info.model_copy(
-        update={
-            "id": f"{info.id}-{label}",
-            "digest": f"{info.digest}-{label}",
-            "transform": label,
-            "baseline": info.baseline and f"{info.baseline}-{label}",
-        }
-    )
+    changed = called_anew(record.trial, label, transform=label)
     less = [
         m.model_copy(update={"value": (m.value or 0.0) - LOST[label]}) if (m.metric, m.split) == ("top1", "test") else m
         for m in record.measurements

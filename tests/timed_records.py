@@ -8,7 +8,7 @@ from typing import Any
 from assured import assured
 from builders import Plan, index_of
 
-from harness.records import Measurement, Record
+from harness.records import Measurement, Record, TrialInfo
 from harness.report.view import View, view_of
 from harness.store import Reading
 
@@ -18,18 +18,15 @@ BF16 = {"dtype": "bf16"}
 
 def in_runtime(record: Record, label: str, runtime: dict[str, Any], faster: float = 1.0) -> Record:
     """The trial in another runtime: its own latency divided by `faster`, that of the baseline beside it left."""
-    info = record.trial
-    changed = info.model_copy(
-        update={
-            "id": f"{info.id}-{label}",
-            "digest": f"{info.digest}-{label}",
-            "runtime": label,
-            "baseline": info.baseline and f"{info.baseline}-{label}",
-            "spec": {**info.spec, "runtime": runtime},
-        }
-    )
+    changed = called_anew(record.trial, label, runtime=label, spec={**record.trial.spec, "runtime": runtime})
     measurements = tuple(_moved(m, label, faster) for m in record.measurements)
     return record.model_copy(update={"trial": changed, "measurements": measurements})
+
+
+def called_anew(info: TrialInfo, label: str, **changes: Any) -> TrialInfo:
+    """A trial that differs in something from this one, and so does its baseline."""
+    names = {"id": f"{info.id}-{label}", "digest": f"{info.digest}-{label}"}
+    return info.model_copy(update={**names, "baseline": info.baseline and f"{info.baseline}-{label}", **changes})
 
 
 def _moved(m: Measurement, label: str, faster: float) -> Measurement:
